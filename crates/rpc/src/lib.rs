@@ -1,1 +1,63 @@
-//! Placeholder while the workspace is laid out.
+//! Messages, client and server of the gRPC package `openfinance.v1`, generated from `proto/`.
+//!
+//! [`pb`] is what prost and tonic generate. The policy beside it comes from the options of the same files: messages
+//! print without personal data, and [`METHODS`] says what each method needs and whether it may be repeated.
+//!
+//! ```no_run
+//! use openfinance_rpc::pb::{GetCustomerRequest, customer_service_client::CustomerServiceClient};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut customers = CustomerServiceClient::connect("http://127.0.0.1:50051").await?;
+//! let customer = customers
+//!     .get_customer(GetCustomerRequest { customer_id: "1005061234".to_owned() })
+//!     .await?
+//!     .into_inner();
+//! println!("{customer:?}"); // Customer { customer_id: "1005061234", username: [redacted], .. }
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+#[rustfmt::skip]
+#[allow(clippy::all, missing_docs, unreachable_pub)]
+mod generated;
+
+pub use generated::{pb, policy::METHODS};
+
+/// All of `proto/` and what it imports, as an encoded `google.protobuf.FileDescriptorSet` without source positions:
+/// what server reflection serves.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptor.binpb");
+
+/// What the options in `proto/` say of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// The path of its calls, such as `/openfinance.v1.CustomerService/GetCustomer`.
+    pub path: &'static str,
+    /// What a caller must be allowed, such as `customers.read`.
+    pub permission: &'static str,
+    /// Whether a call may be repeated.
+    pub idempotency: Idempotency,
+    /// Whether the answer is a stream.
+    pub server_streaming: bool,
+}
+
+/// Whether a call may be repeated, as the standard option `idempotency_level` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// A repeat may do the work again.
+    Unknown,
+    /// The call reads only.
+    NoSideEffects,
+    /// A repeat does no more than the first call.
+    Idempotent,
+}
+
+/// What stands in a message's `Debug` for a value that must not be printed.
+#[derive(Clone, Copy)]
+struct Redacted;
+
+impl std::fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
