@@ -1,1 +1,3 @@
-//! Placeholder while the workspace is laid out.
+//! The gRPC gateway to the customer records of Mastercard Open Finance US.
+
+pub mod config;

@@ -1,0 +1,112 @@
+//! The settings by name: one table that reading, checking and showing share.
+
+/// A setting.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name in the file, such as `partner.id`.
+    pub name: &'static str,
+    /// Whether it is a secret, which is never shown and may be the content of a file.
+    pub secret: bool,
+}
+
+impl Key {
+    const fn plain(name: &'static str) -> Self {
+        Self {
+            name,
+            secret: false,
+        }
+    }
+
+    const fn secret(name: &'static str) -> Self {
+        Self { name, secret: true }
+    }
+
+    /// Every setting there is.
+    pub const ALL: &[Self] = &[
+        Self::plain("partner.id"),
+        Self::secret("partner.secret"),
+        Self::secret("partner.app_key"),
+        Self::plain("upstream.base_url"),
+        Self::plain("shared.store_path"),
+        Self::secret("shared.redis_url"),
+        Self::secret("shared.key"),
+        Self::plain("grpc.listen"),
+        Self::plain("admin.listen"),
+        Self::plain("sandbox.listen"),
+        Self::plain("deadline.default"),
+        Self::plain("deadline.max"),
+        Self::plain("drain.grace"),
+        Self::plain("log.format"),
+        Self::plain("log.level"),
+    ];
+
+    /// The setting that `name` stands for, and whether `name` is the form that names a file with the value.
+    pub(super) fn find(name: &str) -> Option<(&'static Self, bool)> {
+        let exact = |name: &str| Self::ALL.iter().find(|key| key.name == name);
+        exact(name).map(|key| (key, false)).or_else(|| {
+            let key = exact(name.strip_suffix("_file")?)?;
+            key.secret.then_some((key, true))
+        })
+    }
+
+    /// The environment variable of the setting `name`.
+    pub(super) fn variable(name: &str) -> String {
+        format!("{PREFIX}{}", name.replace('.', "__").to_ascii_uppercase())
+    }
+
+    /// The setting's name that the environment variable `variable` stands for; `None` if it is none of ours.
+    pub(super) fn from_variable(variable: &str) -> Option<String> {
+        let rest = variable.strip_prefix(PREFIX)?;
+        (!NOT_SETTINGS.contains(&variable)).then(|| {
+            // Only upper case stands for a setting; anything else stays as it is and is found unknown.
+            let upper = rest == rest.to_ascii_uppercase();
+            if upper {
+                rest.replace("__", ".").to_ascii_lowercase()
+            } else {
+                rest.to_owned()
+            }
+        })
+    }
+}
+
+const PREFIX: &str = "OPENFINANCE_";
+
+/// Variables with our prefix that other tools of the repository read.
+const NOT_SETTINGS: &[&str] = &["OPENFINANCE_VENDOR_DOCS"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_and_its_setting_name_each_other() {
+        for key in Key::ALL {
+            assert_eq!(
+                Key::from_variable(&Key::variable(key.name)).as_deref(),
+                Some(key.name)
+            );
+        }
+        assert_eq!(
+            Key::variable("partner.secret_file"),
+            "OPENFINANCE_PARTNER__SECRET_FILE"
+        );
+        assert_eq!(Key::from_variable("OPENFINANCE_VENDOR_DOCS"), None);
+        assert_eq!(Key::from_variable("PATH"), None);
+    }
+
+    #[test]
+    fn only_secrets_have_a_file_form() {
+        assert!(matches!(
+            Key::find("partner.secret_file"),
+            Some((
+                Key {
+                    name: "partner.secret",
+                    ..
+                },
+                true
+            ))
+        ));
+        assert_eq!(Key::find("partner.id_file"), None);
+        assert_eq!(Key::find("partner"), None);
+    }
+}

@@ -1,0 +1,452 @@
+//! From settings as written to settings as meant, with every rule that they must keep.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use super::{
+    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Shared,
+    SharedKey, Source, Upstream, Vendor, duration,
+    source::{Entries, Entry},
+};
+
+/// The vendor's host.
+const VENDOR: &str = "https://api.finicity.com";
+
+/// Where each setting that was given came from.
+pub(super) type Sources = BTreeMap<&'static str, Source>;
+
+pub(super) fn load(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Sources), Problems> {
+    let mut read = Reader::new(flags, environment);
+    let upstream = if flags.sandbox {
+        read.sandbox()
+    } else {
+        read.vendor()
+    };
+    let shared = read.shared(flags.sandbox);
+    let grpc_listen = read.grpc_listen(flags.insecure);
+    let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
+    let deadline = read.deadlines();
+    let drain_grace = read.drain_grace();
+    let log = read.log();
+    let Reader { entries, sources } = read;
+    match (upstream, shared, entries.problems) {
+        (Some(upstream), Some(shared), problems) if problems.is_empty() => Ok((
+            Config {
+                upstream,
+                shared,
+                grpc_listen,
+                admin_listen,
+                deadline,
+                drain_grace,
+                log,
+            },
+            sources,
+        )),
+        (_, _, problems) => Err(Problems(problems)),
+    }
+}
+
+const GRPC_LISTEN: SocketAddr = local(50_051);
+const ADMIN_LISTEN: SocketAddr = local(9_464);
+const SANDBOX_LISTEN: SocketAddr = local(8_080);
+
+const fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
+}
+
+/// `admin.listen` alone, for a health check beside a gateway: whatever else is set, right or wrong, is not looked at.
+///
+/// # Errors
+/// [`Problems`] if it can't be read.
+pub fn admin_listen(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<SocketAddr, Problems> {
+    let mut read = Reader::new(flags, environment);
+    let address = read.address("admin.listen", ADMIN_LISTEN);
+    let mut problems = read.entries.problems;
+    problems.retain(|problem| problem.key == "admin.listen");
+    if problems.is_empty() {
+        Ok(address)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Takes settings one by one and notes what is wrong with them. A setting that is wrong reads as its default, so that
+/// the others are checked too.
+struct Reader {
+    entries: Entries,
+    sources: Sources,
+}
+
+impl Reader {
+    fn new(flags: &Flags, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut entries = Entries::default();
+        // The environment first: what it says wins.
+        entries.add_environment(environment);
+        if let Some(path) = &flags.file {
+            match fs::read_to_string(path) {
+                Ok(text) => entries.add_file(path, &text),
+                Err(error) => {
+                    let message = format!(
+                        "the settings file {} can't be read: {error}",
+                        path.display()
+                    );
+                    entries.problems.push(Problem {
+                        key: String::new(),
+                        source: None,
+                        message,
+                    });
+                }
+            }
+        }
+        Self {
+            entries,
+            sources: Sources::new(),
+        }
+    }
+
+    fn vendor(&mut self) -> Option<Upstream> {
+        let partner_id = self.required("partner.id");
+        let partner_secret = self.required("partner.secret").map(SecretString::from);
+        let app_key = self.required("partner.app_key").map(SecretString::from);
+        let base_url = self.base_url();
+        Some(Upstream::Vendor(Vendor {
+            base_url: base_url?,
+            partner_id: partner_id?,
+            partner_secret: partner_secret?,
+            app_key: app_key?,
+        }))
+    }
+
+    fn sandbox(&mut self) -> Option<Upstream> {
+        for key in Key::ALL
+            .iter()
+            .filter(|key| key.name.starts_with("partner.") || key.name.starts_with("upstream."))
+        {
+            if let Some(entry) = self.entries.take(key.name) {
+                let message =
+                    "can't be set with --sandbox, which brings a vendor and a partner of its own";
+                self.refuse(key.name, &entry, message);
+            }
+        }
+        Some(Upstream::Sandbox {
+            listen: self.address("sandbox.listen", SANDBOX_LISTEN),
+        })
+    }
+
+    fn base_url(&mut self) -> Option<Url> {
+        let Some(entry) = self.take("upstream.base_url") else {
+            return Url::parse(VENDOR).ok();
+        };
+        match check_base_url(&entry.text) {
+            Ok(url) => Some(url),
+            Err(message) => {
+                self.refuse("upstream.base_url", &entry, message);
+                None
+            }
+        }
+    }
+
+    fn shared(&mut self, sandbox: bool) -> Option<Shared> {
+        let redis = self.take("shared.redis_url");
+        if let Some(entry) = &redis {
+            self.refuse(
+                "shared.redis_url",
+                entry,
+                "is not supported by this version: set shared.store_path",
+            );
+        }
+        let store_path = self.store_path();
+        if !sandbox && redis.is_none() && store_path.is_none() {
+            let known = self
+                .entries
+                .problems
+                .iter()
+                .any(|problem| problem.key == "shared.store_path");
+            if !known {
+                self.missing(
+                    "shared.store_path",
+                    "is required: a folder that the gateway may write to",
+                );
+            }
+        }
+        let key = self.shared_key(sandbox);
+        Some(Shared {
+            store_path,
+            key: key?,
+        })
+    }
+
+    fn store_path(&mut self) -> Option<PathBuf> {
+        let entry = self.take("shared.store_path")?;
+        let path = PathBuf::from(&entry.text);
+        match check_folder(&path) {
+            Ok(()) => Some(path),
+            Err(message) => {
+                self.refuse("shared.store_path", &entry, &message);
+                None
+            }
+        }
+    }
+
+    fn shared_key(&mut self, sandbox: bool) -> Option<SharedKey> {
+        let Some(entry) = self.take("shared.key") else {
+            if sandbox {
+                return Some(SharedKey::sandbox());
+            }
+            let already = self
+                .entries
+                .problems
+                .iter()
+                .any(|problem| problem.key.starts_with("shared.key"));
+            if !already {
+                self.missing(
+                    "shared.key",
+                    "is required: 64 random hexadecimal digits, as `openssl rand -hex 32` makes",
+                );
+            }
+            return None;
+        };
+        let text = self.content("shared.key", &entry)?;
+        let key = parse_hex(&text).map(SharedKey::new);
+        if key.is_none() {
+            self.refuse("shared.key", &entry, "must be 64 hexadecimal digits");
+        }
+        key
+    }
+
+    fn grpc_listen(&mut self, insecure: bool) -> SocketAddr {
+        let Some(entry) = self.take("grpc.listen") else {
+            return GRPC_LISTEN;
+        };
+        match entry.text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() || insecure => address,
+            Ok(_) => {
+                let message = "other machines could call with nothing to protect or identify them, since this version \
+                               has no TLS: listen on 127.0.0.1, or start with --insecure";
+                self.refuse("grpc.listen", &entry, message);
+                GRPC_LISTEN
+            }
+            Err(_) => {
+                self.refuse("grpc.listen", &entry, NOT_AN_ADDRESS);
+                GRPC_LISTEN
+            }
+        }
+    }
+
+    fn deadlines(&mut self) -> Deadlines {
+        let Deadlines { default, max } = Deadlines::default();
+        let default_source = self.entries.source("deadline.default");
+        let deadlines = Deadlines {
+            default: self.duration("deadline.default", default),
+            max: self.duration("deadline.max", max),
+        };
+        if deadlines.default > deadlines.max {
+            let message = format!(
+                "must not be longer than deadline.max, {}",
+                duration::show(deadlines.max)
+            );
+            self.entries.problems.push(Problem {
+                key: "deadline.default".to_owned(),
+                source: default_source,
+                message,
+            });
+        }
+        deadlines
+    }
+
+    fn drain_grace(&mut self) -> Duration {
+        let source = self.entries.source("drain.grace");
+        let grace = self.duration("drain.grace", Duration::from_secs(10));
+        if grace > DRAIN_LIMIT {
+            let message = format!("must not be longer than {}", duration::show(DRAIN_LIMIT));
+            self.entries.problems.push(Problem {
+                key: "drain.grace".to_owned(),
+                source,
+                message,
+            });
+        }
+        grace
+    }
+
+    fn log(&mut self) -> Log {
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let default = if terminal {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        };
+        let format = self
+            .take("log.format")
+            .map_or(default, |entry| match entry.text.as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => {
+                    self.refuse("log.format", &entry, "must be text or json");
+                    default
+                }
+            });
+        let level = self.take("log.level").map_or("info".to_owned(), |entry| {
+            if tracing_subscriber::EnvFilter::try_new(&entry.text).is_err() || entry.text.is_empty()
+            {
+                self.refuse(
+                    "log.level",
+                    &entry,
+                    "must be a level such as info, or directives such as info,h2=debug",
+                );
+            }
+            entry.text
+        });
+        Log { format, level }
+    }
+
+    fn duration(&mut self, name: &'static str, default: Duration) -> Duration {
+        let Some(entry) = self.take(name) else {
+            return default;
+        };
+        match duration::parse(&entry.text) {
+            Some(duration) if !duration.is_zero() || name == "drain.grace" => duration,
+            _ => {
+                self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
+                default
+            }
+        }
+    }
+
+    fn address(&mut self, name: &'static str, default: SocketAddr) -> SocketAddr {
+        let Some(entry) = self.take(name) else {
+            return default;
+        };
+        entry.text.parse().unwrap_or_else(|_| {
+            self.refuse(name, &entry, NOT_AN_ADDRESS);
+            default
+        })
+    }
+
+    /// A setting without which the gateway can't start, from itself or from the file that it names.
+    fn required(&mut self, name: &'static str) -> Option<String> {
+        let Some(entry) = self.take(name) else {
+            self.missing(name, "is required, except with --sandbox");
+            return None;
+        };
+        let text = self.content(name, &entry)?;
+        if text.trim().is_empty() {
+            self.refuse(name, &entry, "must not be empty");
+            return None;
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.refuse(
+                name,
+                &entry,
+                "must be printable ASCII characters without spaces",
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    fn content(&mut self, name: &'static str, entry: &Entry) -> Option<String> {
+        if !entry.in_file {
+            return Some(entry.text.clone());
+        }
+        match fs::read_to_string(&entry.text) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                self.refuse(
+                    name,
+                    entry,
+                    &format!("the file {} can't be read: {error}", entry.text),
+                );
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Entry> {
+        let entry = self.entries.take(name)?;
+        self.sources.insert(name, entry.source.clone());
+        Some(entry)
+    }
+
+    fn refuse(&mut self, name: &str, entry: &Entry, message: &str) {
+        let key = if entry.in_file {
+            format!("{name}_file")
+        } else {
+            name.to_owned()
+        };
+        let source = Some(entry.source.clone());
+        self.entries.problems.push(Problem {
+            key,
+            source,
+            message: message.to_owned(),
+        });
+    }
+
+    fn missing(&mut self, name: &str, message: &str) {
+        self.entries.problems.push(Problem {
+            key: name.to_owned(),
+            source: None,
+            message: message.to_owned(),
+        });
+    }
+}
+
+const NOT_AN_ADDRESS: &str = "must be an IP address and a port, such as 127.0.0.1:50051";
+
+/// Plain HTTP is for a stand-in on the same machine: the partner's credentials travel here.
+fn check_base_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be a URL such as https://api.finicity.com")?;
+    let local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return Err("must have a host"),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if local => {}
+        _ => return Err("must begin with https, or with http where the host is this machine"),
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be scheme, host and port only");
+    }
+    Ok(url)
+}
+
+fn check_folder(path: &std::path::Path) -> Result<(), String> {
+    let metadata = fs::metadata(path).map_err(|error| format!("can't be used: {error}"))?;
+    if !metadata.is_dir() {
+        return Err("is not a folder".to_owned());
+    }
+    // Permission bits do not tell what this process may do; a file that is made and removed does.
+    let probe = path.join(format!(".openfinance-probe-{}", std::process::id()));
+    fs::write(&probe, b"").map_err(|error| format!("can't be written to: {error}"))?;
+    fs::remove_file(&probe).map_err(|error| format!("can't be written to: {error}"))
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
+    }
+    Some(bytes)
+}

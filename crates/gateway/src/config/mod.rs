@@ -1,0 +1,205 @@
+//! The settings of a gateway, as one checked value.
+//!
+//! Flags come first, then the environment (`OPENFINANCE_PARTNER__ID`), then the TOML file. Every secret may also be the
+//! content of a file (`partner.secret_file`). All that is wrong is told at once, and no secret is ever printed.
+//! [`Key`] lists the settings; here is what they come to.
+
+mod duration;
+mod key;
+mod load;
+mod problem;
+mod show;
+mod source;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use secrecy::{SecretBox, SecretString};
+use url::Url;
+
+pub use key::Key;
+pub use load::admin_listen;
+pub use problem::{Problem, Problems};
+pub use source::Source;
+
+/// How long a stop may take in all, from the signal on: whatever still runs then is cut.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// What the command line says about the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The settings file.
+    pub file: Option<PathBuf>,
+    /// Run against the embedded sandbox.
+    pub sandbox: bool,
+    /// Take callers from other machines although nothing protects them.
+    pub insecure: bool,
+}
+
+/// The settings of a gateway. `Debug` prints no secret.
+#[derive(Debug)]
+pub struct Config {
+    /// Where customer records are kept.
+    pub upstream: Upstream,
+    /// What replicas of the gateway share.
+    pub shared: Shared,
+    /// Where gRPC is served, `grpc.listen`.
+    pub grpc_listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are served, `admin.listen`.
+    pub admin_listen: SocketAddr,
+    /// For how long calls may run.
+    pub deadline: Deadlines,
+    /// For how long calls in flight may run on when the gateway stops, `drain.grace`.
+    pub drain_grace: Duration,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Where customer records are kept.
+#[derive(Debug)]
+pub enum Upstream {
+    /// At the vendor.
+    Vendor(Vendor),
+    /// In a sandbox that the gateway starts in its own process.
+    Sandbox {
+        /// Where the sandbox listens, `sandbox.listen`.
+        listen: SocketAddr,
+    },
+}
+
+/// The vendor's host and the partner's credentials there.
+#[derive(Debug)]
+pub struct Vendor {
+    /// Scheme, host and port of the vendor, `upstream.base_url`.
+    pub base_url: Url,
+    /// The partner id, `partner.id`.
+    pub partner_id: String,
+    /// The partner secret, `partner.secret`.
+    pub partner_secret: SecretString,
+    /// The key of the registered application that calls, `partner.app_key`.
+    pub app_key: SecretString,
+}
+
+/// What replicas of the gateway share.
+#[derive(Debug)]
+pub struct Shared {
+    /// A folder for what must survive a restart, `shared.store_path`. Checked at the start; this version writes
+    /// nothing there yet.
+    pub store_path: Option<PathBuf>,
+    /// What the keys for page tokens are derived from, `shared.key`.
+    pub key: SharedKey,
+}
+
+/// 32 random bytes, the same on all replicas.
+#[derive(Debug)]
+pub struct SharedKey(SecretBox<[u8; 32]>);
+
+impl SharedKey {
+    /// A key of these bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    /// The key of sandbox mode. It is in the public source and protects nothing, as nothing there is worth it.
+    #[must_use]
+    pub fn sandbox() -> Self {
+        Self::new(*b"public key of the sandbox mode. ")
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        secrecy::ExposeSecret::expose_secret(&self.0)
+    }
+}
+
+/// For how long calls may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Of a call without `grpc-timeout`, `deadline.default`.
+    pub default: Duration,
+    /// Of any call, whatever it asks for, `deadline.max`.
+    pub max: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            default: Duration::from_secs(20),
+            max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How lines look, `log.format`.
+    pub format: LogFormat,
+    /// What is logged, in the words of tracing's `EnvFilter`, `log.level`.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the settings from `flags`, the variables of `environment` and the file.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong with the settings, not only what was found first.
+    pub fn load(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        load::load(flags, environment).map(|(config, _)| config)
+    }
+
+    /// The settings as [`Config::load`] reads them, as TOML with each setting's source beside it and secrets masked.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn describe(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<String, Problems> {
+        load::load(flags, environment).map(|(config, sources)| show::show(&config, &sources))
+    }
+
+    /// Settings for a test: free ports of the loopback interface, and otherwise the defaults.
+    #[must_use]
+    pub fn for_tests(upstream: Upstream) -> Self {
+        let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            upstream,
+            shared: Shared {
+                store_path: None,
+                key: SharedKey::sandbox(),
+            },
+            grpc_listen: free_port,
+            admin_listen: free_port,
+            deadline: Deadlines::default(),
+            drain_grace: Duration::from_secs(10),
+            log: Log {
+                format: LogFormat::Json,
+                level: "info".to_owned(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

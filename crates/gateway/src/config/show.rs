@@ -1,0 +1,88 @@
+//! Settings as TOML that could be read again, but for the secrets, with the source of each beside it.
+
+use std::fmt::Write as _;
+
+use super::{Config, Key, Upstream, duration, load::Sources};
+
+/// What stands for a secret.
+const REDACTED: &str = "[redacted]";
+
+pub(super) fn show(config: &Config, sources: &Sources) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for key in Key::ALL {
+        let Some(text) = text(config, sources, key) else {
+            continue;
+        };
+        let (above, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        if above != section {
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}[{above}]");
+            section = above;
+        }
+        let source = sources
+            .get(key.name)
+            .map_or("default".to_owned(), ToString::to_string);
+        let _ = writeln!(out, "{name} = {} # {source}", quote(&text));
+    }
+    out
+}
+
+/// The value of a setting; `None` where it has none in this mode.
+fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
+    let Config {
+        upstream,
+        shared,
+        grpc_listen,
+        admin_listen,
+        deadline,
+        drain_grace,
+        log,
+    } = config;
+    let vendor = match upstream {
+        Upstream::Vendor(vendor) => Some(vendor),
+        Upstream::Sandbox { .. } => None,
+    };
+    match key.name {
+        "partner.id" => vendor.map(|vendor| vendor.partner_id.clone()),
+        "partner.secret" | "partner.app_key" => vendor.map(|_| REDACTED.to_owned()),
+        "upstream.base_url" => {
+            vendor.map(|vendor| vendor.base_url.as_str().trim_end_matches('/').to_owned())
+        }
+        "shared.store_path" => shared
+            .store_path
+            .as_ref()
+            .map(|path| path.display().to_string()),
+        "shared.key" => sources
+            .contains_key("shared.key")
+            .then(|| REDACTED.to_owned()),
+        "grpc.listen" => Some(grpc_listen.to_string()),
+        "admin.listen" => Some(admin_listen.to_string()),
+        "sandbox.listen" => match upstream {
+            Upstream::Vendor(_) => None,
+            Upstream::Sandbox { listen } => Some(listen.to_string()),
+        },
+        "deadline.default" => Some(duration::show(deadline.default)),
+        "deadline.max" => Some(duration::show(deadline.max)),
+        "drain.grace" => Some(duration::show(*drain_grace)),
+        "log.format" => Some(log.format.as_str().to_owned()),
+        "log.level" => Some(log.level.clone()),
+        _ => None,
+    }
+}
+
+/// A TOML basic string.
+fn quote(text: &str) -> String {
+    let mut out = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}

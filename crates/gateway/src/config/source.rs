@@ -1,0 +1,193 @@
+//! Where settings come from: the file and the environment, put one above the other.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Key, Problem};
+
+/// Where a setting was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// On a line of the settings file.
+    File {
+        /// The file, as it was named.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In an environment variable.
+    Variable(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A setting as it was written. Its text may be a secret, so there is no `Debug`.
+pub(super) struct Entry {
+    pub(super) text: String,
+    pub(super) source: Source,
+    /// Whether `text` names a file that holds the value.
+    pub(super) in_file: bool,
+}
+
+/// The settings that were given, each once.
+#[derive(Default)]
+pub(super) struct Entries {
+    by_name: BTreeMap<&'static str, Entry>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Entries {
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
+        self.by_name.remove(name)
+    }
+
+    pub(super) fn source(&self, name: &str) -> Option<Source> {
+        self.by_name.get(name).map(|entry| entry.source.clone())
+    }
+
+    /// Adds what the TOML of `text` says.
+    pub(super) fn add_file(&mut self, path: &Path, text: &str) {
+        let file = File {
+            path: path.display().to_string(),
+            text,
+        };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            // The error's `Display` quotes the line, which may hold a secret; its message does not.
+            let source = error.span().map(|span| file.source(span.start));
+            let source = source.or_else(|| Some(file.source(0)));
+            self.problems.push(Problem {
+                key: String::new(),
+                source,
+                message: error.message().replace('\n', ", "),
+            });
+        }
+        self.add_table(&file, "", table.get_ref());
+    }
+
+    fn add_table(&mut self, file: &File<'_>, above: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let name = if above.is_empty() {
+                key.get_ref().to_string()
+            } else {
+                format!("{above}.{}", key.get_ref())
+            };
+            let source = file.source(key.span().start);
+            let is_section = Key::ALL
+                .iter()
+                .any(|known| known.name.starts_with(&format!("{name}.")));
+            match value.get_ref() {
+                DeValue::Table(inner) if is_section => self.add_table(file, &name, inner),
+                DeValue::String(text) => self.add(&name, text.to_string(), source, Layer::File),
+                DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_)
+                | DeValue::Table(_) => {
+                    let message = match Key::find(&name) {
+                        Some(_) => "must be a string in quotes".to_owned(),
+                        None if is_section => {
+                            "is a section: write its settings below it".to_owned()
+                        }
+                        None => unknown(&name),
+                    };
+                    self.problems.push(Problem {
+                        key: name,
+                        source: Some(source),
+                        message,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Adds the variables with our prefix.
+    pub(super) fn add_environment(
+        &mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) {
+        for (variable, text) in variables {
+            if let Some(name) = Key::from_variable(&variable) {
+                self.add(&name, text, Source::Variable(variable), Layer::Environment);
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, text: String, source: Source, layer: Layer) {
+        let Some((key, in_file)) = Key::find(name) else {
+            self.problems.push(Problem {
+                key: name.to_owned(),
+                source: Some(source),
+                message: unknown(name),
+            });
+            return;
+        };
+        match self.by_name.get(key.name) {
+            // A secret and the file that holds it contradict each other, wherever they were written.
+            Some(given) if given.in_file != in_file => {
+                let twin = if in_file { "" } else { "_file" };
+                let message = format!(
+                    "{}{twin} is given too ({}): give one of them",
+                    key.name, given.source
+                );
+                self.problems.push(Problem {
+                    key: name.to_owned(),
+                    source: Some(source),
+                    message,
+                });
+            }
+            Some(_) if layer == Layer::File => {}
+            Some(_) | None => {
+                self.by_name.insert(
+                    key.name,
+                    Entry {
+                        text,
+                        source,
+                        in_file,
+                    },
+                );
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    File,
+    Environment,
+}
+
+struct File<'a> {
+    path: String,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn source(&self, offset: usize) -> Source {
+        let before = self.text.as_bytes().iter().take(offset);
+        Source::File {
+            path: self.path.clone(),
+            line: 1 + before.filter(|byte| **byte == b'\n').count(),
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = Key::ALL.iter().map(|key| key.name).find(|known| {
+        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().replace('_', "");
+        last(known) == last(name)
+    });
+    match nearest {
+        Some(known) => format!("there is no such setting; do you mean {known}?"),
+        None => "there is no such setting".to_owned(),
+    }
+}

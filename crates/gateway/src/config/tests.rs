@@ -1,0 +1,422 @@
+//! Every rule that settings must keep, and that all breaches are told at once.
+
+use std::{fs, path::PathBuf};
+
+use super::*;
+
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+
+/// Settings that are right, as variables; `changes` replaces, adds, or with an empty name's value removes.
+struct Given {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+    flags: Flags,
+}
+
+impl Given {
+    fn nothing() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+            flags: Flags::default(),
+        }
+    }
+
+    fn complete() -> Self {
+        let mut given = Self::nothing();
+        let folder = given.folder.path().display().to_string();
+        given
+            .set("PARTNER__ID", "2445580000001")
+            .set("PARTNER__SECRET", "canary-secret")
+            .set("PARTNER__APP_KEY", "canary-app-key")
+            .set("SHARED__STORE_PATH", &folder)
+            .set("SHARED__KEY", KEY);
+        given
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        let name = format!("OPENFINANCE_{name}");
+        self.variables.retain(|(other, _)| *other != name);
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    fn unset(&mut self, name: &str) -> &mut Self {
+        let name = format!("OPENFINANCE_{name}");
+        self.variables.retain(|(other, _)| *other != name);
+        self
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn file(&mut self, text: &str) -> &mut Self {
+        self.flags.file = Some(self.write("gateway.toml", text));
+        self
+    }
+
+    fn load(&self) -> Result<Config, Problems> {
+        Config::load(&self.flags, self.variables.clone())
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let problems = self.load().expect_err("the settings are wrong");
+        let folder = self.folder.path().display().to_string();
+        problems
+            .0
+            .iter()
+            .map(|problem| problem.to_string().replace(&folder, "DIR"))
+            .collect()
+    }
+
+    fn problem(&self) -> String {
+        let problems = self.problems();
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        problems[0].clone()
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = Given::complete().load().unwrap();
+    assert_eq!(config.grpc_listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9464");
+    assert_eq!(
+        config.deadline,
+        Deadlines {
+            default: Duration::from_secs(20),
+            max: Duration::from_secs(60)
+        }
+    );
+    assert_eq!(config.drain_grace, Duration::from_secs(10));
+    assert_eq!(config.log.level, "info");
+    let Upstream::Vendor(vendor) = config.upstream else {
+        panic!("not the vendor")
+    };
+    assert_eq!(vendor.base_url.as_str(), "https://api.finicity.com/");
+}
+
+#[test]
+fn what_is_missing_is_told_all_at_once() {
+    assert_eq!(
+        Given::nothing().problems(),
+        [
+            "partner.id (in the file, or OPENFINANCE_PARTNER__ID): is required, except with --sandbox",
+            "partner.secret (in the file, or OPENFINANCE_PARTNER__SECRET): is required, except with --sandbox",
+            "partner.app_key (in the file, or OPENFINANCE_PARTNER__APP_KEY): is required, except with --sandbox",
+            "shared.store_path (in the file, or OPENFINANCE_SHARED__STORE_PATH): is required: a folder that the gateway \
+             may write to",
+            "shared.key (in the file, or OPENFINANCE_SHARED__KEY): is required: 64 random hexadecimal digits, as \
+             `openssl rand -hex 32` makes",
+        ]
+    );
+}
+
+#[test]
+fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
+    let mut given = Given::complete();
+    given
+        .file(
+            "unknown = 1\n\
+             [deadline]\n\
+             default = \"soon\"\n\
+             max = 60\n\
+             [grpc]\n\
+             listen = \"0.0.0.0:50051\"\n\
+             web = true\n\
+             [partner.id]\n\
+             x = \"y\"\n",
+        )
+        .set("LOG__FORMAT", "yaml")
+        .set("LOG_LEVEL", "info")
+        .set("SHARED__REDIS_URL", "redis://canary")
+        .set("admin__listen", "127.0.0.1:1");
+    let problems = given.problems();
+    for expected in [
+        "unknown (DIR/gateway.toml:1): there is no such setting",
+        "deadline.default (DIR/gateway.toml:3): must be a duration such as 500ms, 20s or 2m",
+        "deadline.max (DIR/gateway.toml:4): must be a string in quotes",
+        "grpc.web (DIR/gateway.toml:7): there is no such setting",
+        "log.format (OPENFINANCE_LOG__FORMAT): must be text or json",
+        "log_level (OPENFINANCE_LOG_LEVEL): there is no such setting",
+        "shared.redis_url (OPENFINANCE_SHARED__REDIS_URL): is not supported by this version: set shared.store_path",
+        "admin__listen (OPENFINANCE_admin__listen): there is no such setting",
+    ] {
+        assert!(
+            problems.iter().any(|problem| problem == expected),
+            "{expected} is not in {problems:#?}"
+        );
+    }
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.starts_with("grpc.listen (DIR/gateway.toml:6): other machines"))
+    );
+    assert!(problems.iter().any(|problem| problem.starts_with("partner.id (DIR/gateway.toml:8): must be a string")));
+    assert_eq!(problems.len(), 10, "{problems:#?}");
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let mut given = Given::complete();
+    given
+        .file("[deadline]\ndefault = \"1s\"\nmax = \"2s\"\n")
+        .set("DEADLINE__DEFAULT", "500ms");
+    let config = given.load().unwrap();
+    assert_eq!(config.deadline.default, Duration::from_millis(500));
+    assert_eq!(config.deadline.max, Duration::from_secs(2));
+}
+
+#[test]
+fn toml_that_can_not_be_read_is_told_by_line_and_without_the_line() {
+    let mut given = Given::complete();
+    given.file("[partner]\nsecret = \"canary-secret\n");
+    let problem = given.problems().join("\n");
+    assert!(problem.contains("DIR/gateway.toml:2: "), "{problem}");
+    assert!(!problem.contains("canary"), "{problem}");
+}
+
+#[test]
+fn a_settings_file_that_is_not_there_is_an_error() {
+    let mut given = Given::complete();
+    given.flags.file = Some(given.folder.path().join("none.toml"));
+    assert!(
+        given
+            .problem()
+            .starts_with("the settings file DIR/none.toml can't be read: ")
+    );
+}
+
+#[test]
+fn a_secret_may_be_the_content_of_a_file() {
+    let mut given = Given::complete();
+    let path = given.write("secret", "from-a-file\n").display().to_string();
+    given
+        .unset("PARTNER__SECRET")
+        .set("PARTNER__SECRET_FILE", &path);
+    let Upstream::Vendor(vendor) = given.load().unwrap().upstream else {
+        panic!("not the vendor")
+    };
+    assert_eq!(
+        secrecy::ExposeSecret::expose_secret(&vendor.partner_secret),
+        "from-a-file"
+    );
+}
+
+#[test]
+fn a_secret_and_its_file_are_an_error_wherever_they_stand() {
+    let mut given = Given::complete();
+    let path = given.write("secret", "from-a-file\n").display().to_string();
+    given.set("PARTNER__SECRET_FILE", &path);
+    assert_eq!(
+        given.problem(),
+        "partner.secret_file (OPENFINANCE_PARTNER__SECRET_FILE): partner.secret is given too \
+         (OPENFINANCE_PARTNER__SECRET): give one of them"
+    );
+    given
+        .unset("PARTNER__SECRET_FILE")
+        .file(&format!("[partner]\nsecret_file = {path:?}\n"));
+    assert!(
+        given
+            .problem()
+            .starts_with("partner.secret_file (DIR/gateway.toml:2): partner.secret is given too")
+    );
+}
+
+#[test]
+fn a_secret_file_that_can_not_be_read_is_told_by_its_own_key() {
+    let mut given = Given::complete();
+    given
+        .unset("SHARED__KEY")
+        .set("SHARED__KEY_FILE", "/none/of/these");
+    assert!(
+        given
+            .problem()
+            .starts_with("shared.key_file (OPENFINANCE_SHARED__KEY_FILE): the file /none/of/these")
+    );
+}
+
+#[test]
+fn the_shared_key_is_64_hexadecimal_digits() {
+    for key in [
+        "",
+        "00",
+        &KEY[1..],
+        &format!("{KEY}0"),
+        &KEY.replace('a', "g"),
+    ] {
+        let problem = Given::complete().set("SHARED__KEY", key).problem();
+        assert_eq!(
+            problem,
+            "shared.key (OPENFINANCE_SHARED__KEY): must be 64 hexadecimal digits"
+        );
+    }
+}
+
+#[test]
+fn the_store_path_is_a_folder_that_can_be_written_to() {
+    let mut given = Given::complete();
+    let file = given.write("file", "").display().to_string();
+    assert!(
+        given
+            .set("SHARED__STORE_PATH", &file)
+            .problem()
+            .ends_with("is not a folder")
+    );
+    let problem = given.set("SHARED__STORE_PATH", "/none/of/these").problem();
+    assert!(
+        problem.contains("shared.store_path (OPENFINANCE_SHARED__STORE_PATH): can't be used"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn the_base_url_is_https_or_this_machine_and_nothing_more() {
+    for good in [
+        "https://api.finicity.com",
+        "https://example.com:8443/",
+        "http://127.0.0.1:8080",
+        "http://[::1]:1",
+        "http://localhost:1",
+    ] {
+        assert!(
+            Given::complete()
+                .set("UPSTREAM__BASE_URL", good)
+                .load()
+                .is_ok(),
+            "{good}"
+        );
+    }
+    for bad in [
+        "api.finicity.com",
+        "http://api.finicity.com",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "https://example.com/v1",
+        "https://example.com?x=y",
+        "https://user:password@example.com",
+        "https://example.com#x",
+        "",
+    ] {
+        let problem = Given::complete().set("UPSTREAM__BASE_URL", bad).problem();
+        assert!(
+            problem.starts_with("upstream.base_url (OPENFINANCE_UPSTREAM__BASE_URL): must "),
+            "{bad}: {problem}"
+        );
+    }
+}
+
+#[test]
+fn the_default_deadline_is_within_the_longest_and_the_grace_within_the_limit() {
+    let mut given = Given::complete();
+    given
+        .set("DEADLINE__DEFAULT", "2m")
+        .set("DRAIN__GRACE", "31s");
+    assert_eq!(
+        given.problems(),
+        [
+            "deadline.default (OPENFINANCE_DEADLINE__DEFAULT): must not be longer than deadline.max, 1m",
+            "drain.grace (OPENFINANCE_DRAIN__GRACE): must not be longer than 30s",
+        ]
+    );
+}
+
+#[test]
+fn off_loopback_needs_insecure() {
+    let mut given = Given::complete();
+    given.set("GRPC__LISTEN", "[::]:50051");
+    assert!(given.problem().contains("--insecure"));
+    given.flags.insecure = true;
+    assert!(given.load().is_ok());
+    assert!(
+        Given::complete()
+            .set("ADMIN__LISTEN", "0.0.0.0:9464")
+            .load()
+            .is_ok()
+    );
+}
+
+#[test]
+fn the_sandbox_needs_no_setting_and_takes_no_partner() {
+    let mut given = Given::nothing();
+    given.flags.sandbox = true;
+    let config = given.load().unwrap();
+    assert!(
+        matches!(config.upstream, Upstream::Sandbox { listen } if listen.to_string() == "127.0.0.1:8080")
+    );
+    given
+        .set("PARTNER__ID", "1")
+        .set("UPSTREAM__BASE_URL", "https://example.com");
+    let problems = given.problems();
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.contains("can't be set with --sandbox")),
+        "{problems:#?}"
+    );
+}
+
+#[test]
+fn variables_of_other_tools_are_left_alone() {
+    let mut given = Given::complete();
+    given.set("VENDOR_DOCS", "/somewhere");
+    given
+        .variables
+        .push(("OTEL_SERVICE_NAME".to_owned(), "gateway".to_owned()));
+    assert!(given.load().is_ok());
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let given = Given::complete();
+    let printed = format!("{:?}", given.load().unwrap());
+    let shown = Config::describe(&given.flags, given.variables.clone()).unwrap();
+    for text in [printed, shown] {
+        assert!(
+            !text.contains("canary") && !text.to_lowercase().contains(&KEY.to_lowercase()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_settings_shown_are_toml_with_sources() {
+    let mut given = Given::complete();
+    given.file("[deadline]\nmax = \"90s\"\n");
+    let shown = Config::describe(&given.flags, given.variables.clone()).unwrap();
+    assert!(toml::de::DeTable::parse(&shown).is_ok(), "{shown}");
+    for line in [
+        "secret = \"[redacted]\" # OPENFINANCE_PARTNER__SECRET",
+        "base_url = \"https://api.finicity.com\" # default",
+        "default = \"20s\" # default",
+    ] {
+        assert!(
+            shown.lines().any(|other| other == line),
+            "{line} is not in\n{shown}"
+        );
+    }
+    assert!(
+        shown.contains("max = \"90s\" # ") && shown.contains("gateway.toml:2\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_health_check_needs_the_admin_address_only() {
+    let variables = |value: &str| vec![("OPENFINANCE_ADMIN__LISTEN".to_owned(), value.to_owned())];
+    assert_eq!(
+        admin_listen(&Flags::default(), variables("0.0.0.0:1"))
+            .unwrap()
+            .to_string(),
+        "0.0.0.0:1"
+    );
+    assert!(admin_listen(&Flags::default(), variables("here")).is_err());
+    assert_eq!(
+        admin_listen(&Flags::default(), []).unwrap().to_string(),
+        "127.0.0.1:9464"
+    );
+}
