@@ -1,1 +1,49 @@
-//! Placeholder while the workspace is laid out.
+//! A stateful simulator of the customer records API of Mastercard Open Finance US.
+//!
+//! It imitates the vendor's 18 operations with their rules, codes, wording and oddities, and adds a control plane
+//! under `/__sandbox/v1` with which a test moves the clock, revokes tokens, locks partners and plans faults. State is in
+//! memory; ids and tokens follow from the seed; time is the sandbox's own.
+//!
+//! It shares no code with the client that it tests, so the two cannot agree on a mistake.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! use openfinance_sandbox::{Config, Sandbox};
+//!
+//! let sandbox = Sandbox::start(Config::for_tests()).await?;
+//! println!("listening on {}", sandbox.base_url());
+//! sandbox.control().advance(Duration::from_secs(2 * 60 * 60))?;
+//! sandbox.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod auth;
+mod authorization;
+mod business;
+mod clock;
+mod config;
+mod consumer;
+mod control;
+mod customer;
+mod fault;
+mod json;
+mod operation;
+mod random;
+mod refusal;
+mod request_log;
+mod serve;
+mod state;
+
+pub use auth::{Lock, Revoke};
+pub use authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin};
+pub use config::{Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Start};
+pub use control::{Control, ControlError, Counts, PartnerSummary, Summary};
+pub use fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, InvalidFault, Target};
+pub use operation::{InvalidOperation, Operation};
+pub use request_log::RequestRecord;
+pub use serve::{Sandbox, StartError};

@@ -1,0 +1,200 @@
+//! Flags, the line that says where it listens, and stopping on a signal.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+};
+
+use clap::{Parser, ValueEnum};
+use openfinance_sandbox::{
+    Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Sandbox, StartError,
+};
+
+/// Simulates the customer records API of Mastercard Open Finance US. State is in memory and gone when it stops.
+#[derive(Parser)]
+#[command(name = "openfinance-sandbox", version)]
+struct Flags {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value_t = Config::default().listen)]
+    listen: SocketAddr,
+    /// What ids and tokens are derived from
+    #[arg(long, value_name = "N", default_value_t = Config::default().seed)]
+    seed: u64,
+    /// Id of the partner that exists from the start
+    #[arg(long, value_name = "ID", default_value_t = Config::default().partner.id)]
+    partner_id: String,
+    /// Secret of that partner
+    #[arg(long, value_name = "SECRET", default_value_t = Config::default().partner.secret)]
+    partner_secret: String,
+    /// App key of that partner
+    #[arg(long, value_name = "KEY", default_value_t = Config::default().partner.app_key)]
+    app_key: String,
+    /// Plan of every partner; test-drive refuses active customers
+    #[arg(long, value_enum, default_value = "upgraded")]
+    plan: PlanFlag,
+    /// Whether a personally liable owner needs a consumer before a business
+    #[arg(long, value_enum, default_value = "on")]
+    personally_liable_rule: Switch,
+    /// Partners are resellers: every new consumer must name the end user
+    #[arg(long)]
+    reseller: bool,
+    /// How many live testing customers a partner may have
+    #[arg(long, value_name = "N", default_value_t = Config::default().testing_customer_limit)]
+    testing_customer_limit: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PlanFlag {
+    Upgraded,
+    TestDrive,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl From<Flags> for Config {
+    fn from(flags: Flags) -> Self {
+        Self {
+            listen: flags.listen,
+            seed: flags.seed,
+            partner: PartnerCredentials {
+                id: flags.partner_id,
+                secret: flags.partner_secret,
+                app_key: flags.app_key,
+            },
+            plan: match flags.plan {
+                PlanFlag::Upgraded => Plan::Upgraded,
+                PlanFlag::TestDrive => Plan::TestDrive,
+            },
+            personally_liable_rule: match flags.personally_liable_rule {
+                Switch::On => PersonallyLiableRule::On,
+                Switch::Off => PersonallyLiableRule::Off,
+            },
+            partnership: if flags.reseller {
+                Partnership::Reseller
+            } else {
+                Partnership::Direct
+            },
+            testing_customer_limit: flags.testing_customer_limit,
+            ..Self::default()
+        }
+    }
+}
+
+/// Runs the program: 0 after a signal, 1 if it could not start, 2 on flags it does not know.
+pub(crate) async fn run() -> ExitCode {
+    let flags = Flags::parse();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    log.with_env_filter(
+        tracing_subscriber::EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+    )
+    .init();
+    // Signals are caught before the first line is printed, so whoever waits for that line can stop us at once.
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("cannot catch signals: {error}")),
+    };
+    let sandbox = match Sandbox::start(flags.into()).await {
+        Ok(sandbox) => sandbox,
+        Err(StartError { address, source }) => {
+            return fail(&format!(
+                "cannot listen on {address}: {source}; choose another address with --listen HOST:PORT"
+            ));
+        }
+    };
+    // A closed standard output is no reason to stop.
+    let _ = writeln!(
+        io::stdout(),
+        "openfinance-sandbox listening on {}",
+        sandbox.base_url()
+    );
+    stop.await;
+    sandbox.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn fail(message: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "openfinance-sandbox: {message}");
+    ExitCode::FAILURE
+}
+
+/// Ends on SIGINT or SIGTERM.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends on Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent_and_default_to_the_configuration() {
+        Flags::command().debug_assert();
+        let config = Config::from(Flags::parse_from(["openfinance-sandbox"]));
+        let default = Config::default();
+        assert_eq!(config.listen, default.listen);
+        assert_eq!(config.seed, default.seed);
+        assert_eq!(config.partner.id, default.partner.id);
+        assert_eq!(config.plan, default.plan);
+        assert_eq!(
+            config.personally_liable_rule,
+            default.personally_liable_rule
+        );
+        assert_eq!(config.partnership, default.partnership);
+        assert_eq!(
+            config.testing_customer_limit,
+            default.testing_customer_limit
+        );
+    }
+
+    #[test]
+    fn every_flag_is_heard() {
+        let config = Config::from(Flags::parse_from([
+            "openfinance-sandbox",
+            "--listen=127.0.0.1:0",
+            "--seed=9",
+            "--partner-id=p",
+            "--partner-secret=s",
+            "--app-key=k",
+            "--plan=test-drive",
+            "--personally-liable-rule=off",
+            "--reseller",
+            "--testing-customer-limit=3",
+        ]));
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!((config.seed, config.testing_customer_limit), (9, 3));
+        let partner = config.partner;
+        assert_eq!(
+            [partner.id, partner.secret, partner.app_key],
+            ["p", "s", "k"]
+        );
+        assert_eq!(config.plan, Plan::TestDrive);
+        assert_eq!(config.personally_liable_rule, PersonallyLiableRule::Off);
+        assert_eq!(config.partnership, Partnership::Reseller);
+    }
+}

@@ -1,0 +1,785 @@
+//! The control plane as JSON over HTTP. Unknown keys are errors; an error names keys, never values.
+
+use std::{sync::Mutex, time::Duration};
+
+use axum::http::{Method, StatusCode};
+use bytes::Bytes;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde_json::{Map, Value, json};
+
+use super::{ControlError, PartnerSummary};
+use crate::{
+    answer::Answer,
+    auth::{Lock, Revoke},
+    authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin},
+    config::PartnerCredentials,
+    fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, Target},
+    operation::Operation,
+    refusal::Refusal,
+    request_log::RequestRecord,
+    serve::lock,
+    state::State,
+};
+
+/// Before every control route. The vendor has nothing there.
+pub(crate) const PREFIX: &str = "/__sandbox/v1/";
+
+/// A refusal with its status.
+struct Problem {
+    status: StatusCode,
+    text: String,
+}
+
+fn bad(text: impl Into<String>) -> Problem {
+    Problem {
+        status: StatusCode::BAD_REQUEST,
+        text: text.into(),
+    }
+}
+
+fn not_found(text: impl Into<String>) -> Problem {
+    Problem {
+        status: StatusCode::NOT_FOUND,
+        text: text.into(),
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let text = error.to_string();
+        match error {
+            ControlError::UnknownPartner
+            | ControlError::UnknownFault
+            | ControlError::InstitutionLogin(InvalidInstitutionLogin::UnknownCustomer) => {
+                not_found(text)
+            }
+            ControlError::ClockOverflow
+            | ControlError::PartnerExists
+            | ControlError::Fault(_)
+            | ControlError::InstitutionLogin(InvalidInstitutionLogin::EndsBeforeStart) => bad(text),
+        }
+    }
+}
+
+/// Answers a control request; `path` is what follows [`PREFIX`].
+pub(crate) fn route(
+    state: &Mutex<State>,
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+    body: Result<Bytes, Refusal>,
+) -> Answer {
+    let outcome = body
+        .map_err(|_| bad("the body is too large"))
+        .and_then(|body| {
+            perform(
+                &mut lock(state),
+                method,
+                path,
+                query.unwrap_or_default(),
+                &body,
+            )
+        });
+    match outcome {
+        Ok(body) => Answer::json(StatusCode::OK, &body),
+        Err(Problem { status, text }) => Answer::json(status, &json!({ "error": text })),
+    }
+}
+
+fn perform(
+    state: &mut State,
+    method: &Method,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Result<Value, Problem> {
+    let (noun, rest) = path.split_once('/').unwrap_or((path, ""));
+    if path != "requests" && !query.is_empty() {
+        return Err(bad("this route takes no query"));
+    }
+    match (method.as_str(), noun, rest) {
+        ("POST", "reset", "") => reset(state, Keys::read(body)?),
+        ("GET", "state", "") => Ok(summary(state)),
+        ("POST", "clock", "advance") => advance(state, Keys::read(body)?),
+        ("POST", "tokens", "revoke") => revoke(state, Keys::read(body)?),
+        ("POST", "partners", "") => add_partner(state, Keys::read(body)?),
+        ("POST", "partner", "") => change_partner(state, Keys::read(body)?),
+        ("POST", "applications", "") => add_application(state, Keys::read(body)?),
+        ("POST", "institution-logins", "") => add_institution_login(state, Keys::read(body)?),
+        ("GET", "requests", "") => requests(state, query),
+        ("POST", "faults", "") => {
+            let id = state
+                .faults
+                .add(fault(Keys::read(body)?)?)
+                .map_err(ControlError::from)?;
+            Ok(json!({ "id": id }))
+        }
+        ("GET", "faults", "") => {
+            let faults: Vec<_> = state.faults.list().iter().map(fault_view).collect();
+            Ok(json!({ "faults": faults }))
+        }
+        ("DELETE", "faults", "") => Ok(json!({ "removed": state.faults.clear() })),
+        ("DELETE", "faults", id) => {
+            if id.parse().is_ok_and(|id| state.faults.remove(id)) {
+                Ok(json!({ "removed": 1 }))
+            } else {
+                Err(ControlError::UnknownFault.into())
+            }
+        }
+        _ => Err(not_found("no such control route")),
+    }
+}
+
+fn reset(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let seed = keys.count("seed")?;
+    keys.end()?;
+    state.reset(seed);
+    Ok(json!({ "seed": state.config.seed }))
+}
+
+fn summary(state: &State) -> Value {
+    let summary = state.summary();
+    let partners: Vec<_> = summary.partners.iter().map(partner_view).collect();
+    json!({
+        "now": summary.now.to_string(),
+        "seed": summary.seed,
+        "counts": {
+            "customers": summary.counts.customers,
+            "consumers": summary.counts.consumers,
+            "businesses": summary.counts.businesses,
+            "institutionLogins": summary.counts.institution_logins,
+            "tokens": summary.counts.tokens,
+        },
+        "partners": partners,
+    })
+}
+
+fn partner_view(partner: &PartnerSummary) -> Value {
+    json!({
+        "partnerId": partner.partner_id,
+        "locked": partner.locked,
+        "failedAuthentications": partner.failed_authentications,
+        "maxConsecutiveFailedAuthentications": partner.max_consecutive_failed_authentications,
+        "tokenRequests": partner.token_requests,
+    })
+}
+
+fn advance(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let seconds = keys
+        .take("seconds")
+        .ok_or_else(|| bad("seconds is required"))?;
+    keys.end()?;
+    let by = seconds
+        .as_f64()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| bad("seconds must be a number that is not negative"))?;
+    let now = state.clock.advance(by).ok_or(ControlError::ClockOverflow)?;
+    Ok(json!({ "now": now.to_string() }))
+}
+
+fn revoke(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let which = match keys.text("revoke")?.as_deref() {
+        None | Some("all") => Revoke::All,
+        Some("last") => Revoke::Last,
+        Some(_) => return Err(bad("revoke must be all or last")),
+    };
+    keys.end()?;
+    Ok(json!({ "revoked": state.revoke_tokens(which) }))
+}
+
+fn add_partner(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let credentials = PartnerCredentials {
+        id: keys.required("partnerId")?,
+        secret: keys.required("partnerSecret")?,
+        app_key: keys.required("appKey")?,
+    };
+    keys.end()?;
+    state.add_partner(&credentials)?;
+    Ok(json!({ "partnerId": credentials.id }))
+}
+
+fn change_partner(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let id = keys.text("partnerId")?;
+    let locked = keys.flag("locked")?;
+    let secret = keys.text("secret")?;
+    keys.end()?;
+    let partner = state.partner_mut(id.as_deref())?;
+    match locked {
+        Some(true) => partner.set_lock(Lock::Locked),
+        Some(false) => partner.set_lock(Lock::Unlocked),
+        None => {}
+    }
+    if let Some(secret) = secret {
+        partner.set_secret(&secret);
+    }
+    Ok(partner_view(&partner.summary()))
+}
+
+fn add_application(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let id = keys.required("applicationId")?;
+    let name = keys.required("applicationName")?;
+    keys.end()?;
+    state.applications.insert(id.clone(), name);
+    Ok(json!({ "applicationId": id }))
+}
+
+fn add_institution_login(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let customer_id = match keys.take("customerId") {
+        Some(Value::String(id)) => id,
+        Some(Value::Number(id)) => id.to_string(),
+        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {
+            return Err(bad("customerId is required, as text or number"));
+        }
+    };
+    let connection = match keys.required("connection")?.as_str() {
+        "oauth" => Connection::Oauth,
+        "legacy" => Connection::Legacy,
+        "uncaptured" => Connection::Uncaptured,
+        _ => return Err(bad("connection must be oauth, legacy or uncaptured")),
+    };
+    let new = NewInstitutionLogin {
+        customer_id,
+        connection,
+        start: keys.time("authorizationStartDate")?,
+        end: keys.time("authorizationEndDate")?,
+    };
+    keys.end()?;
+    let id = state
+        .add_institution_login(&new)
+        .map_err(ControlError::from)?;
+    Ok(json!({ "institutionLoginId": id }))
+}
+
+fn requests(state: &State, query: &str) -> Result<Value, Problem> {
+    let mut operation = None;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("operation", "")) => {}
+            Some(("operation", id)) => operation = Some(parse_operation(id)?),
+            _ => return Err(bad("the only query key is operation")),
+        }
+    }
+    let requests: Vec<_> = state
+        .log
+        .records(operation)
+        .iter()
+        .map(request_view)
+        .collect();
+    Ok(json!({ "requests": requests }))
+}
+
+fn request_view(record: &RequestRecord) -> Value {
+    json!({
+        "sequence": record.sequence,
+        "at": record.at.to_string(),
+        "operation": record.operation.map(Operation::id),
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "fault": record.fault,
+    })
+}
+
+fn parse_operation(id: &str) -> Result<Operation, Problem> {
+    id.parse()
+        .map_err(|_| bad("operation must be one of the vendor's operation ids"))
+}
+
+fn fault(mut keys: Keys) -> Result<FaultRule, Problem> {
+    let target = match keys.required("operation")?.as_str() {
+        "*" => Target::Any,
+        id => Target::Operation(parse_operation(id)?),
+    };
+    let after = keys.count("after")?.unwrap_or(0);
+    let times = keys.count("times")?.unwrap_or(1);
+    if keys
+        .take("probability")
+        .is_some_and(|value| value.as_f64() != Some(1.0))
+    {
+        return Err(bad("probability: only 1.0 is supported"));
+    }
+    let commit = match keys.text("commit")?.as_deref() {
+        None | Some("before") => Commit::Before,
+        Some("never") => Commit::Never,
+        Some("late") => {
+            return Err(bad(
+                "commit: late is not supported yet, only before and never",
+            ));
+        }
+        Some(_) => return Err(bad("commit must be before or never")),
+    };
+    if keys
+        .take("late_ms")
+        .is_some_and(|value| value.as_u64() != Some(0))
+    {
+        return Err(bad(
+            "late_ms: only 0 is supported, because commit late is not supported yet",
+        ));
+    }
+    let effect = keys
+        .take("effect")
+        .ok_or_else(|| bad("effect is required"))?;
+    keys.end()?;
+    let mut effect = Keys::of(effect, "effect.")?;
+    let latency = Duration::from_millis(effect.count("latency_ms")?.unwrap_or(0));
+    let status = effect.count("status")?;
+    let body = effect.take("body").map(|body| match body {
+        Value::String(text) => FaultBody::Text(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            FaultBody::Json(body)
+        }
+    });
+    let content_type = effect.text("content_type")?;
+    let headers = match effect.take("headers") {
+        Some(Value::Object(headers)) => headers
+            .into_iter()
+            .map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| bad("effect.headers must be an object of text values"))?,
+        Some(
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
+        ) => {
+            return Err(bad("effect.headers must be an object of text values"));
+        }
+        None => Vec::new(),
+    };
+    effect.end()?;
+    let answer = match status {
+        Some(status) => Some(FaultAnswer {
+            status: u16::try_from(status).unwrap_or(u16::MAX),
+            body,
+            content_type,
+            headers,
+        }),
+        None if body.is_some() || content_type.is_some() || !headers.is_empty() => {
+            return Err(bad(
+                "effect.body, effect.content_type and effect.headers need effect.status",
+            ));
+        }
+        None => None,
+    };
+    Ok(FaultRule {
+        target,
+        after,
+        times,
+        commit,
+        latency,
+        answer,
+    })
+}
+
+/// The rule as it could be posted again, with what became of it.
+fn fault_view(status: &FaultStatus) -> Value {
+    let FaultStatus { id, rule, fired } = status;
+    let mut effect = Map::new();
+    if !rule.latency.is_zero() {
+        effect.insert("latency_ms".to_owned(), json!(rule.latency.as_millis()));
+    }
+    if let Some(answer) = &rule.answer {
+        effect.insert("status".to_owned(), json!(answer.status));
+        match &answer.body {
+            Some(FaultBody::Text(text)) => _ = effect.insert("body".to_owned(), json!(text)),
+            Some(FaultBody::Json(value)) => _ = effect.insert("body".to_owned(), value.clone()),
+            None => {}
+        }
+        if let Some(content_type) = &answer.content_type {
+            effect.insert("content_type".to_owned(), json!(content_type));
+        }
+        if !answer.headers.is_empty() {
+            let headers: Map<_, _> = answer
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            effect.insert("headers".to_owned(), Value::Object(headers));
+        }
+    }
+    json!({
+        "id": id,
+        "operation": match rule.target {
+            Target::Any => "*",
+            Target::Operation(operation) => operation.id(),
+        },
+        "after": rule.after,
+        "times": rule.times,
+        "probability": 1.0,
+        "commit": match rule.commit {
+            Commit::Before => "before",
+            Commit::Never => "never",
+        },
+        "late_ms": 0,
+        "effect": effect,
+        "fired": fired,
+    })
+}
+
+/// The members of a control request. Each is taken once; what is left at the end is unknown.
+struct Keys {
+    members: Map<String, Value>,
+    /// Before the names in errors.
+    prefix: &'static str,
+}
+
+impl Keys {
+    /// Reads a body; an empty one is an empty object.
+    fn read(body: &[u8]) -> Result<Self, Problem> {
+        if body.is_empty() {
+            return Self::of(json!({}), "");
+        }
+        let value = serde_json::from_slice(body).map_err(|_| bad("the body is not JSON"))?;
+        Self::of(value, "")
+    }
+
+    fn of(value: Value, prefix: &'static str) -> Result<Self, Problem> {
+        if let Value::Object(members) = value {
+            return Ok(Self { members, prefix });
+        }
+        let name = if prefix.is_empty() {
+            "the body"
+        } else {
+            prefix.trim_end_matches('.')
+        };
+        Err(bad(format!("{name} must be a JSON object")))
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.members.remove(key)
+    }
+
+    fn wrong(&self, key: &str, wanted: &str) -> Problem {
+        bad(format!("{}{key} must be {wanted}", self.prefix))
+    }
+
+    fn text(&mut self, key: &str) -> Result<Option<String>, Problem> {
+        self.take(key)
+            .map(|value| {
+                value
+                    .as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| self.wrong(key, "text"))
+            })
+            .transpose()
+    }
+
+    /// Text that is there and not blank.
+    fn required(&mut self, key: &str) -> Result<String, Problem> {
+        self.text(key)?
+            .filter(|text| !text.trim().is_empty())
+            .ok_or_else(|| bad(format!("{}{key} is required", self.prefix)))
+    }
+
+    fn flag(&mut self, key: &str) -> Result<Option<bool>, Problem> {
+        self.take(key)
+            .map(|value| {
+                value
+                    .as_bool()
+                    .ok_or_else(|| self.wrong(key, "true or false"))
+            })
+            .transpose()
+    }
+
+    fn count(&mut self, key: &str) -> Result<Option<u64>, Problem> {
+        self.take(key)
+            .map(|value| {
+                value
+                    .as_u64()
+                    .ok_or_else(|| self.wrong(key, "a whole number that is not negative"))
+            })
+            .transpose()
+    }
+
+    /// A time in ISO 8601; one without a zone is taken as UTC.
+    fn time(&mut self, key: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        let without_zone = || {
+            let civil = text.parse::<DateTime>().ok()?;
+            Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        };
+        text.parse()
+            .ok()
+            .or_else(without_zone)
+            .map(Some)
+            .ok_or_else(|| self.wrong(key, "a time in ISO 8601"))
+    }
+
+    fn end(self) -> Result<(), Problem> {
+        match self.members.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(bad(format!("unknown key {}{key}", self.prefix))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    struct Plane(Mutex<State>);
+
+    impl Plane {
+        fn new() -> Self {
+            Self(Mutex::new(State::new(Config::for_tests())))
+        }
+
+        fn send(&self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let body = Bytes::from(body.to_string());
+            let answer = route(&self.0, method, path, Some(query), Ok(body));
+            (
+                answer.status.as_u16(),
+                serde_json::from_slice(&answer.body).unwrap(),
+            )
+        }
+
+        fn post(&self, path: &str, body: Value) -> (u16, Value) {
+            self.send(&Method::POST, path, &body)
+        }
+
+        fn get(&self, path: &str) -> (u16, Value) {
+            self.send(&Method::GET, path, &json!({}))
+        }
+
+        fn refusal(&self, path: &str, body: Value) -> String {
+            let (status, body) = self.post(path, body);
+            assert_eq!(status, 400, "{body}");
+            body["error"].as_str().unwrap().to_owned()
+        }
+    }
+
+    #[test]
+    fn state_has_the_contracts_members() {
+        let (status, mut body) = Plane::new().get("state");
+        assert_eq!(status, 200);
+        let now = body["now"].take();
+        assert!(now.as_str().unwrap().starts_with("2026-01-01T00:00:00"));
+        let expected = json!({
+            "now": null,
+            "seed": 1,
+            "counts": {"customers": 0, "consumers": 0, "businesses": 0, "institutionLogins": 0, "tokens": 0},
+            "partners": [{
+                "partnerId": "2445580000001", "locked": false, "failedAuthentications": 0,
+                "maxConsecutiveFailedAuthentications": 0, "tokenRequests": 0,
+            }],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn unknown_routes_are_404_and_unknown_keys_400_by_name() {
+        let plane = Plane::new();
+        for (method, path) in [
+            (&Method::GET, ""),
+            (&Method::GET, "reset"),
+            (&Method::POST, "reset/x"),
+            (&Method::POST, "clock"),
+            (&Method::DELETE, "faults/1"),
+            (&Method::DELETE, "faults/x"),
+            (&Method::GET, "journal"),
+        ] {
+            let (status, body) = plane.send(method, path, &json!({}));
+            assert_eq!(status, 404, "{method} {path}");
+            assert!(body["error"].is_string());
+        }
+        for path in ["reset", "tokens/revoke", "partner"] {
+            assert_eq!(
+                plane.refusal(path, json!({"surprise": 1})),
+                "unknown key surprise"
+            );
+        }
+        assert_eq!(
+            plane.refusal("clock/advance", json!({"seconds": 1, "surprise": 1})),
+            "unknown key surprise",
+        );
+        assert_eq!(plane.get("requests?surprise=1").0, 400);
+        assert_eq!(plane.get("state?surprise=1").0, 400);
+        assert_eq!(
+            plane.refusal("reset", json!([])),
+            "the body must be a JSON object"
+        );
+    }
+
+    #[test]
+    fn an_empty_body_is_an_empty_object() {
+        let plane = Plane::new();
+        let answer = route(&plane.0, &Method::POST, "reset", None, Ok(Bytes::new()));
+        assert_eq!(answer.status, StatusCode::OK);
+        let answer = route(
+            &plane.0,
+            &Method::POST,
+            "reset",
+            None,
+            Ok(Bytes::from_static(b"{")),
+        );
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn the_clock_goes_forward_only() {
+        let plane = Plane::new();
+        let (status, body) = plane.post("clock/advance", json!({"seconds": 7200}));
+        assert_eq!(status, 200);
+        assert!(
+            body["now"]
+                .as_str()
+                .unwrap()
+                .starts_with("2026-01-01T02:00:00")
+        );
+        assert_eq!(plane.post("clock/advance", json!({"seconds": 0.5})).0, 200);
+        for seconds in [
+            json!(-1),
+            json!("1"),
+            json!(1e300),
+            json!(null),
+            json!(1e15),
+        ] {
+            plane.refusal("clock/advance", json!({ "seconds": seconds }));
+        }
+        assert_eq!(
+            plane.refusal("clock/advance", json!({})),
+            "seconds is required"
+        );
+    }
+
+    #[test]
+    fn partners_are_added_and_changed_without_showing_secrets() {
+        let plane = Plane::new();
+        let new = json!({"partnerId": "2", "partnerSecret": "hush", "appKey": "key"});
+        let (status, body) = plane.post("partners", new.clone());
+        assert_eq!((status, body), (200, json!({"partnerId": "2"})));
+        assert_eq!(plane.refusal("partners", new), "partnerId is taken");
+        let (status, body) = plane.post(
+            "partner",
+            json!({"partnerId": "2", "locked": true, "secret": "hush2"}),
+        );
+        assert_eq!((status, &body["locked"]), (200, &json!(true)));
+        assert!(!body.to_string().contains("hush"));
+        assert_eq!(plane.post("partner", json!({"partnerId": "3"})).0, 404);
+        assert_eq!(
+            plane.refusal("partner", json!({"locked": 1})),
+            "locked must be true or false"
+        );
+    }
+
+    #[test]
+    fn logins_take_ids_as_text_or_number_and_dates_with_or_without_zone() {
+        let plane = Plane::new();
+        let id = {
+            let mut state = lock(&plane.0);
+            crate::customer::tests::customer(&mut state, "customer1")
+        };
+        let number: u64 = id.parse().unwrap();
+        let (status, body) = plane.post(
+            "institution-logins",
+            json!({"customerId": number, "connection": "oauth", "authorizationStartDate": "2026-01-01T00:00:00"}),
+        );
+        assert_eq!(status, 200);
+        assert!(body["institutionLoginId"].is_i64());
+        let dated = json!({
+            "customerId": id, "connection": "legacy", "authorizationEndDate": "2027-01-01T00:00:00+01:00",
+        });
+        assert_eq!(plane.post("institution-logins", dated).0, 200);
+        let unknown = json!({"customerId": "1234", "connection": "oauth"});
+        assert_eq!(plane.post("institution-logins", unknown).0, 404);
+        for broken in [
+            json!({"connection": "oauth"}),
+            json!({"customerId": id}),
+            json!({"customerId": id, "connection": "pigeon"}),
+            json!({"customerId": id, "connection": "oauth", "authorizationStartDate": "soon"}),
+            json!({"customerId": id, "connection": "oauth", "authorizationEndDate": "1999-01-01"}),
+        ] {
+            plane.refusal("institution-logins", broken);
+        }
+    }
+
+    #[test]
+    fn rules_are_listed_with_their_defaults_and_can_be_removed() {
+        let plane = Plane::new();
+        let effect = json!({"status": 503, "body": {"a": 1}, "headers": {"retry-after": "1"}, "latency_ms": 5});
+        let (status, body) = plane.post(
+            "faults",
+            json!({"operation": "GetCustomer", "effect": effect}),
+        );
+        assert_eq!((status, &body), (200, &json!({"id": 1})));
+        let (_, listed) = plane.get("faults");
+        let expected = json!({"faults": [{
+            "id": 1, "fired": 0, "operation": "GetCustomer", "after": 0, "times": 1, "probability": 1.0,
+            "commit": "before", "late_ms": 0, "effect": effect,
+        }]});
+        assert_eq!(listed, expected);
+        assert_eq!(plane.send(&Method::DELETE, "faults/1", &json!({})).0, 200);
+        assert_eq!(plane.send(&Method::DELETE, "faults/1", &json!({})).0, 404);
+        assert_eq!(plane.send(&Method::DELETE, "faults", &json!({})).0, 200);
+        assert_eq!(plane.get("faults").1, json!({"faults": []}));
+    }
+
+    #[test]
+    fn a_rule_that_is_not_understood_is_refused_by_key() {
+        let plane = Plane::new();
+        let status = json!({"status": 500});
+        for (rule, key) in [
+            (json!({"effect": status}), "operation"),
+            (
+                json!({"operation": "getcustomer", "effect": status}),
+                "operation",
+            ),
+            (json!({"operation": "*"}), "effect"),
+            (json!({"operation": "*", "effect": 1}), "effect"),
+            (json!({"operation": "*", "effect": {}}), "effect"),
+            (
+                json!({"operation": "*", "effect": {"reset_at": "accept"}}),
+                "effect.reset_at",
+            ),
+            (
+                json!({"operation": "*", "effect": {"body": "x"}}),
+                "effect.status",
+            ),
+            (
+                json!({"operation": "*", "effect": {"status": 99}}),
+                "effect.status",
+            ),
+            (
+                json!({"operation": "*", "effect": {"status": 500, "headers": {"a": 1}}}),
+                "effect.headers",
+            ),
+            (
+                json!({"operation": "*", "effect": {"latency_ms": -1}}),
+                "effect.latency_ms",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "probability": 0.5}),
+                "probability",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "commit": "late"}),
+                "late",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "commit": "x"}),
+                "commit",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "late_ms": 5}),
+                "late_ms",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "times": 0}),
+                "times",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "after": -1}),
+                "after",
+            ),
+            (
+                json!({"operation": "*", "effect": status, "surprise": 1}),
+                "surprise",
+            ),
+        ] {
+            let error = plane.refusal("faults", rule);
+            assert!(error.contains(key), "{error} does not name {key}");
+        }
+        assert_eq!(plane.get("faults").1, json!({"faults": []}));
+    }
+}

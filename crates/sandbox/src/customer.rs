@@ -1,0 +1,665 @@
+//! Customers: creating, reading, changing and deleting one. Lists are in `list`.
+//!
+//! Rules are from the vendor's documentation page and OpenAPI document unless a comment says otherwise.
+
+mod list;
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::{
+    answer::Answer,
+    auth::PartnerIndex,
+    config::Plan,
+    json::Fields,
+    refusal::Refusal,
+    state::{Call, State, check_id},
+};
+
+/// Which of the two create operations made a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CustomerType {
+    Testing,
+    Active,
+}
+
+impl CustomerType {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Testing => "testing",
+            Self::Active => "active",
+        }
+    }
+}
+
+/// One customer. No `Debug`: a person is in here.
+pub(crate) struct Customer {
+    pub(crate) partner: PartnerIndex,
+    username: Arc<str>,
+    customer_type: CustomerType,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+    application_id: Option<String>,
+    created: Timestamp,
+    modified: Option<Timestamp>,
+    /// At most one, by its id.
+    pub(crate) consumer: Option<String>,
+    /// At most one, by its id.
+    pub(crate) business: Option<u64>,
+    pub(crate) institution_logins: Vec<i64>,
+}
+
+/// What a create request says.
+#[derive(Default)]
+pub(crate) struct NewCustomer {
+    username: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+    application_id: Option<String>,
+}
+
+/// What a change request says.
+#[derive(Default)]
+pub(crate) struct CustomerUpdate {
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+/// A customer as it is read. Absent members are left out; dates are epoch seconds as text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CustomerView<'state> {
+    #[serde(serialize_with = "as_text")]
+    id: u64,
+    username: &'state str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'state str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'state str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'state str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'state str>,
+    r#type: &'static str,
+    #[serde(serialize_with = "as_text")]
+    created_date: i64,
+    /// Absent until the first change; no source says what a fresh record shows.
+    #[serde(
+        serialize_with = "as_optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    last_modified_date: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_id: Option<&'state str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_name: Option<&'state str>,
+}
+
+/// What a create answers. The date is a number here and text on reads: the vendor's samples do it so.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreatedCustomer<'state> {
+    #[serde(serialize_with = "as_text")]
+    id: u64,
+    username: &'state str,
+    created_date: i64,
+}
+
+fn as_text<T: std::fmt::Display, S: Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn as_optional_text<S: Serializer>(value: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Customer {
+    /// How the record looks in a list, which has no application.
+    fn view(&self, id: u64) -> CustomerView<'_> {
+        CustomerView {
+            id,
+            username: &self.username,
+            first_name: self.first_name.as_deref(),
+            last_name: self.last_name.as_deref(),
+            phone: self.phone.as_deref(),
+            email: self.email.as_deref(),
+            r#type: self.customer_type.as_str(),
+            created_date: self.created.as_second(),
+            last_modified_date: self.modified.map(Timestamp::as_second),
+            application_id: None,
+            application_name: None,
+        }
+    }
+}
+
+impl State {
+    /// Creates a customer and answers its id.
+    ///
+    /// Usernames are unique across plans and partners, compared letter by letter; deleting frees them.
+    pub(crate) fn create_customer(
+        &mut self,
+        caller: PartnerIndex,
+        customer_type: CustomerType,
+        new: NewCustomer,
+    ) -> Result<u64, Refusal> {
+        let username = new.username.ok_or(Refusal::MissingParameter("username"))?;
+        if !is_username(&username) {
+            return Err(Refusal::UsernamePolicy);
+        }
+        check_names([new.first_name.as_deref(), new.last_name.as_deref()])?;
+        if self.usernames.contains_key(username.as_str()) {
+            return Err(Refusal::UsernameTaken);
+        }
+        let partner = &mut self.partners[caller];
+        let of_type = match customer_type {
+            CustomerType::Testing => {
+                if partner.testing_customers.len() >= self.config.testing_customer_limit {
+                    return Err(Refusal::TestingCustomerLimit);
+                }
+                &mut partner.testing_customers
+            }
+            CustomerType::Active => &mut partner.active_customers,
+        };
+        let id = self.next_customer;
+        self.next_customer += 1;
+        of_type.push(id);
+        partner.customers.push(id);
+        let username: Arc<str> = username.into();
+        self.usernames.insert(Arc::clone(&username), id);
+        let customer = Customer {
+            partner: caller,
+            username,
+            customer_type,
+            first_name: new.first_name,
+            last_name: new.last_name,
+            phone: new.phone,
+            email: new.email,
+            application_id: new.application_id,
+            created: self.clock.now(),
+            modified: None,
+            consumer: None,
+            business: None,
+            institution_logins: Vec::new(),
+        };
+        self.customers.insert(id, customer);
+        Ok(id)
+    }
+
+    /// The caller's customer with this id. Another partner's customer is not found.
+    pub(crate) fn customer(&self, caller: PartnerIndex, id: &str) -> Option<(u64, &Customer)> {
+        let id = parse_id(id)?;
+        let customer = self.customers.get(&id)?;
+        (customer.partner == caller).then_some((id, customer))
+    }
+
+    /// Changes the names that are given.
+    pub(crate) fn update_customer(
+        &mut self,
+        caller: PartnerIndex,
+        id: &str,
+        update: CustomerUpdate,
+    ) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let (id, _) = self.customer(caller, id).ok_or(Refusal::NoSuchCustomer)?;
+        let customer = self.customers.get_mut(&id).ok_or(Refusal::NoSuchCustomer)?;
+        if update.first_name.is_none() && update.last_name.is_none() {
+            return Err(Refusal::NothingToUpdate);
+        }
+        check_names([update.first_name.as_deref(), update.last_name.as_deref()])?;
+        if update.first_name.is_some() {
+            customer.first_name = update.first_name;
+        }
+        if update.last_name.is_some() {
+            customer.last_name = update.last_name;
+        }
+        customer.modified = Some(now);
+        Ok(())
+    }
+
+    /// Deletes a customer with its institution logins.
+    ///
+    /// The consumer record stays, readable by its own id, as the documentation page demands. No source says what
+    /// becomes of the business record; ours loses its link to the customer and stays readable by its own id too.
+    pub(crate) fn delete_customer(
+        &mut self,
+        caller: PartnerIndex,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        // No source says what a malformed id gets beyond the code that exists for it.
+        let number = parse_id(id).ok_or_else(|| Refusal::MalformedCustomerId(id.to_owned()))?;
+        if self.customer(caller, id).is_none() {
+            return Err(Refusal::NoSuchCustomer);
+        }
+        let Some(customer) = self.customers.remove(&number) else {
+            return Err(Refusal::NoSuchCustomer);
+        };
+        self.usernames.remove(&customer.username);
+        for login in &customer.institution_logins {
+            self.institution_logins.remove(login);
+        }
+        let partner = &mut self.partners[caller];
+        let of_type = match customer.customer_type {
+            CustomerType::Testing => &mut partner.testing_customers,
+            CustomerType::Active => &mut partner.active_customers,
+        };
+        for list in [of_type, &mut partner.customers] {
+            if let Ok(position) = list.binary_search(&number) {
+                list.remove(position);
+            }
+        }
+        Ok(())
+    }
+
+    /// A customer and the name of its application.
+    ///
+    /// A create takes any application id, since no source has a code for a wrong one; here only registered ones count.
+    pub(crate) fn customer_application(
+        &self,
+        caller: PartnerIndex,
+        id: &str,
+    ) -> Result<(u64, &Customer, &str), Refusal> {
+        if parse_id(id).is_none() {
+            return Err(Refusal::MalformedCustomerId(id.to_owned()));
+        }
+        let (id, customer) = self.customer(caller, id).ok_or(Refusal::NoSuchCustomer)?;
+        if self.applications.is_empty() {
+            return Err(Refusal::NoApplications);
+        }
+        let application = customer.application_id.as_ref();
+        let name = application
+            .and_then(|application| self.applications.get(application))
+            .ok_or(Refusal::NoApplicationAssigned)?;
+        Ok((id, customer, name))
+    }
+
+    pub(crate) fn route_add_testing_customer(
+        &mut self,
+        caller: PartnerIndex,
+        call: &Call<'_>,
+    ) -> Result<Answer, Refusal> {
+        self.route_create_customer(caller, CustomerType::Testing, call)
+    }
+
+    pub(crate) fn route_add_customer(
+        &mut self,
+        caller: PartnerIndex,
+        call: &Call<'_>,
+    ) -> Result<Answer, Refusal> {
+        if self.config.plan == Plan::TestDrive {
+            return Err(Refusal::PlanNotEntitled);
+        }
+        self.route_create_customer(caller, CustomerType::Active, call)
+    }
+
+    fn route_create_customer(
+        &mut self,
+        caller: PartnerIndex,
+        customer_type: CustomerType,
+        call: &Call<'_>,
+    ) -> Result<Answer, Refusal> {
+        let new = NewCustomer::read(Fields::of(&call.json()?)?)?;
+        let id = self.create_customer(caller, customer_type, new)?;
+        let customer = self.customers.get(&id).ok_or(Refusal::NoSuchCustomer)?;
+        let created = CreatedCustomer {
+            id,
+            username: &customer.username,
+            created_date: customer.created.as_second(),
+        };
+        Ok(Answer::json(StatusCode::CREATED, &created))
+    }
+
+    pub(crate) fn route_customer(&self, caller: PartnerIndex, id: &str) -> Result<Answer, Refusal> {
+        check_id(id, "customerId")?;
+        let (id, customer) = self.customer(caller, id).ok_or(Refusal::NoSuchCustomer)?;
+        let mut view = customer.view(id);
+        view.application_id = customer.application_id.as_deref();
+        Ok(Answer::json(StatusCode::OK, &view))
+    }
+
+    pub(crate) fn route_update_customer(
+        &mut self,
+        caller: PartnerIndex,
+        id: &str,
+        call: &Call<'_>,
+    ) -> Result<Answer, Refusal> {
+        check_id(id, "customerId")?;
+        let body = call.json()?;
+        let fields = Fields::of(&body)?;
+        let update = CustomerUpdate {
+            first_name: fields.owned("firstName")?,
+            last_name: fields.owned("lastName")?,
+        };
+        self.update_customer(caller, id, update)?;
+        Ok(Answer::no_content())
+    }
+
+    pub(crate) fn route_delete_customer(
+        &mut self,
+        caller: PartnerIndex,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        check_id(id, "customerId")?;
+        self.delete_customer(caller, id)?;
+        Ok(Answer::no_content())
+    }
+
+    pub(crate) fn route_customer_application(
+        &self,
+        caller: PartnerIndex,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        check_id(id, "customerId")?;
+        let (id, customer, application_name) = self.customer_application(caller, id)?;
+        let mut view = customer.view(id);
+        view.application_id = customer.application_id.as_deref();
+        view.application_name = Some(application_name);
+        Ok(Answer::json(StatusCode::OK, &view))
+    }
+}
+
+impl NewCustomer {
+    fn read(fields: Fields<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            username: fields.owned("username")?,
+            first_name: fields.owned("firstName")?,
+            last_name: fields.owned("lastName")?,
+            phone: fields.owned("phone")?,
+            email: fields.owned("email")?,
+            application_id: fields.owned("applicationId")?,
+        })
+    }
+}
+
+/// A customer or business id as the sandbox writes it: digits, no sign, no leading zero.
+pub(crate) fn parse_id(id: &str) -> Option<u64> {
+    let plain = id.bytes().all(|byte| byte.is_ascii_digit()) && !id.starts_with('0');
+    plain.then(|| id.parse().ok()).flatten()
+}
+
+/// 6 to 255 letters, digits and `! @ . # $ % & * _ - +`. The vendor says that other letters may fail; here they do.
+fn is_username(username: &str) -> bool {
+    (6..=255).contains(&username.len())
+        && username
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!@.#$%&*_-+".contains(&byte))
+}
+
+/// The vendor refuses some characters in names without telling which. Ours: control characters and
+/// `< > { } [ ] ^ \ |`, which no name has and much broken input does.
+fn check_names(names: [Option<&str>; 2]) -> Result<(), Refusal> {
+    let illegal = |letter: char| letter.is_control() || "<>{}[]^\\|".contains(letter);
+    if names
+        .into_iter()
+        .flatten()
+        .any(|name| name.contains(illegal))
+    {
+        return Err(Refusal::NameCharacters);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        auth::Partner,
+        config::{Config, PartnerCredentials},
+    };
+
+    pub(crate) fn named(username: &str) -> NewCustomer {
+        NewCustomer {
+            username: Some(username.to_owned()),
+            ..NewCustomer::default()
+        }
+    }
+
+    pub(crate) fn person(username: &str, first_name: &str, last_name: &str) -> NewCustomer {
+        NewCustomer {
+            first_name: Some(first_name.to_owned()),
+            last_name: Some(last_name.to_owned()),
+            ..named(username)
+        }
+    }
+
+    pub(crate) fn state() -> State {
+        State::new(Config::for_tests())
+    }
+
+    /// Creates a testing customer of the first partner and answers its id as text.
+    pub(crate) fn customer(state: &mut State, username: &str) -> String {
+        let id = state
+            .create_customer(0, CustomerType::Testing, named(username))
+            .unwrap();
+        id.to_string()
+    }
+
+    pub(crate) fn second_partner(state: &mut State) -> PartnerIndex {
+        let credentials = PartnerCredentials {
+            id: "2".to_owned(),
+            secret: "s".to_owned(),
+            app_key: "k".to_owned(),
+        };
+        state.partners.push(Partner::new(&credentials));
+        1
+    }
+
+    fn create(state: &mut State, new: NewCustomer) -> Result<u64, Refusal> {
+        state.create_customer(0, CustomerType::Testing, new)
+    }
+
+    fn update(first_name: Option<&str>, last_name: Option<&str>) -> CustomerUpdate {
+        CustomerUpdate {
+            first_name: first_name.map(str::to_owned),
+            last_name: last_name.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn usernames_follow_the_policy() {
+        let mut state = state();
+        let longest = "a".repeat(255);
+        for good in ["abcdef", "ABC.12", "!@.#$%&*_-+", longest.as_str()] {
+            assert!(create(&mut state, named(good)).is_ok(), "{good}");
+        }
+        let too_long = "a".repeat(256);
+        for bad in [
+            "abcde",
+            "abc def",
+            "abcdé1",
+            "abc/def",
+            "abcdef\n",
+            too_long.as_str(),
+        ] {
+            assert_eq!(
+                create(&mut state, named(bad)),
+                Err(Refusal::UsernamePolicy),
+                "{bad}"
+            );
+        }
+        let missing = create(&mut state, NewCustomer::default());
+        assert_eq!(missing, Err(Refusal::MissingParameter("username")));
+    }
+
+    #[test]
+    fn a_username_is_unique_across_types_and_partners_until_deleted() {
+        let mut state = state();
+        let other = second_partner(&mut state);
+        let id = customer(&mut state, "customer1");
+        let taken = state.create_customer(0, CustomerType::Active, named("customer1"));
+        assert_eq!(taken, Err(Refusal::UsernameTaken));
+        let taken = state.create_customer(other, CustomerType::Testing, named("customer1"));
+        assert_eq!(taken, Err(Refusal::UsernameTaken));
+        assert!(create(&mut state, named("Customer1")).is_ok());
+        state.delete_customer(0, &id).unwrap();
+        assert!(
+            state
+                .create_customer(other, CustomerType::Testing, named("customer1"))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn illegal_characters_in_names_are_refused_on_create_and_change() {
+        let mut state = state();
+        let id = customer(&mut state, "customer1");
+        for bad in ["a<b", "a\u{0}b", "{a}", "a|b", "a\\b", "a\nb", "a^"] {
+            let refusal = create(&mut state, person("customer2", bad, "Smith"));
+            assert_eq!(refusal, Err(Refusal::NameCharacters), "{bad:?}");
+            let refusal = state.update_customer(0, &id, update(None, Some(bad)));
+            assert_eq!(refusal, Err(Refusal::NameCharacters), "{bad:?}");
+        }
+        assert!(
+            create(
+                &mut state,
+                person("customer2", "Zoë-Anne", "O'Brien, Jr. & Söhne")
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_limit_counts_live_testing_customers_of_one_partner() {
+        let mut config = Config::for_tests();
+        config.testing_customer_limit = 2;
+        let mut state = State::new(config);
+        let other = second_partner(&mut state);
+        let first = customer(&mut state, "customer1");
+        customer(&mut state, "customer2");
+        assert_eq!(
+            create(&mut state, named("customer3")),
+            Err(Refusal::TestingCustomerLimit)
+        );
+        assert!(
+            state
+                .create_customer(0, CustomerType::Active, named("customer3"))
+                .is_ok()
+        );
+        assert!(
+            state
+                .create_customer(other, CustomerType::Testing, named("customer4"))
+                .is_ok()
+        );
+        state.delete_customer(0, &first).unwrap();
+        assert!(create(&mut state, named("customer5")).is_ok());
+    }
+
+    #[test]
+    fn a_change_needs_a_name_and_leaves_the_other_alone() {
+        let mut state = state();
+        let id = create(&mut state, person("customer1", "John", "Smith")).unwrap();
+        let text = id.to_string();
+        assert_eq!(
+            state.update_customer(0, &text, update(None, None)),
+            Err(Refusal::NothingToUpdate),
+        );
+        assert_eq!(state.customers[&id].modified, None);
+        state.clock.advance(Duration::from_secs(60)).unwrap();
+        state
+            .update_customer(0, &text, update(Some("Jane"), None))
+            .unwrap();
+        let customer = &state.customers[&id];
+        assert_eq!(customer.first_name.as_deref(), Some("Jane"));
+        assert_eq!(customer.last_name.as_deref(), Some("Smith"));
+        assert_eq!(
+            customer.modified.unwrap().as_second(),
+            customer.created.as_second() + 60
+        );
+        let unknown = state.update_customer(0, "1234", update(Some("Jane"), None));
+        assert_eq!(unknown, Err(Refusal::NoSuchCustomer));
+    }
+
+    #[test]
+    fn deleting_twice_is_not_found_and_a_malformed_id_is_told() {
+        let mut state = state();
+        let id = customer(&mut state, "customer1");
+        state.delete_customer(0, &id).unwrap();
+        assert_eq!(state.delete_customer(0, &id), Err(Refusal::NoSuchCustomer));
+        assert!(state.customer(0, &id).is_none());
+        assert!(state.partners[0].customers.is_empty());
+        assert!(state.partners[0].testing_customers.is_empty());
+        for malformed in ["abc", "+7", "007", "../7", "99999999999999999999999"] {
+            let expected = Refusal::MalformedCustomerId(malformed.to_owned());
+            assert_eq!(state.delete_customer(0, malformed), Err(expected));
+        }
+    }
+
+    #[test]
+    fn another_partners_customer_is_not_found() {
+        let mut state = state();
+        let other = second_partner(&mut state);
+        let id = customer(&mut state, "customer1");
+        assert!(state.customer(other, &id).is_none());
+        assert_eq!(
+            state.delete_customer(other, &id),
+            Err(Refusal::NoSuchCustomer)
+        );
+        let refusal = state.update_customer(other, &id, update(Some("A"), None));
+        assert_eq!(refusal, Err(Refusal::NoSuchCustomer));
+        assert_eq!(
+            state.customer_application(other, &id).err(),
+            Some(Refusal::NoSuchCustomer)
+        );
+        assert!(state.customer(0, &id).is_some());
+    }
+
+    #[test]
+    fn the_application_must_be_registered_and_assigned() {
+        let mut state = state();
+        let with = NewCustomer {
+            application_id: Some("app-1".to_owned()),
+            ..named("customer1")
+        };
+        let with = create(&mut state, with).unwrap().to_string();
+        let without = customer(&mut state, "customer2");
+        assert_eq!(
+            state.customer_application(0, &with).err(),
+            Some(Refusal::NoApplications)
+        );
+        state
+            .applications
+            .insert("app-1".to_owned(), "Shop".to_owned());
+        assert_eq!(state.customer_application(0, &with).unwrap().2, "Shop");
+        let refusal = state.customer_application(0, &without).err();
+        assert_eq!(refusal, Some(Refusal::NoApplicationAssigned));
+        assert_eq!(
+            state.customer_application(0, "1234").err(),
+            Some(Refusal::NoSuchCustomer)
+        );
+        let refusal = state.customer_application(0, "x").err();
+        assert_eq!(refusal, Some(Refusal::MalformedCustomerId("x".to_owned())));
+    }
+
+    #[test]
+    fn reads_have_text_dates_and_leave_absent_members_out() {
+        let mut state = state();
+        let id = customer(&mut state, "customer1");
+        let answer = state.route_customer(0, &id).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let expected = serde_json::json!({
+            "id": id, "username": "customer1", "type": "testing", "createdDate": "1767225600",
+        });
+        assert_eq!(body, expected);
+        state
+            .update_customer(0, &id, update(Some("Jane"), None))
+            .unwrap();
+        let answer = state.route_customer(0, &id).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["lastModifiedDate"], "1767225600");
+    }
+}
