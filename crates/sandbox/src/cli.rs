@@ -1,7 +1,7 @@
 //! Flags, the line that says where it listens, and stopping on a signal.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     process::ExitCode,
 };
@@ -88,7 +88,9 @@ impl From<Flags> for Config {
 /// Runs the program: 0 after a signal, 1 if it could not start, 2 on flags it does not know.
 pub(crate) async fn run() -> ExitCode {
     let flags = Flags::parse();
-    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     log.with_env_filter(
         tracing_subscriber::EnvFilter::try_from_default_env()
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),

@@ -1,7 +1,7 @@
 //! The virtual clock: the only time that the sandbox knows.
 //!
-//! It starts where the configuration says, runs with real elapsed time, and can be put forward by any amount,
-//! so that a token expires or a grace period ends without waiting. It never goes back but by a reset.
+//! It starts where the configuration says, runs with real elapsed time unless it is frozen, and can be put forward by
+//! any amount, so that a token expires or a grace period ends without waiting. It never goes back but by a reset.
 
 use std::time::Duration;
 
@@ -14,26 +14,27 @@ use crate::config::Start;
 pub(crate) struct Clock {
     /// The time shown when nothing had elapsed; advancing moves this.
     base: Timestamp,
-    origin: Instant,
+    /// Since when time elapses; `None` if it does not.
+    origin: Option<Instant>,
 }
 
 impl Clock {
     /// Starts a clock.
     pub(crate) fn start(start: Start) -> Self {
-        let base = match start {
-            Start::Host => host_time(),
-            Start::At(time) => time,
+        let (base, origin) = match start {
+            Start::Host => (host_time(), Some(Instant::now())),
+            Start::At(time) => (time, Some(Instant::now())),
+            Start::Frozen(time) => (time, None),
         };
-        Self {
-            base,
-            origin: Instant::now(),
-        }
+        Self { base, origin }
     }
 
     /// The present virtual time; stops at the end of year 9999.
     pub(crate) fn now(&self) -> Timestamp {
-        let elapsed =
-            SignedDuration::try_from(self.origin.elapsed()).unwrap_or(SignedDuration::MAX);
+        let elapsed = self
+            .origin
+            .map_or(Duration::ZERO, |origin| origin.elapsed());
+        let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
         self.base.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 
@@ -58,20 +59,30 @@ fn host_time() -> Timestamp {
 mod tests {
     use super::*;
 
+    const START: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
     #[test]
-    fn advancing_moves_the_time_by_that_much() {
-        let start = Timestamp::constant(1_767_225_600, 0);
-        let mut clock = Clock::start(Start::At(start));
-        let now = clock.advance(Duration::from_secs(7200)).unwrap();
-        assert_eq!(now.as_second(), start.as_second() + 7200);
+    fn a_frozen_clock_moves_only_when_told_to() {
+        let mut clock = Clock::start(Start::Frozen(START));
+        assert_eq!(clock.now(), START);
+        let later = START + SignedDuration::from_hours(2);
+        assert_eq!(clock.advance(Duration::from_secs(7200)), Some(later));
+        assert_eq!(clock.now(), later);
+    }
+
+    #[test]
+    fn a_running_clock_keeps_what_it_was_put_forward() {
+        let mut clock = Clock::start(Start::At(START));
+        assert!(clock.now() >= START);
+        clock.advance(Duration::from_secs(7200)).unwrap();
+        assert!(clock.now() >= START + SignedDuration::from_hours(2));
     }
 
     #[test]
     fn advancing_past_the_last_year_is_refused_and_changes_nothing() {
-        let start = Timestamp::constant(1_767_225_600, 0);
-        let mut clock = Clock::start(Start::At(start));
+        let mut clock = Clock::start(Start::Frozen(START));
         assert_eq!(clock.advance(Duration::MAX), None);
         assert_eq!(clock.advance(Duration::from_secs(u64::MAX / 4)), None);
-        assert_eq!(clock.now().as_second(), start.as_second());
+        assert_eq!(clock.now(), START);
     }
 }

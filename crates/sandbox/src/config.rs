@@ -72,8 +72,10 @@ pub enum Partnership {
 pub enum Start {
     /// The host's present time.
     Host,
-    /// A chosen time, for tests whose answers must not depend on today.
+    /// A chosen time; the clock runs on from there.
     At(Timestamp),
+    /// A chosen time at which the clock stands until it is put forward, for tests that compare dates exactly.
+    Frozen(Timestamp),
 }
 
 impl Default for Config {
@@ -96,12 +98,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The defaults on a free port of the loopback interface, with the clock at a fixed time: what a test wants.
+    /// The defaults on a free port of the loopback interface, with the clock standing at 2026-01-01T00:00:00Z.
     #[must_use]
     pub fn for_tests() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            start: Start::At(Timestamp::constant(1_767_225_600, 0)),
+            start: Start::Frozen(Timestamp::constant(1_767_225_600, 0)),
             ..Self::default()
         }
     }

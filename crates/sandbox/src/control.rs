@@ -23,7 +23,7 @@ use crate::{
     state::State,
 };
 
-pub(crate) use http::{PREFIX, route};
+pub(crate) use http::{control_path, route};
 
 /// Why the control plane refuses.
 #[derive(Debug, thiserror::Error)]

@@ -149,7 +149,7 @@ async fn handle(Shared(server): Shared<Server>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = read_body(&parts.headers, body).await;
     let path = parts.uri.path();
-    if let Some(route) = path.strip_prefix(control::PREFIX) {
+    if let Some(route) = control::control_path(path) {
         return control::route(&server.state, &parts.method, route, parts.uri.query(), body)
             .into_response();
     }

@@ -5,6 +5,7 @@ use std::{sync::Mutex, time::Duration};
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{ControlError, PartnerSummary};
@@ -21,8 +22,16 @@ use crate::{
     state::State,
 };
 
-/// Before every control route. The vendor has nothing there.
-pub(crate) const PREFIX: &str = "/__sandbox/v1/";
+/// The control route in a path, if it is one. The vendor has nothing under this prefix.
+pub(crate) fn control_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/__sandbox")?;
+    if rest.is_empty() || rest.starts_with('/') {
+        // Another version than v1 has no routes, so it is as good as the empty route.
+        Some(rest.strip_prefix("/v1/").unwrap_or_default())
+    } else {
+        None
+    }
+}
 
 /// A refusal with its status.
 struct Problem {
@@ -61,7 +70,7 @@ impl From<ControlError> for Problem {
     }
 }
 
-/// Answers a control request; `path` is what follows [`PREFIX`].
+/// Answers a control request; `path` is what [`control_path`] made of it.
 pub(crate) fn route(
     state: &Mutex<State>,
     method: &Method,
@@ -69,34 +78,25 @@ pub(crate) fn route(
     query: Option<&str>,
     body: Result<Bytes, Refusal>,
 ) -> Answer {
+    let query = query.unwrap_or_default();
     let outcome = body
         .map_err(|_| bad("the body is too large"))
         .and_then(|body| {
-            perform(
-                &mut lock(state),
-                method,
-                path,
-                query.unwrap_or_default(),
-                &body,
-            )
+            if (method, path) == (&Method::GET, "requests") {
+                return requests(state, query);
+            }
+            if !query.is_empty() {
+                return Err(bad("this route takes no query"));
+            }
+            perform(&mut lock(state), method, path, &body)
+                .map(|body| Answer::json(StatusCode::OK, &body))
         });
-    match outcome {
-        Ok(body) => Answer::json(StatusCode::OK, &body),
-        Err(Problem { status, text }) => Answer::json(status, &json!({ "error": text })),
-    }
+    outcome
+        .unwrap_or_else(|Problem { status, text }| Answer::json(status, &json!({ "error": text })))
 }
 
-fn perform(
-    state: &mut State,
-    method: &Method,
-    path: &str,
-    query: &str,
-    body: &[u8],
-) -> Result<Value, Problem> {
+fn perform(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Result<Value, Problem> {
     let (noun, rest) = path.split_once('/').unwrap_or((path, ""));
-    if path != "requests" && !query.is_empty() {
-        return Err(bad("this route takes no query"));
-    }
     match (method.as_str(), noun, rest) {
         ("POST", "reset", "") => reset(state, Keys::read(body)?),
         ("GET", "state", "") => Ok(summary(state)),
@@ -106,7 +106,6 @@ fn perform(
         ("POST", "partner", "") => change_partner(state, Keys::read(body)?),
         ("POST", "applications", "") => add_application(state, Keys::read(body)?),
         ("POST", "institution-logins", "") => add_institution_login(state, Keys::read(body)?),
-        ("GET", "requests", "") => requests(state, query),
         ("POST", "faults", "") => {
             let id = state
                 .faults
@@ -250,7 +249,8 @@ fn add_institution_login(state: &mut State, mut keys: Keys) -> Result<Value, Pro
     Ok(json!({ "institutionLoginId": id }))
 }
 
-fn requests(state: &State, query: &str) -> Result<Value, Problem> {
+/// Up to 100,000 records: they are copied under the lock, but written out after it.
+fn requests(state: &Mutex<State>, query: &str) -> Result<Answer, Problem> {
     let mut operation = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
@@ -259,25 +259,48 @@ fn requests(state: &State, query: &str) -> Result<Value, Problem> {
             _ => return Err(bad("the only query key is operation")),
         }
     }
-    let requests: Vec<_> = state
-        .log
-        .records(operation)
-        .iter()
-        .map(request_view)
-        .collect();
-    Ok(json!({ "requests": requests }))
+    let records = lock(state).log.records(operation);
+    let requests = records.iter().map(RequestView::from).collect();
+    Ok(Answer::json(StatusCode::OK, &Requests { requests }))
 }
 
-fn request_view(record: &RequestRecord) -> Value {
-    json!({
-        "sequence": record.sequence,
-        "at": record.at.to_string(),
-        "operation": record.operation.map(Operation::id),
-        "method": record.method,
-        "path": record.path,
-        "status": record.status,
-        "fault": record.fault,
-    })
+#[derive(Serialize)]
+struct Requests<'log> {
+    requests: Vec<RequestView<'log>>,
+}
+
+#[derive(Serialize)]
+struct RequestView<'log> {
+    sequence: u64,
+    at: String,
+    operation: Option<&'static str>,
+    method: &'log str,
+    path: &'log str,
+    status: Option<u16>,
+    fault: Option<u64>,
+}
+
+impl<'log> From<&'log RequestRecord> for RequestView<'log> {
+    fn from(record: &'log RequestRecord) -> Self {
+        let RequestRecord {
+            sequence,
+            at,
+            operation,
+            method,
+            path,
+            status,
+            fault,
+        } = record;
+        Self {
+            sequence: *sequence,
+            at: at.to_string(),
+            operation: operation.map(Operation::id),
+            method,
+            path,
+            status: *status,
+            fault: *fault,
+        }
+    }
 }
 
 fn parse_operation(id: &str) -> Result<Operation, Problem> {
