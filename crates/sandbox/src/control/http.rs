@@ -1,20 +1,25 @@
 //! The control plane as JSON over HTTP. Unknown keys are errors; an error names keys, never values.
 
+mod keys;
+mod rule;
+
 use std::{sync::Mutex, time::Duration};
 
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::{
+    keys::{Keys, Problem, bad, not_found},
+    rule::{fault, fault_view},
+};
 use super::{ControlError, PartnerSummary};
 use crate::{
     answer::Answer,
     auth::{Lock, Revoke},
     authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin},
     config::PartnerCredentials,
-    fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, Target},
     operation::Operation,
     refusal::Refusal,
     request_log::RequestRecord,
@@ -30,26 +35,6 @@ pub(crate) fn control_path(path: &str) -> Option<&str> {
         Some(rest.strip_prefix("/v1/").unwrap_or_default())
     } else {
         None
-    }
-}
-
-/// A refusal with its status.
-struct Problem {
-    status: StatusCode,
-    text: String,
-}
-
-fn bad(text: impl Into<String>) -> Problem {
-    Problem {
-        status: StatusCode::BAD_REQUEST,
-        text: text.into(),
-    }
-}
-
-fn not_found(text: impl Into<String>) -> Problem {
-    Problem {
-        status: StatusCode::NOT_FOUND,
-        text: text.into(),
     }
 }
 
@@ -308,246 +293,19 @@ fn parse_operation(id: &str) -> Result<Operation, Problem> {
         .map_err(|_| bad("operation must be one of the vendor's operation ids"))
 }
 
-fn fault(mut keys: Keys) -> Result<FaultRule, Problem> {
-    let target = match keys.required("operation")?.as_str() {
-        "*" => Target::Any,
-        id => Target::Operation(parse_operation(id)?),
-    };
-    let after = keys.count("after")?.unwrap_or(0);
-    let times = keys.count("times")?.unwrap_or(1);
-    if keys
-        .take("probability")
-        .is_some_and(|value| value.as_f64() != Some(1.0))
-    {
-        return Err(bad("probability: only 1.0 is supported"));
-    }
-    let commit = match keys.text("commit")?.as_deref() {
-        None | Some("before") => Commit::Before,
-        Some("never") => Commit::Never,
-        Some("late") => {
-            return Err(bad(
-                "commit: late is not supported yet, only before and never",
-            ));
-        }
-        Some(_) => return Err(bad("commit must be before or never")),
-    };
-    if keys
-        .take("late_ms")
-        .is_some_and(|value| value.as_u64() != Some(0))
-    {
-        return Err(bad(
-            "late_ms: only 0 is supported, because commit late is not supported yet",
-        ));
-    }
-    let effect = keys
-        .take("effect")
-        .ok_or_else(|| bad("effect is required"))?;
-    keys.end()?;
-    let mut effect = Keys::of(effect, "effect.")?;
-    let latency = Duration::from_millis(effect.count("latency_ms")?.unwrap_or(0));
-    let status = effect.count("status")?;
-    let body = effect.take("body").map(|body| match body {
-        Value::String(text) => FaultBody::Text(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            FaultBody::Json(body)
-        }
-    });
-    let content_type = effect.text("content_type")?;
-    let headers = match effect.take("headers") {
-        Some(Value::Object(headers)) => headers
-            .into_iter()
-            .map(|(name, value)| Some((name, value.as_str()?.to_owned())))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| bad("effect.headers must be an object of text values"))?,
-        Some(
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
-        ) => {
-            return Err(bad("effect.headers must be an object of text values"));
-        }
-        None => Vec::new(),
-    };
-    effect.end()?;
-    let answer = match status {
-        Some(status) => Some(FaultAnswer {
-            status: u16::try_from(status).unwrap_or(u16::MAX),
-            body,
-            content_type,
-            headers,
-        }),
-        None if body.is_some() || content_type.is_some() || !headers.is_empty() => {
-            return Err(bad(
-                "effect.body, effect.content_type and effect.headers need effect.status",
-            ));
-        }
-        None => None,
-    };
-    Ok(FaultRule {
-        target,
-        after,
-        times,
-        commit,
-        latency,
-        answer,
-    })
-}
-
-/// The rule as it could be posted again, with what became of it.
-fn fault_view(status: &FaultStatus) -> Value {
-    let FaultStatus { id, rule, fired } = status;
-    let mut effect = Map::new();
-    if !rule.latency.is_zero() {
-        effect.insert("latency_ms".to_owned(), json!(rule.latency.as_millis()));
-    }
-    if let Some(answer) = &rule.answer {
-        effect.insert("status".to_owned(), json!(answer.status));
-        match &answer.body {
-            Some(FaultBody::Text(text)) => _ = effect.insert("body".to_owned(), json!(text)),
-            Some(FaultBody::Json(value)) => _ = effect.insert("body".to_owned(), value.clone()),
-            None => {}
-        }
-        if let Some(content_type) = &answer.content_type {
-            effect.insert("content_type".to_owned(), json!(content_type));
-        }
-        if !answer.headers.is_empty() {
-            let headers: Map<_, _> = answer
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
-            effect.insert("headers".to_owned(), Value::Object(headers));
-        }
-    }
-    json!({
-        "id": id,
-        "operation": match rule.target {
-            Target::Any => "*",
-            Target::Operation(operation) => operation.id(),
-        },
-        "after": rule.after,
-        "times": rule.times,
-        "probability": 1.0,
-        "commit": match rule.commit {
-            Commit::Before => "before",
-            Commit::Never => "never",
-        },
-        "late_ms": 0,
-        "effect": effect,
-        "fired": fired,
-    })
-}
-
-/// The members of a control request. Each is taken once; what is left at the end is unknown.
-struct Keys {
-    members: Map<String, Value>,
-    /// Before the names in errors.
-    prefix: &'static str,
-}
-
-impl Keys {
-    /// Reads a body; an empty one is an empty object.
-    fn read(body: &[u8]) -> Result<Self, Problem> {
-        if body.is_empty() {
-            return Self::of(json!({}), "");
-        }
-        let value = serde_json::from_slice(body).map_err(|_| bad("the body is not JSON"))?;
-        Self::of(value, "")
-    }
-
-    fn of(value: Value, prefix: &'static str) -> Result<Self, Problem> {
-        if let Value::Object(members) = value {
-            return Ok(Self { members, prefix });
-        }
-        let name = if prefix.is_empty() {
-            "the body"
-        } else {
-            prefix.trim_end_matches('.')
-        };
-        Err(bad(format!("{name} must be a JSON object")))
-    }
-
-    fn take(&mut self, key: &str) -> Option<Value> {
-        self.members.remove(key)
-    }
-
-    fn wrong(&self, key: &str, wanted: &str) -> Problem {
-        bad(format!("{}{key} must be {wanted}", self.prefix))
-    }
-
-    fn text(&mut self, key: &str) -> Result<Option<String>, Problem> {
-        self.take(key)
-            .map(|value| {
-                value
-                    .as_str()
-                    .map(str::to_owned)
-                    .ok_or_else(|| self.wrong(key, "text"))
-            })
-            .transpose()
-    }
-
-    /// Text that is there and not blank.
-    fn required(&mut self, key: &str) -> Result<String, Problem> {
-        self.text(key)?
-            .filter(|text| !text.trim().is_empty())
-            .ok_or_else(|| bad(format!("{}{key} is required", self.prefix)))
-    }
-
-    fn flag(&mut self, key: &str) -> Result<Option<bool>, Problem> {
-        self.take(key)
-            .map(|value| {
-                value
-                    .as_bool()
-                    .ok_or_else(|| self.wrong(key, "true or false"))
-            })
-            .transpose()
-    }
-
-    fn count(&mut self, key: &str) -> Result<Option<u64>, Problem> {
-        self.take(key)
-            .map(|value| {
-                value
-                    .as_u64()
-                    .ok_or_else(|| self.wrong(key, "a whole number that is not negative"))
-            })
-            .transpose()
-    }
-
-    /// A time in ISO 8601; one without a zone is taken as UTC.
-    fn time(&mut self, key: &str) -> Result<Option<Timestamp>, Problem> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
-        let without_zone = || {
-            let civil = text.parse::<DateTime>().ok()?;
-            Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
-        };
-        text.parse()
-            .ok()
-            .or_else(without_zone)
-            .map(Some)
-            .ok_or_else(|| self.wrong(key, "a time in ISO 8601"))
-    }
-
-    fn end(self) -> Result<(), Problem> {
-        match self.members.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(bad(format!("unknown key {}{key}", self.prefix))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
 
-    struct Plane(Mutex<State>);
+    pub(super) struct Plane(Mutex<State>);
 
     impl Plane {
-        fn new() -> Self {
+        pub(super) fn new() -> Self {
             Self(Mutex::new(State::new(Config::for_tests())))
         }
 
-        fn send(&self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+        pub(super) fn send(&self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));
             let body = Bytes::from(body.to_string());
             let answer = route(&self.0, method, path, Some(query), Ok(body));
@@ -557,15 +315,15 @@ mod tests {
             )
         }
 
-        fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        pub(super) fn post(&self, path: &str, body: Value) -> (u16, Value) {
             self.send(&Method::POST, path, &body)
         }
 
-        fn get(&self, path: &str) -> (u16, Value) {
+        pub(super) fn get(&self, path: &str) -> (u16, Value) {
             self.send(&Method::GET, path, &json!({}))
         }
 
-        fn refusal(&self, path: &str, body: Value) -> String {
+        pub(super) fn refusal(&self, path: &str, body: Value) -> String {
             let (status, body) = self.post(path, body);
             assert_eq!(status, 400, "{body}");
             body["error"].as_str().unwrap().to_owned()
@@ -715,94 +473,5 @@ mod tests {
         ] {
             plane.refusal("institution-logins", broken);
         }
-    }
-
-    #[test]
-    fn rules_are_listed_with_their_defaults_and_can_be_removed() {
-        let plane = Plane::new();
-        let effect = json!({"status": 503, "body": {"a": 1}, "headers": {"retry-after": "1"}, "latency_ms": 5});
-        let (status, body) = plane.post(
-            "faults",
-            json!({"operation": "GetCustomer", "effect": effect}),
-        );
-        assert_eq!((status, &body), (200, &json!({"id": 1})));
-        let (_, listed) = plane.get("faults");
-        let expected = json!({"faults": [{
-            "id": 1, "fired": 0, "operation": "GetCustomer", "after": 0, "times": 1, "probability": 1.0,
-            "commit": "before", "late_ms": 0, "effect": effect,
-        }]});
-        assert_eq!(listed, expected);
-        assert_eq!(plane.send(&Method::DELETE, "faults/1", &json!({})).0, 200);
-        assert_eq!(plane.send(&Method::DELETE, "faults/1", &json!({})).0, 404);
-        assert_eq!(plane.send(&Method::DELETE, "faults", &json!({})).0, 200);
-        assert_eq!(plane.get("faults").1, json!({"faults": []}));
-    }
-
-    #[test]
-    fn a_rule_that_is_not_understood_is_refused_by_key() {
-        let plane = Plane::new();
-        let status = json!({"status": 500});
-        for (rule, key) in [
-            (json!({"effect": status}), "operation"),
-            (
-                json!({"operation": "getcustomer", "effect": status}),
-                "operation",
-            ),
-            (json!({"operation": "*"}), "effect"),
-            (json!({"operation": "*", "effect": 1}), "effect"),
-            (json!({"operation": "*", "effect": {}}), "effect"),
-            (
-                json!({"operation": "*", "effect": {"reset_at": "accept"}}),
-                "effect.reset_at",
-            ),
-            (
-                json!({"operation": "*", "effect": {"body": "x"}}),
-                "effect.status",
-            ),
-            (
-                json!({"operation": "*", "effect": {"status": 99}}),
-                "effect.status",
-            ),
-            (
-                json!({"operation": "*", "effect": {"status": 500, "headers": {"a": 1}}}),
-                "effect.headers",
-            ),
-            (
-                json!({"operation": "*", "effect": {"latency_ms": -1}}),
-                "effect.latency_ms",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "probability": 0.5}),
-                "probability",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "commit": "late"}),
-                "late",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "commit": "x"}),
-                "commit",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "late_ms": 5}),
-                "late_ms",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "times": 0}),
-                "times",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "after": -1}),
-                "after",
-            ),
-            (
-                json!({"operation": "*", "effect": status, "surprise": 1}),
-                "surprise",
-            ),
-        ] {
-            let error = plane.refusal("faults", rule);
-            assert!(error.contains(key), "{error} does not name {key}");
-        }
-        assert_eq!(plane.get("faults").1, json!({"faults": []}));
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::{Customer, CustomerType, CustomerView};
+use super::{Customer, CustomerType, route::CustomerView};
 use crate::{
     answer::Answer, auth::PartnerIndex, operation::percent_decode, refusal::Refusal, state::State,
 };

@@ -1,0 +1,149 @@
+//! One partner account: its secrets, its failures, its lock.
+//!
+//! The vendor's OpenAPI document has the figures: five failed authentications lock the partner, and a replaced secret
+//! may be kept for 30 days.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{config::PartnerCredentials, refusal::Refusal};
+
+/// How long the old secret works after a change with `immediate: false`.
+const SECRET_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// This many failures in a row lock the partner. Another page of the vendor says "more than five".
+const FAILURES_TO_LOCK: u32 = 5;
+
+/// One partner account. No `Debug`: secrets are in here.
+pub(crate) struct Partner {
+    pub(crate) id: String,
+    secret: String,
+    /// Replaced secrets that still work, each with the time when it stops.
+    retired: Vec<(String, Timestamp)>,
+    pub(crate) app_key: String,
+    /// Failures since the last success; five lock.
+    consecutive_failures: u32,
+    pub(crate) locked: bool,
+    pub(crate) failures: u64,
+    pub(crate) most_consecutive_failures: u32,
+    pub(crate) token_requests: u64,
+    /// Ids of this partner's live customers, ascending, which is the order of creation and of lists.
+    pub(crate) customers: Vec<u64>,
+    pub(crate) testing_customers: Vec<u64>,
+    pub(crate) active_customers: Vec<u64>,
+}
+
+impl Partner {
+    pub(crate) fn new(credentials: &PartnerCredentials) -> Self {
+        Self {
+            id: credentials.id.clone(),
+            secret: credentials.secret.clone(),
+            retired: Vec::new(),
+            app_key: credentials.app_key.clone(),
+            consecutive_failures: 0,
+            locked: false,
+            failures: 0,
+            most_consecutive_failures: 0,
+            token_requests: 0,
+            customers: Vec::new(),
+            testing_customers: Vec::new(),
+            active_customers: Vec::new(),
+        }
+    }
+
+    /// Takes a secret, or counts the failure. While locked nothing is tried and nothing is counted.
+    ///
+    /// No source says when the count starts anew. The vendor's Java tests fail once in every nightly run of one
+    /// partner, so a success must reset it.
+    pub(super) fn check_secret(&mut self, secret: &str, now: Timestamp) -> Result<(), Refusal> {
+        if self.locked {
+            return Err(Refusal::PartnerLocked);
+        }
+        self.retired.retain(|(_, until)| *until > now);
+        if self.secret == secret || self.retired.iter().any(|(retired, _)| retired == secret) {
+            self.consecutive_failures = 0;
+            return Ok(());
+        }
+        self.failures += 1;
+        self.consecutive_failures += 1;
+        self.most_consecutive_failures = self
+            .most_consecutive_failures
+            .max(self.consecutive_failures);
+        self.locked = self.consecutive_failures >= FAILURES_TO_LOCK;
+        Err(Refusal::WrongCredentials)
+    }
+
+    /// Replaces the secret as the partner itself does.
+    pub(super) fn replace_secret(&mut self, new_secret: &str, old: OldSecret, now: Timestamp) {
+        let replaced = std::mem::replace(&mut self.secret, new_secret.to_owned());
+        match old {
+            OldSecret::DiesNow => self.retired.clear(),
+            OldSecret::KeepsGrace => {
+                let until = now.checked_add(SECRET_GRACE).unwrap_or(Timestamp::MAX);
+                self.retired.push((replaced, until));
+            }
+        }
+    }
+
+    /// Locks as after five failures, or unlocks as the vendor's support does.
+    pub(crate) fn set_lock(&mut self, lock: Lock) {
+        self.locked = lock == Lock::Locked;
+        self.consecutive_failures = 0;
+    }
+
+    /// Replaces the secret at once, whatever the policy says.
+    pub(crate) fn set_secret(&mut self, secret: &str) {
+        self.retired.clear();
+        secret.clone_into(&mut self.secret);
+    }
+}
+
+/// Whether a partner may authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Every authentication is refused with code 24302.
+    Locked,
+    /// Authentication works; failures are counted from zero.
+    Unlocked,
+}
+
+/// What happens to a replaced secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldSecret {
+    DiesNow,
+    KeepsGrace,
+}
+
+/// 12 to 255 letters, digits and `! @ # $ % & * _ - +`, with a letter and a digit among them. No dot, unlike usernames.
+pub(super) fn is_secret_by_policy(secret: &str) -> bool {
+    (12..=255).contains(&secret.len())
+        && secret
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!@#$%&*_-+".contains(&byte))
+        && secret.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && secret.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_follow_the_policy() {
+        for good in [
+            "abcdefghijk1",
+            "A1!@#$%&*_-+",
+            &format!("1{}", "a".repeat(254)),
+        ] {
+            assert!(is_secret_by_policy(good), "{good}");
+        }
+        for bad in [
+            "abcdefghij1",
+            "abcdefghijkl",
+            "123456789012",
+            "abcdefghij.1",
+            "abcdefghijé1",
+        ] {
+            assert!(!is_secret_by_policy(bad), "{bad}");
+        }
+        assert!(!is_secret_by_policy(&format!("1{}", "a".repeat(255))));
+    }
+}
