@@ -1,0 +1,109 @@
+//! A failed call, from its reason to the `google.rpc.Status` that leaves the port.
+//!
+//! Every error of the gateway is made here, so every one has `ErrorInfo`, and the code always fits the reason.
+
+use std::{borrow::Cow, collections::HashMap, time::Duration};
+
+use openfinance::Vendor;
+use tonic::Status;
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::reason::Reason;
+
+/// The domain of an error where the gateway refused.
+pub const OURS: &str = "openfinance";
+
+/// The domain of an error where the vendor refused.
+pub const VENDORS: &str = "api.finicity.com";
+
+/// How many fields `BadRequest` names at most. Clients refuse trailers that are longer than 8 KiB.
+const MOST_VIOLATIONS: usize = 25;
+
+/// Why a call failed, and what is told of it.
+pub(crate) struct Failure {
+    reason: Reason,
+    message: Cow<'static, str>,
+    domain: &'static str,
+    metadata: HashMap<String, String>,
+    details: ErrorDetails,
+}
+
+impl Failure {
+    /// A refusal by the gateway. `message` is for people and holds nothing personal.
+    pub(crate) fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        let (domain, metadata) = (OURS, HashMap::new());
+        Self {
+            reason,
+            message: message.into(),
+            domain,
+            metadata,
+            details: ErrorDetails::new(),
+        }
+    }
+
+    /// A defect of ours, of which nothing is told.
+    pub(crate) fn internal() -> Self {
+        Self::new(Reason::GatewayInternal, "the gateway failed")
+    }
+
+    /// The vendor refused, with this answer.
+    pub(crate) fn by_vendor(mut self, vendor: Vendor) -> Self {
+        let Vendor {
+            operation,
+            http_status,
+            code,
+        } = vendor;
+        self.domain = VENDORS;
+        self.metadata
+            .insert("http_status".to_owned(), http_status.to_string());
+        if let Some(code) = code {
+            self.metadata
+                .insert("vendor_code".to_owned(), code.to_string());
+        }
+        self.operation(operation)
+    }
+
+    /// The vendor's operation that it was about.
+    pub(crate) fn operation(mut self, operation: &str) -> Self {
+        self.metadata
+            .insert("operation".to_owned(), operation.to_owned());
+        self
+    }
+
+    /// A wait of `delay` before a repeat makes sense.
+    pub(crate) fn retry_after(mut self, delay: Duration) -> Self {
+        self.details.set_retry_info(Some(delay));
+        self
+    }
+
+    /// The record that it was about: its type, and its id where the caller sent one.
+    pub(crate) fn resource(mut self, resource_type: &str, id: &str) -> Self {
+        self.details.set_resource_info(resource_type, id, "", "");
+        self
+    }
+
+    /// The fields that were wrong, as paths of the request, each with the rule that it breaks.
+    pub(crate) fn fields(mut self, fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        let violations: Vec<_> = fields
+            .into_iter()
+            .take(MOST_VIOLATIONS)
+            .map(|(field, rule)| FieldViolation::new(field, rule))
+            .collect();
+        self.details.set_bad_request(violations);
+        self
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let Failure {
+            reason,
+            message,
+            domain,
+            metadata,
+            mut details,
+        } = failure;
+        details.set_error_info(reason.as_str(), domain, metadata);
+        Self::with_error_details(reason.code(), message, details)
+    }
+}

@@ -1,0 +1,136 @@
+//! Why a call failed, in one stable word: the `reason` of `google.rpc.ErrorInfo`.
+//!
+//! A reason is never renamed and never comes under another code. The `domain` beside it tells who refused: see
+//! [`status`](crate::status).
+
+use tonic::Code;
+
+/// Defines the reasons: the name in code, the name on the wire, and the code that goes with it.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $code:ident;)*) => {
+        /// Why a call failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of their codes.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// The code that it comes with.
+            #[must_use]
+            pub const fn code(self) -> Code {
+                match self {
+                    $(Self::$name => Code::$code,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A field is missing or malformed, or the bytes are not a message. `BadRequest` names every such field.
+    InvalidField = "INVALID_FIELD", InvalidArgument;
+    /// A page token or resume token is broken, or belongs to another query.
+    InvalidPageToken = "INVALID_PAGE_TOKEN", InvalidArgument;
+    /// The header `grpc-timeout` is malformed.
+    InvalidDeadline = "INVALID_DEADLINE", InvalidArgument;
+    /// The mask names a field that the vendor can't change.
+    FieldNotMutable = "FIELD_NOT_MUTABLE", InvalidArgument;
+    /// The mask names an empty field that the vendor can't clear.
+    FieldNotClearable = "FIELD_NOT_CLEARABLE", InvalidArgument;
+    /// An update without a field to change.
+    NothingToUpdate = "NOTHING_TO_UPDATE", InvalidArgument;
+    /// The vendor refuses a value and does not say which in a way that could be relied on.
+    VendorRejectedField = "VENDOR_REJECTED_FIELD", InvalidArgument;
+    /// The vendor refuses a character in a name.
+    InvalidNameCharacter = "INVALID_NAME_CHARACTER", InvalidArgument;
+    /// The vendor holds the username against its policy.
+    UsernamePolicy = "USERNAME_POLICY", InvalidArgument;
+    /// The partner is a reseller and must name the consumer's end user.
+    EndUserRequired = "END_USER_REQUIRED", InvalidArgument;
+    /// The partner has no such customer.
+    CustomerNotFound = "CUSTOMER_NOT_FOUND", NotFound;
+    /// The partner has no such consumer, or the customer has none.
+    ConsumerNotFound = "CONSUMER_NOT_FOUND", NotFound;
+    /// The partner has no such business, or the customer has none.
+    BusinessNotFound = "BUSINESS_NOT_FOUND", NotFound;
+    /// There is no such institution login, or it is not an OAuth connection.
+    InstitutionLoginNotFound = "INSTITUTION_LOGIN_NOT_FOUND", NotFound;
+    /// No application is registered, or the customer belongs to none.
+    ApplicationNotFound = "APPLICATION_NOT_FOUND", NotFound;
+    /// Something does not exist and the vendor does not say what.
+    RecordNotFound = "RECORD_NOT_FOUND", NotFound;
+    /// The username is in use, in whatever plan or partner.
+    UsernameTaken = "USERNAME_TAKEN", AlreadyExists;
+    /// The customer has a consumer already.
+    ConsumerExists = "CONSUMER_EXISTS", AlreadyExists;
+    /// The customer has a business already.
+    BusinessExists = "BUSINESS_EXISTS", AlreadyExists;
+    /// The owner is personally liable, and the customer has no consumer yet.
+    ConsumerRequired = "CONSUMER_REQUIRED", FailedPrecondition;
+    /// The customer authorized before the vendor kept such details.
+    AuthorizationNotCaptured = "AUTHORIZATION_NOT_CAPTURED", FailedPrecondition;
+    /// A dispute freezes the names of the consumer.
+    DisputeActive = "DISPUTE_ACTIVE", FailedPrecondition;
+    /// The vendor made the customer itself for a short while.
+    TemporaryCustomer = "TEMPORARY_CUSTOMER", FailedPrecondition;
+    /// The partner's plan does not include the operation.
+    PlanNotEntitled = "PLAN_NOT_ENTITLED", FailedPrecondition;
+    /// The vendor refuses the gateway's credentials or has locked the account: an operator must act.
+    PartnerCredentialsRejected = "PARTNER_CREDENTIALS_REJECTED", FailedPrecondition;
+    /// The partner has as many testing customers as it may.
+    TestingCustomerLimit = "TESTING_CUSTOMER_LIMIT", ResourceExhausted;
+    /// The vendor limits the rate of calls.
+    UpstreamRateLimited = "UPSTREAM_RATE_LIMITED", ResourceExhausted;
+    /// A message is larger than its limit: 64 KiB for a request, 4 MiB for an answer.
+    MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted;
+    /// The vendor refuses a token that it has just issued.
+    UpstreamTokenRejected = "UPSTREAM_TOKEN_REJECTED", Unavailable;
+    /// The vendor can't be reached or fails; nothing was done, or repeating is safe.
+    UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Unavailable;
+    /// The gateway is stopping; nothing was done, or repeating is safe.
+    Draining = "DRAINING", Unavailable;
+    /// The call's time is over. A write that was sent goes on and ends by itself.
+    DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded;
+    /// A create was sent and its answer lost: the record may exist. Read before repeating.
+    OutcomeUnknown = "OUTCOME_UNKNOWN", Unknown;
+    /// The vendor answered outside its contract.
+    UpstreamMalformed = "UPSTREAM_MALFORMED", Internal;
+    /// A defect of the gateway.
+    GatewayInternal = "GATEWAY_INTERNAL", Internal;
+    /// There is no such method.
+    MethodUnknown = "METHOD_UNKNOWN", Unimplemented;
+    /// The request is compressed, which the gateway does not take.
+    CompressionUnsupported = "COMPRESSION_UNSUPPORTED", Unimplemented;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_distinct_and_written_as_google_asks() {
+        let words: std::collections::BTreeSet<_> =
+            Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+        for word in words {
+            assert!(
+                word.len() <= 63
+                    && word
+                        .bytes()
+                        .all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
+                "{word}"
+            );
+        }
+    }
+}
