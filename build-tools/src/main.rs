@@ -1,1 +1,149 @@
-fn main() {}
+//! `cargo xtask`: regenerates the bindings and keeps the architecture.
+//!
+//! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale.
+
+mod output;
+mod rest;
+mod rpc;
+mod spec;
+mod tidy;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Tools of the workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Regenerates the bindings from openapi/ and proto/.
+    Codegen {
+        /// Which bindings; all of them by default.
+        what: Option<Bindings>,
+        /// Write nothing; exit 4 and name the files if any is stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks the rules that no compiler knows: who imports whom, headers, the overlay.
+    Tidy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Bindings {
+    /// openapi/ to crates/rest.
+    Rest,
+    /// proto/ to crates/rpc.
+    Rpc,
+}
+
+impl Bindings {
+    fn generate(self, root: &Path) -> Result<Vec<output::File>> {
+        match self {
+            Self::Rest => rest::generate(root),
+            Self::Rpc => rpc::generate(root),
+        }
+    }
+
+    /// The command that cures stale bindings.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Rest => "cargo xtask codegen rest",
+            Self::Rpc => "cargo xtask codegen rpc",
+        }
+    }
+}
+
+const GOOD: u8 = 0;
+const BROKEN: u8 = 1;
+const STALE: u8 = 4;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout().lock();
+    match run(cli.command, &root(), &mut out) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // Nothing is left to do about an error output that is closed.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
+fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
+    match command {
+        Command::Codegen { what, check } => {
+            let all = [Bindings::Rest, Bindings::Rpc];
+            let chosen = what.as_ref().map_or(all.as_slice(), std::slice::from_ref);
+            let mut code = GOOD;
+            for &bindings in chosen {
+                code = code.max(codegen(bindings, check, root, out)?);
+            }
+            Ok(code)
+        }
+        Command::Tidy => {
+            let problems = tidy::problems(root)?;
+            for problem in &problems {
+                writeln!(out, "{problem}")?;
+            }
+            Ok(if problems.is_empty() { GOOD } else { BROKEN })
+        }
+    }
+}
+
+fn codegen(bindings: Bindings, check: bool, root: &Path, out: &mut dyn Write) -> Result<u8> {
+    let command = bindings.command();
+    let files = bindings
+        .generate(root)
+        .with_context(|| format!("{command} failed"))?;
+    if !check {
+        for path in output::write(root, &files)? {
+            writeln!(out, "updated {}", path.display())?;
+        }
+        return Ok(GOOD);
+    }
+    let stale = output::stale(root, &files)?;
+    for path in &stale {
+        writeln!(out, "{} is stale: run `{command}`", path.display())?;
+    }
+    Ok(if stale.is_empty() { GOOD } else { STALE })
+}
+
+/// The workspace this tool was built in.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh(bindings: Bindings) {
+        let mut report = Vec::new();
+        let code = codegen(bindings, true, &root(), &mut report).unwrap();
+        assert_eq!(code, GOOD, "{}", String::from_utf8_lossy(&report));
+    }
+
+    #[test]
+    fn rest_bindings_are_fresh() {
+        fresh(Bindings::Rest);
+    }
+
+    #[test]
+    fn rpc_bindings_are_fresh() {
+        fresh(Bindings::Rpc);
+    }
+}

@@ -1,0 +1,168 @@
+//! One attempt: what it carries, how long and how large it may be, and what came of it.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use progenitor_client::{Error, ResponseValue};
+use reqwest::{StatusCode, header::HeaderValue};
+use serde::de::DeserializeOwned;
+
+use crate::{Answer, Cause, CauseKind, Client, Failure, Place};
+
+/// What a method of [`Client`] answers. [`Call::settle`] turns it into a value or a [`Failure`].
+pub type Sent<T> = Result<ResponseValue<T>, Error<()>>;
+
+/// The vendor names twenty seconds for calls that reach no institution, and none of these does.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// One attempt at one operation: its credentials, its limits and, afterwards, what the vendor answered.
+///
+/// A call is for one request. Its clones share it, and a second request is refused before it is sent.
+#[derive(Clone)]
+pub struct Call {
+    pub(crate) app_key: Option<HeaderValue>,
+    pub(crate) token: Option<Option<HeaderValue>>,
+    pub(crate) timeout: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) trace: Arc<Trace>,
+}
+
+/// What the hooks saw of the request on its way.
+#[derive(Default)]
+pub(crate) struct Trace {
+    pub(crate) started: OnceLock<()>,
+    pub(crate) unsendable: OnceLock<&'static str>,
+    pub(crate) status: OnceLock<StatusCode>,
+    pub(crate) answer: OnceLock<Answer>,
+    pub(crate) too_large: OnceLock<()>,
+}
+
+impl Call {
+    /// A call with the partner's application key and no token, which is all that partner authentication takes.
+    pub fn new(app_key: &str) -> Self {
+        Self {
+            app_key: secret(app_key),
+            token: None,
+            timeout: TIMEOUT,
+            body_limit: BODY_LIMIT,
+            trace: Arc::default(),
+        }
+    }
+
+    /// With an access token, which every operation but those on partner authentication wants.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        Self {
+            token: Some(secret(token)),
+            ..self
+        }
+    }
+
+    /// With a time limit for the whole attempt, from connecting to the last byte of the body. 20 seconds by default.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// With a limit on the size of the answer's body in bytes. 4 MiB by default.
+    #[must_use]
+    pub fn body_limit(self, body_limit: usize) -> Self {
+        Self { body_limit, ..self }
+    }
+
+    /// The client to make this call with. Cheap: it shares the connections of `http`.
+    pub fn client(&self, base_url: &str, http: &reqwest::Client) -> Client {
+        Client::new_with_client(base_url.trim_end_matches('/'), http.clone(), self.clone())
+    }
+
+    /// What the vendor answered, whatever became of it; `None` before and if no complete answer came.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.trace.answer.get()
+    }
+
+    /// The decoded value, or what the attempt came to instead.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn settle<T: DeserializeOwned>(&self, sent: Sent<T>) -> Result<T, Failure> {
+        let Trace {
+            started: _,
+            unsendable,
+            status,
+            answer,
+            too_large,
+        } = &*self.trace;
+        if let (Some(()), Some(&status)) = (too_large.get(), status.get()) {
+            return Err(Failure::TooLarge {
+                status,
+                limit: self.body_limit,
+            });
+        }
+        let lost = |cause| Failure::Interrupted {
+            status: status.get().copied(),
+            cause,
+        };
+        let error = match sent {
+            Ok(value) => return Ok(value.into_inner()),
+            Err(error) => error,
+        };
+        Err(match error {
+            Error::InvalidRequest(_) | Error::Custom(_) => Failure::Unsendable(
+                unsendable
+                    .get()
+                    .copied()
+                    .unwrap_or("an argument has no place in a request"),
+            ),
+            Error::CommunicationError(error) if error.is_builder() => {
+                Failure::Unsendable("the base URL or an argument makes no request")
+            }
+            Error::CommunicationError(error) if error.is_connect() => Failure::NotSent {
+                cause: Cause::of(error),
+            },
+            Error::CommunicationError(error)
+            | Error::ResponseBodyError(error)
+            | Error::InvalidUpgrade(error) => lost(Cause::of(error)),
+            Error::InvalidResponsePayload(_, error) => match answer.get() {
+                Some(answer) => Failure::Undecodable {
+                    at: Place::find::<T>(&answer.body, &error),
+                    answer: Box::new(answer.clone()),
+                },
+                None => lost(Cause::unknown()),
+            },
+            Error::UnexpectedResponse(_) | Error::ErrorResponse(_) => match answer.get() {
+                Some(answer) => Failure::Refused(Box::new(answer.clone())),
+                None => lost(Cause::unknown()),
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("timeout", &self.timeout)
+            .field("body_limit", &self.body_limit)
+            .field("answer", &self.answer())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A header value that is printed nowhere and compressed by nobody.
+fn secret(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl Cause {
+    fn unknown() -> Self {
+        Self {
+            kind: CauseKind::Other,
+            detail: String::new(),
+        }
+    }
+}
