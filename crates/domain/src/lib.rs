@@ -1,1 +1,65 @@
-//! Placeholder while the workspace is laid out.
+//! Customer records of Mastercard Open Finance US (Finicity): typed, validated, with a token that looks after itself.
+//!
+//! [`Client`] has one method for each thing that can be done with a customer, a business, a consumer or an
+//! authorization. Its arguments are values that are known to be right, so that a mistake is told before anything is
+//! sent; its answers are read leniently, because the vendor's types change from route to route; its [`Error`]s say what
+//! the caller can do.
+//!
+//! ```no_run
+//! use openfinance::{Client, Config, customer::{CustomerType, NewCustomer}};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(Config::new(
+//!     "https://api.finicity.com".parse()?,
+//!     std::env::var("PARTNER_ID")?,
+//!     std::env::var("PARTNER_SECRET")?.into(),
+//!     std::env::var("APP_KEY")?.into(),
+//! ))?;
+//! let customer = client
+//!     .create_customer(NewCustomer {
+//!         customer_type: CustomerType::Testing,
+//!         username: "household-4711".parse()?,
+//!         first_name: Some("Ada".parse()?),
+//!         last_name: Some("Lovelace".parse()?),
+//!         phone: None,
+//!         email: None,
+//!         application_id: None,
+//!     })
+//!     .await?;
+//! println!("{}", customer.id);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # In which order
+//!
+//! Customer, then consumer, then business: a business whose owner is personally liable needs the consumer to be there.
+//! Lending reports need a consumer even where the borrower is a business; see
+//! [`NewConsumer::for_business`](consumer::NewConsumer::for_business).
+//!
+//! # What a deletion takes along
+//!
+//! Deleting a customer takes its bank connections with it, and its business can no longer be found by the customer. The
+//! consumer survives, stays readable by its own id, and its reports are kept for six years. A consumer or a business
+//! can't be deleted at all.
+//!
+//! # What is never printed
+//!
+//! Personal values and secrets have a `Debug` that says `[redacted]`, and no error holds any.
+
+pub mod authorization;
+pub mod business;
+mod call;
+mod client;
+pub mod consumer;
+pub mod customer;
+mod error;
+pub mod id;
+pub mod page;
+mod read;
+mod retry;
+mod token;
+pub mod value;
+
+pub use client::{Client, Config, InvalidConfig};
+pub use error::{Error, Refusal, Vendor};

@@ -1,0 +1,64 @@
+//! Authorizations: how long a customer lets the partner read an account.
+//!
+//! Only OAuth connections have a period. Prompt the customer to authorize anew before it ends.
+
+use jiff::Timestamp;
+use openfinance_rest::types as wire;
+
+use crate::{
+    Client, Error,
+    call::{Kind, Operation},
+    id::InstitutionLoginId,
+    read,
+};
+
+/// For how long a customer has authorized the partner. Times without zone are taken for UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthorizationDetails {
+    /// The institution login.
+    pub institution_login_id: InstitutionLoginId,
+    /// From when on.
+    pub start: Timestamp,
+    /// Until when.
+    pub end: Timestamp,
+}
+
+const GET_CUSTOMER_AUTHORIZATION_DETAILS: Operation =
+    Operation::new("getCustomerAuthorizationDetails", Kind::Read);
+
+impl Client {
+    /// Reads the authorization period of an institution login.
+    ///
+    /// # Errors
+    /// [`Refusal::InstitutionLoginNotFound`](crate::Refusal::InstitutionLoginNotFound) if there is none, or it is not an
+    /// OAuth connection; [`Refusal::AuthorizationNotCaptured`](crate::Refusal::AuthorizationNotCaptured) if the customer
+    /// authorized before the vendor kept such details: only authorizing anew helps.
+    pub async fn authorization_details(
+        &self,
+        id: InstitutionLoginId,
+    ) -> Result<AuthorizationDetails, Error> {
+        const OPERATION: Operation = GET_CUSTOMER_AUTHORIZATION_DETAILS;
+        let found: wire::CustomerAuthorizationDetails = self
+            .call(OPERATION, |rest| async move {
+                rest.get_customer_authorization_details(id.get()).await
+            })
+            .await?;
+        let wire::CustomerAuthorizationDetails {
+            institution_login_id,
+            authorization_start_date,
+            authorization_end_date,
+        } = found;
+        if institution_login_id.and_then(read::number) != Some(id.get()) {
+            return Err(OPERATION.malformed("it is of another institution login"));
+        }
+        let time = |text: Option<String>| {
+            text.and_then(|text| read::iso_8601(&text))
+                .ok_or(OPERATION.malformed("a date is missing or can't be read"))
+        };
+        Ok(AuthorizationDetails {
+            institution_login_id: id,
+            start: time(authorization_start_date)?,
+            end: time(authorization_end_date)?,
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! The client and its settings.
+
+use std::{sync::Arc, time::Duration};
+
+use openfinance_rest as rest;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::{retry::Backoff, token::Tokens};
+
+/// What a [`Client`] needs to know. Prints without secrets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the vendor's API is: scheme, host and port; https, or http for an upstream on this machine.
+    pub base_url: Url,
+    /// The partner's id.
+    pub partner_id: String,
+    /// The partner's secret.
+    pub partner_secret: SecretString,
+    /// The partner's app key.
+    pub app_key: SecretString,
+    /// How long one attempt at a call may take. The vendor's figure is 20 seconds, the default of [`Config::new`].
+    pub attempt_timeout: Duration,
+}
+
+impl Config {
+    /// The settings of a partner, with the defaults for all else.
+    pub fn new(
+        base_url: Url,
+        partner_id: String,
+        partner_secret: SecretString,
+        app_key: SecretString,
+    ) -> Self {
+        Self {
+            base_url,
+            partner_id,
+            partner_secret,
+            app_key,
+            attempt_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why a client can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// The URL is not one of a server: https, or http to a loopback address, without user, path or query.
+    #[error(
+        "base_url must be https, or http to a loopback address, without user, path, query or fragment"
+    )]
+    BaseUrl,
+    /// The app key can't stand in an HTTP header.
+    #[error("app_key must be visible ASCII characters")]
+    AppKey,
+    /// The HTTP client can't be built, for instance for want of root certificates.
+    #[error("the HTTP client can't be built: {0}")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The records of one partner. Cheap to clone; clones share the token and the connections.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) base_url: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) tokens: Tokens,
+    pub(crate) backoff: Backoff,
+}
+
+impl Client {
+    /// A client with these settings. Sends nothing yet: the first call fetches the token.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] says which setting can't be used.
+    pub fn new(config: Config) -> Result<Self, InvalidConfig> {
+        let base_url = base_url(&config.base_url).ok_or(InvalidConfig::BaseUrl)?;
+        if !config
+            .app_key
+            .expose_secret()
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic())
+            || config.app_key.expose_secret().is_empty()
+        {
+            return Err(InvalidConfig::AppKey);
+        }
+        let http =
+            rest::http_client(&base_url).map_err(|error| InvalidConfig::Http(Box::new(error)))?;
+        let inner = Inner {
+            config,
+            base_url,
+            http,
+            tokens: Tokens::new(),
+            backoff: Backoff::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Whether the vendor has refused the partner's credentials. From then on every call fails with
+    /// [`Error::CredentialsRejected`](crate::Error::CredentialsRejected) and none goes out: five refused logins lock
+    /// the company out.
+    pub fn credentials_rejected(&self) -> bool {
+        self.inner.tokens.credentials_rejected()
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.inner.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URL as the generated client wants it, without a slash at the end; `None` if it may not be used.
+fn base_url(url: &Url) -> Option<String> {
+    let loopback = match url.host()? {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    (safe && bare).then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_or_loopback_is_an_upstream() {
+        for good in [
+            "https://api.finicity.com",
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:8080/",
+        ] {
+            assert!(base_url(&good.parse().unwrap()).is_some(), "{good}");
+        }
+        for bad in [
+            "http://api.finicity.com",
+            "ftp://127.0.0.1",
+            "https://api.finicity.com/v1",
+            "https://api.finicity.com/?a=b",
+            "https://user@api.finicity.com",
+            "https://user:secret@api.finicity.com",
+            "http://localhost.example.com",
+            "https://api.finicity.com/#top",
+        ] {
+            assert!(base_url(&bad.parse().unwrap()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_and_client_print_without_secrets() {
+        let config = Config::new(
+            "http://127.0.0.1:1".parse().unwrap(),
+            "2445580000001".to_owned(),
+            "canarySecret1".to_owned().into(),
+            "canarykey".to_owned().into(),
+        );
+        let printed = format!("{config:?} {:?}", Client::new(config.clone()).unwrap());
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+}

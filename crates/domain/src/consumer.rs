@@ -1,0 +1,717 @@
+//! Consumers: whom a lending report is about.
+//!
+//! A customer has at most one consumer. It can never be deleted, survives its customer, and its reports are kept for
+//! six years. Send both social security number and birthday where you know both: the vendor matches disclosures,
+//! disputes and freezes by them, and submissions to the government-sponsored enterprises need the number.
+
+use jiff::Timestamp;
+use openfinance_rest::types as wire;
+
+use crate::{
+    Client, Error,
+    call::{Kind, Operation, detached},
+    id::{ConsumerId, CustomerId},
+    read,
+    value::{Birthday, Ein, PartialDate, Personal, Phone, Ssn, Text, plain, text},
+};
+
+text! {
+    /// The web address of an end user: 2 to 999 characters (the vendor's document, which writes the upper limit where
+    /// it has no effect).
+    EndUserUrl, "must be 2 to 999 characters without control characters",
+    |text| plain(text, 2, 999)
+}
+
+/// What tells one person from another: at least one of social security number and birthday (the vendor's page).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The social security number alone.
+    Ssn(Ssn),
+    /// The birthday alone.
+    Birthday(Birthday),
+    /// Both, which matches best.
+    Both(Ssn, Birthday),
+}
+
+impl Identity {
+    /// Of what is known; `None` if nothing is.
+    pub fn new(ssn: Option<Ssn>, birthday: Option<Birthday>) -> Option<Self> {
+        match (ssn, birthday) {
+            (Some(ssn), Some(birthday)) => Some(Self::Both(ssn, birthday)),
+            (Some(ssn), None) => Some(Self::Ssn(ssn)),
+            (None, Some(birthday)) => Some(Self::Birthday(birthday)),
+            (None, None) => None,
+        }
+    }
+
+    /// The social security number, where known.
+    pub fn ssn(&self) -> Option<&Ssn> {
+        match self {
+            Self::Ssn(ssn) | Self::Both(ssn, _) => Some(ssn),
+            Self::Birthday(_) => None,
+        }
+    }
+
+    /// The birthday, where known.
+    pub fn birthday(&self) -> Option<Birthday> {
+        match self {
+            Self::Birthday(birthday) | Self::Both(_, birthday) => Some(*birthday),
+            Self::Ssn(_) => None,
+        }
+    }
+}
+
+/// How to reach a consumer: at least one of telephone number and e-mail address (the vendor's page).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// The telephone number alone.
+    Phone(Phone),
+    /// The e-mail address alone.
+    Email(Text),
+    /// Both.
+    Both(Phone, Text),
+}
+
+impl Contact {
+    /// Of what is known; `None` if nothing is.
+    pub fn new(phone: Option<Phone>, email: Option<Text>) -> Option<Self> {
+        match (phone, email) {
+            (Some(phone), Some(email)) => Some(Self::Both(phone, email)),
+            (Some(phone), None) => Some(Self::Phone(phone)),
+            (None, Some(email)) => Some(Self::Email(email)),
+            (None, None) => None,
+        }
+    }
+
+    /// The telephone number, where known.
+    pub fn phone(&self) -> Option<&Phone> {
+        match self {
+            Self::Phone(phone) | Self::Both(phone, _) => Some(phone),
+            Self::Email(_) => None,
+        }
+    }
+
+    /// The e-mail address, where known.
+    pub fn email(&self) -> Option<&Text> {
+        match self {
+            Self::Email(email) | Self::Both(_, email) => Some(email),
+            Self::Phone(_) => None,
+        }
+    }
+}
+
+/// A consumer to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewConsumer {
+    /// First name.
+    pub first_name: Text,
+    /// Last name.
+    pub last_name: Text,
+    /// State, in two letters.
+    pub state: Text,
+    /// What tells the person from another.
+    pub identity: Identity,
+    /// How to reach the person.
+    pub contact: Contact,
+    /// Street and house number.
+    pub address: Option<Text>,
+    /// City.
+    pub city: Option<Text>,
+    /// ZIP code.
+    pub zip: Option<Text>,
+    /// Suffix of the name, such as `Jr`.
+    pub suffix: Option<Text>,
+    /// Who receives the reports in the end. Resellers must say.
+    pub end_user: Option<NewEndUser>,
+}
+
+impl NewConsumer {
+    /// The consumer that stands for a business, for consumer lending reports in small-business decisions where no
+    /// person is liable.
+    ///
+    /// The rule is the vendor's page's: the EIN as social security number, name and legal form as first and last
+    /// name, the day on which the report is ordered as birthday. Where the owner is personally liable, the consumer is
+    /// that person instead.
+    ///
+    /// ```
+    /// use openfinance::{consumer::{BusinessConsumer, Contact, NewConsumer}, value::{Birthday, InvalidValue}};
+    ///
+    /// let consumer = NewConsumer::for_business(BusinessConsumer {
+    ///     business_name: "ABC Plumbing".parse()?,
+    ///     business_type: "LLC".parse()?,
+    ///     ein: "123456789".parse()?,
+    ///     report_date: Birthday::new(2026, 7, 25)?,
+    ///     state: "UT".parse()?,
+    ///     contact: Contact::Email("office@example.com".parse()?),
+    ///     address: None,
+    ///     city: None,
+    ///     zip: None,
+    /// });
+    /// assert_eq!(consumer.first_name.as_str(), "ABC Plumbing");
+    /// assert_eq!(consumer.last_name.as_str(), "LLC");
+    /// # Ok::<(), InvalidValue>(())
+    /// ```
+    pub fn for_business(business: BusinessConsumer) -> Self {
+        let BusinessConsumer {
+            business_name,
+            business_type,
+            ein,
+            report_date,
+            state,
+            contact,
+            address,
+            city,
+            zip,
+        } = business;
+        Self {
+            first_name: business_name,
+            last_name: business_type,
+            state,
+            identity: Identity::Both(ein.into(), report_date),
+            contact,
+            address,
+            city,
+            zip,
+            suffix: None,
+            end_user: None,
+        }
+    }
+}
+
+/// What is known of a business that a consumer stands for; see [`NewConsumer::for_business`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusinessConsumer {
+    /// Name of the business.
+    pub business_name: Text,
+    /// Legal form, such as `LLC`.
+    pub business_type: Text,
+    /// Employer Identification Number.
+    pub ein: Ein,
+    /// The day on which the report is ordered.
+    pub report_date: Birthday,
+    /// State, in two letters.
+    pub state: Text,
+    /// How to reach the business.
+    pub contact: Contact,
+    /// Street and house number.
+    pub address: Option<Text>,
+    /// City.
+    pub city: Option<Text>,
+    /// ZIP code.
+    pub zip: Option<Text>,
+}
+
+/// Who receives a consumer's reports in the end, to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEndUser {
+    /// Name.
+    pub name: Text,
+    /// Street and house number.
+    pub address: Text,
+    /// City.
+    pub city: Text,
+    /// State.
+    pub state: Text,
+    /// ZIP code.
+    pub zip: Text,
+    /// Telephone number.
+    pub phone: Phone,
+    /// E-mail address.
+    pub email: Option<Text>,
+    /// Web address.
+    pub url: Option<EndUserUrl>,
+}
+
+/// A consumer as the vendor keeps it. Everything but the id may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its id.
+    pub id: ConsumerId,
+    /// The customer that it belongs to, which may have been deleted.
+    pub customer_id: Option<CustomerId>,
+    /// First name.
+    pub first_name: Option<Personal>,
+    /// Last name.
+    pub last_name: Option<Personal>,
+    /// Suffix of the name.
+    pub suffix: Option<Personal>,
+    /// Street and house number.
+    pub address: Option<Personal>,
+    /// City.
+    pub city: Option<Personal>,
+    /// State.
+    pub state: Option<Personal>,
+    /// ZIP code.
+    pub zip: Option<Personal>,
+    /// Telephone number.
+    pub phone: Option<Personal>,
+    /// E-mail address.
+    pub email: Option<Personal>,
+    /// The last four digits of the social security number. Never send them back as a number.
+    pub ssn_last_four: Option<Personal>,
+    /// Date of birth.
+    pub birthday: Option<PartialDate>,
+    /// Who receives the reports in the end.
+    pub end_user: Option<EndUser>,
+    /// When it was created, to the second.
+    pub created: Option<Timestamp>,
+}
+
+/// Who receives a consumer's reports in the end, as the vendor keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndUser {
+    /// Name.
+    pub name: Option<Personal>,
+    /// Street and house number.
+    pub address: Option<Personal>,
+    /// City.
+    pub city: Option<Personal>,
+    /// State.
+    pub state: Option<Personal>,
+    /// ZIP code.
+    pub zip: Option<Personal>,
+    /// Telephone number.
+    pub phone: Option<Personal>,
+    /// E-mail address.
+    pub email: Option<Personal>,
+    /// Web address.
+    pub url: Option<Personal>,
+}
+
+/// A change of a consumer: what is `None` keeps its value; the vendor can clear nothing. At least one must be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsumerUpdate {
+    /// First name.
+    pub first_name: Option<Text>,
+    /// Last name.
+    pub last_name: Option<Text>,
+    /// Suffix of the name.
+    pub suffix: Option<Text>,
+    /// Street and house number.
+    pub address: Option<Text>,
+    /// City.
+    pub city: Option<Text>,
+    /// State.
+    pub state: Option<Text>,
+    /// ZIP code.
+    pub zip: Option<Text>,
+    /// Telephone number.
+    pub phone: Option<Phone>,
+    /// E-mail address.
+    pub email: Option<Text>,
+    /// Social security number.
+    pub ssn: Option<Ssn>,
+    /// Date of birth.
+    pub birthday: Option<Birthday>,
+    /// Who receives the reports in the end, whole.
+    pub end_user: Option<NewEndUser>,
+}
+
+const CREATE_CONSUMER: Operation = Operation::new("CreateConsumer", Kind::Create);
+const GET_CONSUMER: Operation = Operation::new("GetConsumer", Kind::Read);
+const GET_CONSUMER_FOR_CUSTOMER: Operation = Operation::new("GetConsumerForCustomer", Kind::Read);
+const MODIFY_CONSUMER: Operation = Operation::new("ModifyConsumer", Kind::Repeatable);
+
+impl Client {
+    /// Creates the consumer of `owner`, which has at most one and can never lose it. The answer is made of what was
+    /// sent and the vendor's id and time.
+    ///
+    /// # Errors
+    /// [`Refusal::CustomerNotFound`](crate::Refusal::CustomerNotFound) if `owner` is unknown;
+    /// [`Refusal::ConsumerExists`](crate::Refusal::ConsumerExists) if it has a consumer;
+    /// [`Refusal::EndUserRequired`](crate::Refusal::EndUserRequired) if the partner resells and no end user is named;
+    /// [`Error::OutcomeUnknown`] if the answer was lost: read the owner's consumer before repeating.
+    pub async fn create_consumer(
+        &self,
+        owner: &CustomerId,
+        new: NewConsumer,
+    ) -> Result<Consumer, Error> {
+        let (client, owner) = (self.clone(), owner.clone());
+        detached(async move {
+            let path = &wire::CustomerId::from(owner.as_str().to_owned());
+            let body = &wire::NewConsumer::from(new.clone());
+            let created: wire::CreatedConsumer = client
+                .call(CREATE_CONSUMER, |rest| async move {
+                    rest.create_consumer(path, body).await
+                })
+                .await?;
+            new.created(owner, created)
+                .ok_or(CREATE_CONSUMER.unusable("it has no valid id"))
+        })
+        .await
+    }
+
+    /// Reads a consumer, also of a customer that has been deleted.
+    ///
+    /// # Errors
+    /// [`Refusal::ConsumerNotFound`](crate::Refusal::ConsumerNotFound) if the partner has no such consumer.
+    pub async fn consumer(&self, id: &ConsumerId) -> Result<Consumer, Error> {
+        let path = &wire::ConsumerId::from(id.as_str().to_owned());
+        let found: wire::Consumer = self
+            .call(
+                GET_CONSUMER,
+                |rest| async move { rest.get_consumer(path).await },
+            )
+            .await?;
+        let consumer =
+            Consumer::try_from(found).map_err(|problem| GET_CONSUMER.malformed(problem))?;
+        if consumer.id.as_str().eq_ignore_ascii_case(id.as_str()) {
+            Ok(consumer)
+        } else {
+            Err(GET_CONSUMER.malformed("it is of another consumer"))
+        }
+    }
+
+    /// Reads the consumer of `owner`.
+    ///
+    /// # Errors
+    /// [`Refusal::CustomerNotFound`](crate::Refusal::CustomerNotFound) if `owner` is unknown;
+    /// [`Refusal::ConsumerNotFound`](crate::Refusal::ConsumerNotFound) if it has no consumer.
+    pub async fn consumer_by_customer(&self, owner: &CustomerId) -> Result<Consumer, Error> {
+        const OPERATION: Operation = GET_CONSUMER_FOR_CUSTOMER;
+        let path = &wire::CustomerId::from(owner.as_str().to_owned());
+        let found: wire::Consumer = self
+            .call(OPERATION, |rest| async move {
+                rest.get_consumer_for_customer(path).await
+            })
+            .await?;
+        let consumer = Consumer::try_from(found).map_err(|problem| OPERATION.malformed(problem))?;
+        if consumer
+            .customer_id
+            .as_ref()
+            .is_none_or(|found| found == owner)
+        {
+            Ok(consumer)
+        } else {
+            Err(OPERATION.malformed("it is of another customer"))
+        }
+    }
+
+    /// Changes a consumer and reads the record back. What is not set keeps its value.
+    ///
+    /// # Errors
+    /// [`Error::NothingToUpdate`] if nothing is set;
+    /// [`Refusal::ConsumerNotFound`](crate::Refusal::ConsumerNotFound) if the partner has no such consumer.
+    pub async fn update_consumer(
+        &self,
+        id: &ConsumerId,
+        update: ConsumerUpdate,
+    ) -> Result<Consumer, Error> {
+        if update == ConsumerUpdate::default() {
+            return Err(Error::NothingToUpdate);
+        }
+        let (client, id) = (self.clone(), id.clone());
+        detached(async move {
+            let path = &wire::ConsumerId::from(id.as_str().to_owned());
+            let body = &wire::ConsumerUpdate::from(update);
+            client
+                .call(MODIFY_CONSUMER, |rest| async move {
+                    rest.modify_consumer(path, body).await
+                })
+                .await?;
+            client.consumer(&id).await
+        })
+        .await
+    }
+}
+
+impl NewConsumer {
+    /// The record that the vendor has made of this; `None` if its answer has no id.
+    fn created(self, owner: CustomerId, created: wire::CreatedConsumer) -> Option<Consumer> {
+        let Self {
+            first_name,
+            last_name,
+            state,
+            identity,
+            contact,
+            address,
+            city,
+            zip,
+            suffix,
+            end_user,
+        } = self;
+        let wire::CreatedConsumer {
+            id,
+            created_date,
+            customer_id: _,
+        } = created;
+        let text = |text: Option<Text>| read::personal(text.map(Text::into_string));
+        Some(Consumer {
+            id: String::from(id?).try_into().ok()?,
+            customer_id: Some(owner),
+            first_name: text(Some(first_name)),
+            last_name: text(Some(last_name)),
+            suffix: text(suffix),
+            address: text(address),
+            city: text(city),
+            state: text(Some(state)),
+            zip: text(zip),
+            phone: read::personal(contact.phone().map(|phone| phone.as_str().to_owned())),
+            email: read::personal(contact.email().map(|email| email.as_str().to_owned())),
+            ssn_last_four: identity.ssn().map(Ssn::last_four),
+            birthday: identity.birthday().map(Birthday::to_partial),
+            end_user: end_user.map(EndUser::from),
+            created: read::epoch_seconds(created_date),
+        })
+    }
+}
+
+impl From<NewEndUser> for EndUser {
+    fn from(end_user: NewEndUser) -> Self {
+        let NewEndUser {
+            name,
+            address,
+            city,
+            state,
+            zip,
+            phone,
+            email,
+            url,
+        } = end_user;
+        Self {
+            name: read::personal(Some(name.into_string())),
+            address: read::personal(Some(address.into_string())),
+            city: read::personal(Some(city.into_string())),
+            state: read::personal(Some(state.into_string())),
+            zip: read::personal(Some(zip.into_string())),
+            phone: read::personal(Some(phone.into_string())),
+            email: read::personal(email.map(Text::into_string)),
+            url: read::personal(url.map(EndUserUrl::into_string)),
+        }
+    }
+}
+
+impl From<NewEndUser> for wire::ConsumerEndUser {
+    fn from(end_user: NewEndUser) -> Self {
+        let NewEndUser {
+            name,
+            address,
+            city,
+            state,
+            zip,
+            phone,
+            email,
+            url,
+        } = end_user;
+        Self {
+            name: name.into_string().into(),
+            address: address.into_string().into(),
+            city: city.into_string().into(),
+            state: state.into_string().into(),
+            zip: zip.into_string().into(),
+            phone: phone.into_string().into(),
+            email: email.map(|text| text.into_string().into()),
+            // Its length was checked by the same rule.
+            url: url.and_then(|text| text.into_string().try_into().ok()),
+        }
+    }
+}
+
+impl From<Birthday> for wire::Birthday {
+    fn from(birthday: Birthday) -> Self {
+        let PartialDate { year, month, day } = birthday.to_partial();
+        Self {
+            year: Some(year),
+            month: Some(month),
+            day_of_month: Some(day),
+        }
+    }
+}
+
+impl From<NewConsumer> for wire::NewConsumer {
+    fn from(new: NewConsumer) -> Self {
+        let NewConsumer {
+            first_name,
+            last_name,
+            state,
+            identity,
+            contact,
+            address,
+            city,
+            zip,
+            suffix,
+            end_user,
+        } = new;
+        Self {
+            first_name: first_name.into_string().into(),
+            last_name: last_name.into_string().into(),
+            state: state.into_string().into(),
+            ssn: identity.ssn().map(|ssn| ssn.as_str().to_owned().into()),
+            birthday: identity.birthday().map(Into::into),
+            phone: contact
+                .phone()
+                .map(|phone| phone.as_str().to_owned().into()),
+            email: contact
+                .email()
+                .map(|email| email.as_str().to_owned().into()),
+            address: address.map(|text| text.into_string().into()),
+            city: city.map(|text| text.into_string().into()),
+            zip: zip.map(|text| text.into_string().into()),
+            suffix: suffix.map(|text| text.into_string().into()),
+            end_user: end_user.map(Into::into),
+        }
+    }
+}
+
+impl From<ConsumerUpdate> for wire::ConsumerUpdate {
+    fn from(update: ConsumerUpdate) -> Self {
+        let ConsumerUpdate {
+            first_name,
+            last_name,
+            suffix,
+            address,
+            city,
+            state,
+            zip,
+            phone,
+            email,
+            ssn,
+            birthday,
+            end_user,
+        } = update;
+        Self {
+            first_name: first_name.map(|text| text.into_string().into()),
+            last_name: last_name.map(|text| text.into_string().into()),
+            suffix: suffix.map(|text| text.into_string().into()),
+            address: address.map(|text| text.into_string().into()),
+            city: city.map(|text| text.into_string().into()),
+            state: state.map(|text| text.into_string().into()),
+            zip: zip.map(|text| text.into_string().into()),
+            phone: phone.map(|text| text.into_string().into()),
+            email: email.map(|text| text.into_string().into()),
+            ssn: ssn.map(|ssn| ssn.as_str().to_owned().into()),
+            birthday: birthday.map(Into::into),
+            end_user: end_user.map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<wire::Consumer> for Consumer {
+    type Error = &'static str;
+
+    fn try_from(found: wire::Consumer) -> Result<Self, &'static str> {
+        let wire::Consumer {
+            id,
+            first_name,
+            last_name,
+            customer_id,
+            address,
+            city,
+            state,
+            zip,
+            phone,
+            ssn,
+            birthday,
+            email,
+            created_date,
+            suffix,
+            end_user,
+        } = found;
+        Ok(Self {
+            id: id
+                .and_then(|id| String::from(id).try_into().ok())
+                .ok_or("it has no valid id")?,
+            customer_id: customer_id.and_then(|id| read::id(id).try_into().ok()),
+            first_name: read::personal(first_name),
+            last_name: read::personal(last_name),
+            suffix: read::personal(suffix),
+            address: read::personal(address),
+            city: read::personal(city),
+            state: read::personal(state),
+            zip: read::personal(zip),
+            phone: read::personal(phone),
+            email: read::personal(email),
+            ssn_last_four: ssn.and_then(|ssn| last_four(&String::from(ssn))),
+            birthday: birthday.map(Into::into),
+            end_user: end_user.map(Into::into),
+            created: read::epoch_seconds(created_date),
+        })
+    }
+}
+
+/// The last four digits of what the vendor says of a social security number, whatever mask stands before them, and
+/// even if it should say more than it ought to.
+fn last_four(masked: &str) -> Option<Personal> {
+    let digits: String = masked.chars().filter(char::is_ascii_digit).collect();
+    digits
+        .len()
+        .checked_sub(4)
+        .map(|start| digits[start..].to_owned().into())
+}
+
+impl From<wire::BirthdayRead> for PartialDate {
+    fn from(birthday: wire::BirthdayRead) -> Self {
+        let wire::BirthdayRead {
+            year,
+            month,
+            day_of_month,
+        } = birthday;
+        let part = |part: Option<wire::NumberOrString>| {
+            part.and_then(read::number)
+                .and_then(|number| i32::try_from(number).ok())
+                .unwrap_or_default()
+        };
+        Self {
+            year: part(year),
+            month: part(month),
+            day: part(day_of_month),
+        }
+    }
+}
+
+impl From<wire::ConsumerEndUserRead> for EndUser {
+    fn from(end_user: wire::ConsumerEndUserRead) -> Self {
+        let wire::ConsumerEndUserRead {
+            name,
+            address,
+            city,
+            state,
+            zip,
+            phone,
+            email,
+            url,
+        } = end_user;
+        Self {
+            name: read::personal(name),
+            address: read::personal(address),
+            city: read::personal(city),
+            state: read::personal(state),
+            zip: read::personal(zip),
+            phone: read::personal(phone),
+            email: read::personal(email),
+            url: read::personal(url),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_number_gives_its_last_four_digits_and_never_more() {
+        for masked in [
+            "6789",
+            "XXX-XX-6789",
+            "*****6789",
+            "123-45-6789",
+            "123456789",
+        ] {
+            assert_eq!(last_four(masked).unwrap().as_str(), "6789", "{masked}");
+        }
+        assert_eq!(last_four(""), None);
+        assert_eq!(last_four("89"), None);
+    }
+
+    #[test]
+    fn identity_and_contact_need_one_of_two() {
+        let ssn = || "123456789".parse::<Ssn>().unwrap();
+        let birthday = Birthday::new(1989, 12, 13).unwrap();
+        assert_eq!(Identity::new(None, None), None);
+        assert_eq!(
+            Identity::new(Some(ssn()), Some(birthday)),
+            Some(Identity::Both(ssn(), birthday))
+        );
+        assert_eq!(Contact::new(None, None), None);
+    }
+}

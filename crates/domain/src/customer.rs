@@ -1,0 +1,539 @@
+//! Customers: whom the vendor knows a bank connection by.
+//!
+//! Advice of the vendor's page, kept here because no type can: do not use an e-mail address as a username; leave
+//! `application_id` out for testing customers; there may be 500 testing customers a partner.
+
+use jiff::Timestamp;
+use openfinance_rest::types as wire;
+
+use crate::{
+    Client, Error,
+    call::{Kind, Operation, detached},
+    error::Refusal,
+    id::{ApplicationId, CustomerId},
+    page::{CustomerPage, CustomerQuery, PageSize, Start},
+    read,
+    value::{InvalidValue, Personal, Phone, Text, text},
+};
+
+text! {
+    /// The partner's own name for a customer: 6 to 255 letters of either case, digits and `! @ . # $ % & * _ - +`.
+    ///
+    /// The rule is the vendor's page's; letters with accents "may" fail there, so they are refused here. A username is
+    /// unique over all plans and is never changed.
+    Username, "must be 6 to 255 letters (A to Z of either case), digits or ! @ . # $ % & * _ - +",
+    |text| (6..=255).contains(&text.len()) && text.bytes().all(is_username_byte)
+}
+
+text! {
+    /// A username to look up. The vendor looks short ones up too, so only the characters and the upper limit are
+    /// checked.
+    UsernameQuery, "must be 1 to 255 letters (A to Z of either case), digits or ! @ . # $ % & * _ - +",
+    |text| (1..=255).contains(&text.len()) && text.bytes().all(is_username_byte)
+}
+
+fn is_username_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!@.#$%&*_-+".contains(&byte)
+}
+
+impl From<Username> for UsernameQuery {
+    fn from(username: Username) -> Self {
+        Self(username.into_string())
+    }
+}
+
+/// What a customer is for. The vendor has an operation of its own to create each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CustomerType {
+    /// Free of charge, connects to the vendor's mock bank only.
+    Testing,
+    /// Billable, connects to real banks, and only in a paid plan.
+    Active,
+}
+
+impl CustomerType {
+    /// The vendor's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Testing => "testing",
+            Self::Active => "active",
+        }
+    }
+}
+
+impl std::str::FromStr for CustomerType {
+    type Err = InvalidValue;
+
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "testing" => Ok(Self::Testing),
+            "active" => Ok(Self::Active),
+            _ => Err(InvalidValue("must be testing or active")),
+        }
+    }
+}
+
+/// A customer to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCustomer {
+    /// What it is for.
+    pub customer_type: CustomerType,
+    /// The partner's own name for it.
+    pub username: Username,
+    /// First name.
+    pub first_name: Option<Text>,
+    /// Last name.
+    pub last_name: Option<Text>,
+    /// Telephone number.
+    pub phone: Option<Phone>,
+    /// E-mail address.
+    pub email: Option<Text>,
+    /// The registered application that it belongs to. Leave it out for testing customers.
+    pub application_id: Option<ApplicationId>,
+}
+
+/// A customer as the vendor keeps it. Everything but the id may be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// Its id.
+    pub id: CustomerId,
+    /// The partner's own name for it.
+    pub username: Option<Personal>,
+    /// The vendor's word for what it is for; see [`Customer::customer_type`].
+    pub type_word: Option<String>,
+    /// First name.
+    pub first_name: Option<Personal>,
+    /// Last name.
+    pub last_name: Option<Personal>,
+    /// Telephone number.
+    pub phone: Option<Personal>,
+    /// E-mail address.
+    pub email: Option<Personal>,
+    /// The registered application that it belongs to, where the operation tells: a list and a lookup do not.
+    pub application_id: Option<String>,
+    /// When it was created, to the second.
+    pub created: Option<Timestamp>,
+    /// When it was last changed, to the second.
+    pub updated: Option<Timestamp>,
+}
+
+impl Customer {
+    /// What the customer is for; `None` where the vendor does not say or uses a word that this version does not know.
+    pub fn customer_type(&self) -> Option<CustomerType> {
+        self.type_word.as_deref()?.parse().ok()
+    }
+}
+
+/// A change of a customer: the vendor lets only the names change, and can't clear them. At least one must be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomerUpdate {
+    /// First name.
+    pub first_name: Option<Text>,
+    /// Last name.
+    pub last_name: Option<Text>,
+}
+
+/// The registered application that a customer belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerApplication {
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// The application's id.
+    pub application_id: String,
+    /// The name it was registered under.
+    pub application_name: String,
+}
+
+const ADD_TESTING_CUSTOMER: Operation = Operation::new("AddTestingCustomer", Kind::Create);
+const ADD_CUSTOMER: Operation = Operation::new("AddCustomer", Kind::Create);
+const GET_CUSTOMERS: Operation = Operation::new("GetCustomers", Kind::Read);
+const GET_CUSTOMER: Operation = Operation::new("GetCustomer", Kind::Read);
+const GET_CUSTOMER_WITH_APP_DATA: Operation = Operation::new("GetCustomerWithAppData", Kind::Read);
+const MODIFY_CUSTOMER: Operation = Operation::new("ModifyCustomer", Kind::Repeatable);
+const DELETE_CUSTOMER: Operation = Operation::new("DeleteCustomer", Kind::Repeatable);
+
+impl Client {
+    /// Creates a customer. The answer is made of what was sent and the vendor's id and time.
+    ///
+    /// # Errors
+    /// [`Refusal::UsernameTaken`] if the username is in use in any plan; [`Refusal::TestingCustomerLimit`] or
+    /// [`Refusal::PlanNotEntitled`] if there may be no further customer of this type; [`Error::OutcomeUnknown`] if the
+    /// answer was lost: look the username up before repeating.
+    pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
+        let client = self.clone();
+        detached(async move {
+            let body = &wire::NewCustomer::from(new.clone());
+            let customer_type = new.customer_type;
+            let operation = match customer_type {
+                CustomerType::Testing => ADD_TESTING_CUSTOMER,
+                CustomerType::Active => ADD_CUSTOMER,
+            };
+            let created: wire::CreatedCustomer = client
+                .call(operation, |rest| async move {
+                    match customer_type {
+                        CustomerType::Testing => rest.add_testing_customer(body).await,
+                        CustomerType::Active => rest.add_customer(body).await,
+                    }
+                })
+                .await?;
+            new.created(created)
+                .ok_or(operation.unusable("it has no valid id"))
+        })
+        .await
+    }
+
+    /// Reads a customer.
+    ///
+    /// # Errors
+    /// [`Refusal::CustomerNotFound`] if the partner has no such customer.
+    pub async fn customer(&self, id: &CustomerId) -> Result<Customer, Error> {
+        let path = &wire::CustomerId::from(id.as_str().to_owned());
+        let found: wire::GetCustomerResponse = self
+            .call(
+                GET_CUSTOMER,
+                |rest| async move { rest.get_customer(path).await },
+            )
+            .await?;
+        let customer =
+            Customer::try_from(found).map_err(|problem| GET_CUSTOMER.malformed(problem))?;
+        if customer.id == *id {
+            Ok(customer)
+        } else {
+            Err(GET_CUSTOMER.malformed("it is of another customer"))
+        }
+    }
+
+    /// Finds the customer with exactly this username.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUsername`] if the partner has none.
+    pub async fn lookup_customer(&self, username: &UsernameQuery) -> Result<Customer, Error> {
+        let query = &wire::CustomerUsername::from(username.as_str().to_owned());
+        let found: wire::Customers = self
+            .call(GET_CUSTOMERS, |rest| async move {
+                rest.get_customers(None, None, None, None, Some(query))
+                    .await
+            })
+            .await?;
+        let mut customers = found.customers.unwrap_or_default().into_iter();
+        let Some(customer) = customers.next() else {
+            return Err(Error::NoSuchUsername);
+        };
+        let customer =
+            Customer::try_from(customer).map_err(|problem| GET_CUSTOMERS.malformed(problem))?;
+        let ours = customer
+            .username
+            .as_ref()
+            .is_some_and(|found| found.as_str() == username.as_str());
+        if ours && customers.next().is_none() {
+            Ok(customer)
+        } else {
+            Err(GET_CUSTOMERS.malformed("it has customers that were not asked for"))
+        }
+    }
+
+    /// Reads a page of customers, in the vendor's order.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] and the like; the vendor refuses no query that can be made.
+    pub async fn customers_page(
+        &self,
+        query: &CustomerQuery,
+        start: Start,
+        size: PageSize,
+    ) -> Result<CustomerPage, Error> {
+        let customer_type = query
+            .customer_type
+            .map(|kind| wire::CustomerType::from(kind.as_str().to_owned()));
+        let (customer_type, search) = (
+            customer_type.as_ref(),
+            query.search.as_ref().map(Text::as_str),
+        );
+        let page: wire::Customers = self
+            .call(GET_CUSTOMERS, |rest| async move {
+                rest.get_customers(
+                    Some(size.into()),
+                    search,
+                    Some(start.into()),
+                    customer_type,
+                    None,
+                )
+                .await
+            })
+            .await?;
+        let wire::Customers {
+            found,
+            displaying: _,
+            more_available,
+            customers,
+        } = page;
+        let customers = customers
+            .unwrap_or_default()
+            .into_iter()
+            .map(Customer::try_from)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|problem| GET_CUSTOMERS.malformed(problem))?;
+        let next = match (more_available.is_some_and(|more| more.0), customers.len()) {
+            (false, _) => None,
+            // Going on from here would never end.
+            (true, 0) => {
+                return Err(GET_CUSTOMERS.malformed("it promises more customers and has none"));
+            }
+            (true, count) => start.after(count),
+        };
+        let total = found
+            .and_then(read::number)
+            .and_then(|found| u32::try_from(found).ok());
+        Ok(CustomerPage {
+            customers,
+            next,
+            total,
+        })
+    }
+
+    /// Changes a customer's names and reads the record back.
+    ///
+    /// # Errors
+    /// [`Error::NothingToUpdate`] if no name is set; [`Refusal::CustomerNotFound`] if the partner has no such customer;
+    /// [`Refusal::DisputeActive`] while a dispute freezes the names.
+    pub async fn update_customer(
+        &self,
+        id: &CustomerId,
+        update: CustomerUpdate,
+    ) -> Result<Customer, Error> {
+        if update == CustomerUpdate::default() {
+            return Err(Error::NothingToUpdate);
+        }
+        let (client, id) = (self.clone(), id.clone());
+        detached(async move {
+            let path = &wire::CustomerId::from(id.as_str().to_owned());
+            let body = &wire::CustomerUpdate::from(update);
+            client
+                .call(MODIFY_CUSTOMER, |rest| async move {
+                    rest.modify_customer(path, body).await
+                })
+                .await?;
+            client.customer(&id).await
+        })
+        .await
+    }
+
+    /// Deletes a customer, its bank connections and the link to its business, at once and for good. Its consumer
+    /// survives.
+    ///
+    /// # Errors
+    /// [`Refusal::CustomerNotFound`] if the partner has no such customer (any more); [`Refusal::TemporaryCustomer`] if
+    /// the vendor keeps it itself.
+    pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), Error> {
+        let (client, path) = (self.clone(), wire::CustomerId::from(id.as_str().to_owned()));
+        detached(async move {
+            let path = &path;
+            client
+                .call(DELETE_CUSTOMER, |rest| async move {
+                    rest.delete_customer(path).await
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Reads which registered application a customer belongs to.
+    ///
+    /// # Errors
+    /// [`Refusal::CustomerNotFound`] if the partner has no such customer; [`Refusal::ApplicationNotFound`] if no
+    /// application is registered or the customer belongs to none.
+    pub async fn customer_application(
+        &self,
+        id: &CustomerId,
+    ) -> Result<CustomerApplication, Error> {
+        const OPERATION: Operation = GET_CUSTOMER_WITH_APP_DATA;
+        let path = &wire::CustomerId::from(id.as_str().to_owned());
+        let found: wire::CustomerWithAppData = self
+            .call(OPERATION, |rest| async move {
+                rest.get_customer_with_app_data(path).await
+            })
+            .await?;
+        let wire::CustomerWithAppData {
+            id: found_id,
+            application_id,
+            application_name,
+            ..
+        } = found;
+        if found_id.map(read::id).as_deref() != Some(id.as_str()) {
+            return Err(OPERATION.malformed("it is of another customer"));
+        }
+        let application_id = application_id
+            .map(String::from)
+            .filter(|text| !text.is_empty());
+        let Some(application_id) = application_id else {
+            // The vendor has two codes for this, and no rule against an answer that leaves the application out.
+            return Err(OPERATION.refused(Refusal::ApplicationNotFound));
+        };
+        let application_name = application_name.map(String::from).unwrap_or_default();
+        Ok(CustomerApplication {
+            customer_id: id.clone(),
+            application_id,
+            application_name,
+        })
+    }
+}
+
+impl NewCustomer {
+    /// The record that the vendor has made of this; `None` if its answer has no id.
+    fn created(self, created: wire::CreatedCustomer) -> Option<Customer> {
+        let Self {
+            customer_type,
+            username,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+        } = self;
+        let wire::CreatedCustomer {
+            id,
+            username: _,
+            created_date,
+        } = created;
+        Some(Customer {
+            id: read::id(id?).try_into().ok()?,
+            username: read::personal(Some(username.into_string())),
+            type_word: Some(customer_type.as_str().to_owned()),
+            first_name: read::personal(first_name.map(Text::into_string)),
+            last_name: read::personal(last_name.map(Text::into_string)),
+            phone: read::personal(phone.map(Phone::into_string)),
+            email: read::personal(email.map(Text::into_string)),
+            application_id: application_id.map(|id| id.as_str().to_owned()),
+            created: read::epoch_seconds(created_date),
+            updated: None,
+        })
+    }
+}
+
+impl From<NewCustomer> for wire::NewCustomer {
+    fn from(new: NewCustomer) -> Self {
+        let NewCustomer {
+            customer_type: _,
+            username,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+        } = new;
+        Self {
+            username: username.into_string().into(),
+            first_name: first_name.map(|text| text.into_string().into()),
+            last_name: last_name.map(|text| text.into_string().into()),
+            phone: phone.map(|text| text.into_string().into()),
+            email: email.map(|text| text.into_string().into()),
+            application_id: application_id.map(|id| id.as_str().to_owned().into()),
+        }
+    }
+}
+
+impl From<CustomerUpdate> for wire::CustomerUpdate {
+    fn from(update: CustomerUpdate) -> Self {
+        let CustomerUpdate {
+            first_name,
+            last_name,
+        } = update;
+        Self {
+            first_name: first_name.map(|text| text.into_string().into()),
+            last_name: last_name.map(|text| text.into_string().into()),
+        }
+    }
+}
+
+impl TryFrom<wire::GetCustomerResponse> for Customer {
+    type Error = &'static str;
+
+    fn try_from(found: wire::GetCustomerResponse) -> Result<Self, &'static str> {
+        let wire::GetCustomerResponse {
+            id,
+            username,
+            type_,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+            created_date,
+            last_modified_date,
+        } = found;
+        Ok(Self {
+            id: id
+                .and_then(|id| read::id(id).try_into().ok())
+                .ok_or("it has no valid id")?,
+            username: read::personal(username),
+            type_word: type_.map(String::from),
+            first_name: read::personal(first_name),
+            last_name: read::personal(last_name),
+            phone: read::personal(phone),
+            email: read::personal(email),
+            application_id: application_id.map(String::from),
+            created: read::epoch_seconds(created_date),
+            updated: read::epoch_seconds(last_modified_date),
+        })
+    }
+}
+
+impl TryFrom<wire::Customer> for Customer {
+    type Error = &'static str;
+
+    fn try_from(found: wire::Customer) -> Result<Self, &'static str> {
+        let wire::Customer {
+            id,
+            username,
+            type_,
+            first_name,
+            last_name,
+            phone,
+            email,
+            created_date,
+            last_modified_date,
+        } = found;
+        Self::try_from(wire::GetCustomerResponse {
+            id,
+            username,
+            type_,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id: None,
+            created_date,
+            last_modified_date,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_username_is_what_the_vendors_page_allows() {
+        for good in [
+            "abcdef",
+            "a!@.#$%&*_-+",
+            "customer_1607450357",
+            &"x".repeat(255),
+        ] {
+            assert!(good.parse::<Username>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "abcde",
+            "with space",
+            "müller-1",
+            "a/b/c/d",
+            "abc\ndef",
+            "abcdef?",
+            &"x".repeat(256),
+        ] {
+            assert!(bad.parse::<Username>().is_err(), "{bad}");
+        }
+        assert!("1234".parse::<UsernameQuery>().is_ok());
+    }
+}
