@@ -8,7 +8,8 @@ use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    Value,
     prost::Message as _,
     prost_types::{FileDescriptorSet, method_options::IdempotencyLevel},
 };
@@ -24,9 +25,15 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
     let descriptors = compile(root)?;
     let pool = DescriptorPool::decode(descriptors.as_slice())?;
     let set = FileDescriptorSet::decode(descriptors.as_slice())?;
-    let file = |name: &str, contents: Vec<u8>| File { path: format!("{OUT}/{name}").into(), contents };
+    let file = |name: &str, contents: Vec<u8>| File {
+        path: format!("{OUT}/{name}").into(),
+        contents,
+    };
     Ok(vec![
-        file("mod.rs", format!("{HEADER}\npub mod pb;\npub(crate) mod policy;\n").into_bytes()),
+        file(
+            "mod.rs",
+            format!("{HEADER}\npub mod pb;\npub(crate) mod policy;\n").into_bytes(),
+        ),
         file("pb.rs", bindings(&set, &pool)?.into_bytes()),
         file("policy.rs", policy(&pool)?.into_bytes()),
         file("descriptor.binpb", without_positions(&pool)?),
@@ -38,9 +45,14 @@ fn compile(root: &Path) -> Result<Vec<u8>> {
     let proto = root.join("proto");
     let folder = proto.join("openfinance/v1");
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in
+        std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "proto") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
             files.push(path);
         }
     }
@@ -54,7 +66,9 @@ fn compile(root: &Path) -> Result<Vec<u8>> {
 /// What prost and tonic make of the files.
 fn bindings(set: &FileDescriptorSet, pool: &DescriptorPool) -> Result<String> {
     let out = tempfile::tempdir()?;
-    let messages = pool.all_messages().filter(|message| message.package_name() == PACKAGE);
+    let messages = pool
+        .all_messages()
+        .filter(|message| message.package_name() == PACKAGE);
     tonic_prost_build::configure()
         .out_dir(out.path())
         .emit_rerun_if_changed(false)
@@ -68,7 +82,9 @@ fn bindings(set: &FileDescriptorSet, pool: &DescriptorPool) -> Result<String> {
 fn without_positions(pool: &DescriptorPool) -> Result<Vec<u8>> {
     // Through the pool and not through prost's own types, which would drop our options.
     let mut set = DynamicMessage::decode(
-        DescriptorPool::global().get_message_by_name("google.protobuf.FileDescriptorSet").context("well-known types")?,
+        DescriptorPool::global()
+            .get_message_by_name("google.protobuf.FileDescriptorSet")
+            .context("well-known types")?,
         pool.encode_to_vec().as_slice(),
     )?;
     if let Some(Value::List(files)) = set.get_field_by_name_mut("file") {
@@ -85,17 +101,29 @@ fn without_positions(pool: &DescriptorPool) -> Result<Vec<u8>> {
 fn policy(pool: &DescriptorPool) -> Result<String> {
     let mut problems = Vec::new();
     let mut source = String::new();
-    for message in pool.all_messages().filter(|message| message.package_name() == PACKAGE) {
+    for message in pool
+        .all_messages()
+        .filter(|message| message.package_name() == PACKAGE)
+    {
         debug_impl(&message, &mut source, &mut problems)?;
     }
-    source.push_str("/// What the options say of every method, by path.\npub static METHODS: &[Method] = &[\n");
-    let mut methods: Vec<_> = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
+    source.push_str(
+        "/// What the options say of every method, by path.\npub static METHODS: &[Method] = &[\n",
+    );
+    let mut methods: Vec<_> = pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect();
     methods.sort_by_key(|method| method.full_name().to_owned());
     for method in &methods {
         method_entry(method, &mut source, &mut problems)?;
     }
     source.push_str("];\n");
-    ensure!(problems.is_empty(), "proto/ lacks options:\n  {}", problems.join("\n  "));
+    ensure!(
+        problems.is_empty(),
+        "proto/ lacks options:\n  {}",
+        problems.join("\n  ")
+    );
 
     let parsed = syn::parse_file(&format!(
         "use std::fmt;\nuse super::pb::*;\nuse crate::{{Idempotency, Method, Redacted}};\n{source}"
@@ -103,9 +131,16 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
     Ok(format!("{HEADER}\n{}", prettyplease::unparse(&parsed)))
 }
 
-fn debug_impl(message: &MessageDescriptor, source: &mut String, problems: &mut Vec<String>) -> Result<()> {
+fn debug_impl(
+    message: &MessageDescriptor,
+    source: &mut String,
+    problems: &mut Vec<String>,
+) -> Result<()> {
     let name = message.name();
-    writeln!(source, "impl fmt::Debug for {name} {{ fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {{")?;
+    writeln!(
+        source,
+        "impl fmt::Debug for {name} {{ fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {{"
+    )?;
     writeln!(source, "let mut out = f.debug_struct({name:?});")?;
     for field in message.fields().filter(|field| plain(field)) {
         let ident = field.name();
@@ -116,11 +151,16 @@ fn debug_impl(message: &MessageDescriptor, source: &mut String, problems: &mut V
             Class::Redacted => {
                 // An empty value says nothing of a person, and tells a reader that the field was not set.
                 let unset = match (field.kind(), field.is_list(), field.supports_presence()) {
-                    (_, true, _) | (Kind::String | Kind::Bytes, _, false) => format!("self.{ident}.is_empty()"),
+                    (_, true, _) | (Kind::String | Kind::Bytes, _, false) => {
+                        format!("self.{ident}.is_empty()")
+                    }
                     (_, _, true) => format!("self.{ident}.is_none()"),
                     _ => "false".to_owned(),
                 };
-                writeln!(source, "if !({unset}) {{ out.field({label:?}, &Redacted); }}")?;
+                writeln!(
+                    source,
+                    "if !({unset}) {{ out.field({label:?}, &Redacted); }}"
+                )?;
             }
         }
     }
@@ -141,7 +181,10 @@ fn debug_impl(message: &MessageDescriptor, source: &mut String, problems: &mut V
                 field.full_name()
             );
             let variant = camel_case(field.name());
-            writeln!(source, "Self::{variant}(value) => f.debug_tuple({variant:?}).field(value).finish(),")?;
+            writeln!(
+                source,
+                "Self::{variant}(value) => f.debug_tuple({variant:?}).field(value).finish(),"
+            )?;
         }
         writeln!(source, "}} }} }}")?;
         return Ok(());
@@ -152,7 +195,9 @@ fn debug_impl(message: &MessageDescriptor, source: &mut String, problems: &mut V
 
 /// Whether a field stands in its message itself, and not in one of its oneofs.
 fn plain(field: &FieldDescriptor) -> bool {
-    field.containing_oneof().is_none_or(|group| synthetic(&group))
+    field
+        .containing_oneof()
+        .is_none_or(|group| synthetic(&group))
 }
 
 /// Whether a oneof is what `optional` compiles to.
@@ -172,26 +217,44 @@ fn data_class(field: &FieldDescriptor, problems: &mut Vec<String>) -> Class {
         Some(Value::EnumNumber(_)) => Class::Redacted,
         _ => {
             if matches!(field.kind(), Kind::String | Kind::Bytes) {
-                problems.push(format!("{} has no (data_class): add one", field.full_name()));
+                problems.push(format!(
+                    "{} has no (data_class): add one",
+                    field.full_name()
+                ));
             }
             Class::Printed
         }
     }
 }
 
-fn method_entry(method: &MethodDescriptor, source: &mut String, problems: &mut Vec<String>) -> Result<()> {
-    let Some(Value::String(permission)) = extension(&method.options(), "openfinance.v1.permission") else {
-        problems.push(format!("{} has no (permission): add one", method.full_name()));
+fn method_entry(
+    method: &MethodDescriptor,
+    source: &mut String,
+    problems: &mut Vec<String>,
+) -> Result<()> {
+    let Some(Value::String(permission)) = extension(&method.options(), "openfinance.v1.permission")
+    else {
+        problems.push(format!(
+            "{} has no (permission): add one",
+            method.full_name()
+        ));
         return Ok(());
     };
-    let options = method.method_descriptor_proto().options.clone().unwrap_or_default();
+    let options = method
+        .method_descriptor_proto()
+        .options
+        .clone()
+        .unwrap_or_default();
     let idempotency = match options.idempotency_level() {
         IdempotencyLevel::IdempotencyUnknown => "Unknown",
         IdempotencyLevel::NoSideEffects => "NoSideEffects",
         IdempotencyLevel::Idempotent => "Idempotent",
     };
     if method.is_client_streaming() {
-        bail!("{}: streams of requests are not provided for", method.full_name());
+        bail!(
+            "{}: streams of requests are not provided for",
+            method.full_name()
+        );
     }
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let server_streaming = method.is_server_streaming();
@@ -236,7 +299,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("proto/openfinance/v1");
         std::fs::create_dir_all(&folder).unwrap();
-        let options = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/openfinance/v1/options.proto");
+        let options = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../proto/openfinance/v1/options.proto"
+        );
         std::fs::copy(options, folder.join("options.proto")).unwrap();
         let file = format!(
             "syntax = \"proto3\";\npackage openfinance.v1;\nimport \"openfinance/v1/options.proto\";\n{body}"
@@ -248,12 +314,19 @@ mod tests {
     #[test]
     fn a_string_without_a_data_class_is_refused_by_name() {
         let error = refused("message Thing { string name = 1; }");
-        assert!(error.contains("openfinance.v1.Thing.name has no (data_class)"), "{error}");
+        assert!(
+            error.contains("openfinance.v1.Thing.name has no (data_class)"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_method_without_a_permission_is_refused_by_name() {
-        let error = refused("message Thing {} service Things { rpc GetThing(Thing) returns (Thing); }");
-        assert!(error.contains("openfinance.v1.Things.GetThing has no (permission)"), "{error}");
+        let error =
+            refused("message Thing {} service Things { rpc GetThing(Thing) returns (Thing); }");
+        assert!(
+            error.contains("openfinance.v1.Things.GetThing has no (permission)"),
+            "{error}"
+        );
     }
 }

@@ -235,16 +235,18 @@ impl Client {
                     rest.add_business_details(path, body).await
                 })
                 .await
-                .map_err(|error| match &error {
-                    // Without liability, the only conflict that is left is a business that exists.
-                    Error::Refused {
+                .map_err(|error| {
+                    if let Error::Refused {
                         refusal: Refusal::ConsumerRequired,
                         vendor,
-                    } if !personally_liable => Error::Refused {
-                        refusal: Refusal::BusinessExists,
-                        vendor: *vendor,
-                    },
-                    _ => error,
+                    } = error
+                        && !personally_liable
+                    {
+                        // Without liability, the only conflict that is left is a business that exists.
+                        let refusal = Refusal::BusinessExists;
+                        return Error::Refused { refusal, vendor };
+                    }
+                    error
                 })?;
             let business = Business::try_from(created)
                 .map_err(|problem| ADD_BUSINESS_DETAILS.unusable(problem))?;

@@ -1,9 +1,15 @@
 //! The gRPC gateway to the customer records of Mastercard Open Finance US.
 
 pub mod config;
+mod complete;
 mod convert;
+mod deadline;
+mod drain;
 mod failure;
 mod mask;
+mod method;
+mod metrics;
+mod observe;
 mod page_token;
 pub mod reason;
 mod status;

@@ -113,7 +113,7 @@ impl State {
             business: None,
             institution_logins: Vec::new(),
         };
-        self.customers.insert(id, customer);
+        self.customers.insert(id, Box::new(customer));
         Ok(id)
     }
 
