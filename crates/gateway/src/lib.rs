@@ -1,7 +1,7 @@
 //! The gRPC gateway to the customer records of Mastercard Open Finance US.
 
-pub mod config;
 mod complete;
+pub mod config;
 mod convert;
 mod deadline;
 mod drain;

@@ -1,0 +1,86 @@
+//! What is called: the methods of the contract, those of the standard services, or none.
+
+use openfinance_rpc::{Idempotency, METHODS, Method};
+
+/// The method that a request calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called {
+    /// Its name as telemetry has it, such as `openfinance.v1.CustomerService/GetCustomer`; `_OTHER` where there is no
+    /// such method, so that callers can't make names up.
+    pub(crate) name: &'static str,
+    /// What the contract says of it; `None` for the standard services and for what does not exist.
+    pub(crate) method: Option<&'static Method>,
+}
+
+/// Health and reflection.
+const STANDARD: &[&str] = &[
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+impl Called {
+    /// The method at the path of a request.
+    pub(crate) fn at(path: &str) -> Self {
+        let method = METHODS.iter().find(|method| method.path == path);
+        let name = method
+            .map(|method| method.path)
+            .or_else(|| STANDARD.iter().find(|known| **known == path).copied());
+        Self {
+            name: name.map_or("_OTHER", |name| &name[1..]),
+            method,
+        }
+    }
+
+    /// Whether it answers once, so that the gateway may limit its time.
+    pub(crate) fn is_unary(self) -> bool {
+        self.method.is_some_and(|method| !method.server_streaming)
+    }
+
+    /// Whether it may be repeated without doing the work twice.
+    pub(crate) fn is_repeatable(self) -> bool {
+        self.method.is_none_or(|method| match method.idempotency {
+            Idempotency::NoSideEffects | Idempotency::Idempotent => true,
+            Idempotency::Unknown => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_methods_that_exist_have_a_name() {
+        for method in METHODS {
+            assert_eq!(format!("/{}", Called::at(method.path).name), method.path);
+        }
+        assert_eq!(
+            Called::at("/grpc.health.v1.Health/Check").name,
+            "grpc.health.v1.Health/Check"
+        );
+        for path in [
+            "/",
+            "",
+            "*",
+            "/openfinance.v1.CustomerService/Forge",
+            "/index.html",
+        ] {
+            assert_eq!(Called::at(path).name, "_OTHER", "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_stream_of_customers_has_no_limit_of_ours() {
+        let streams: Vec<_> = METHODS
+            .iter()
+            .filter(|method| !Called::at(method.path).is_unary())
+            .collect();
+        assert_eq!(streams.len(), 1);
+        assert_eq!(
+            streams[0].path,
+            "/openfinance.v1.CustomerService/StreamCustomers"
+        );
+    }
+}
