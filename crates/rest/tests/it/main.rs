@@ -1,0 +1,8 @@
+//! The client against a server of bytes: what goes out, to the byte, and what becomes of whatever comes in.
+
+mod corpus;
+mod failures;
+mod operations;
+mod paths;
+mod requests;
+mod server;
