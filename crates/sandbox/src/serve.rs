@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,12 +40,17 @@ const LARGEST_BODY: usize = 1024 * 1024;
 const LARGEST_DISCARDED_BODY: usize = 16 * 1024 * 1024;
 /// How long stopping waits for requests that are being answered.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long it then waits for answers to leave, and for connections on which nothing was asked.
+const SILENCE_GRACE: Duration = Duration::from_millis(200);
+/// How often stopping looks whether requests are still being answered.
+const STOP_POLL: Duration = Duration::from_millis(10);
 
 /// A running sandbox. Dropping it stops it as well, without waiting.
 pub struct Sandbox {
     address: SocketAddr,
     control: Control,
     stopping: watch::Sender<bool>,
+    in_flight: InFlight,
     server: JoinHandle<io::Result<()>>,
 }
 
@@ -62,6 +70,34 @@ pub struct StartError {
 struct Server {
     state: Arc<Mutex<State>>,
     stopping: watch::Receiver<bool>,
+    in_flight: InFlight,
+}
+
+/// How many requests are being answered.
+#[derive(Clone, Default)]
+struct InFlight(Arc<AtomicUsize>);
+
+/// One of them, until it is dropped, be it because the client went away.
+struct Entered(InFlight);
+
+impl InFlight {
+    fn enter(&self) -> Entered {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Entered(self.clone())
+    }
+
+    /// Ends when no request is being answered.
+    async fn quiet(&self) {
+        while self.0.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(STOP_POLL).await;
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Sandbox {
@@ -78,10 +114,12 @@ impl Sandbox {
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stopping, stopped) = watch::channel(false);
+        let in_flight = InFlight::default();
         let state = Arc::new(Mutex::new(State::new(config)));
         let server = Server {
             state: Arc::clone(&state),
             stopping: stopped.clone(),
+            in_flight: in_flight.clone(),
         };
         let router = Router::new().fallback(handle).with_state(server);
         // Answers are small: without this a kept-alive connection would wait for the client's acknowledgement.
@@ -95,6 +133,7 @@ impl Sandbox {
             address,
             control: Control::new(state),
             stopping,
+            in_flight,
             server: tokio::spawn(server.into_future()),
         })
     }
@@ -118,18 +157,29 @@ impl Sandbox {
     }
 
     /// Stops listening, sends the answers that faults hold back, and lets requests finish for at most five seconds.
+    /// Connections on which nothing was asked hold nothing up.
     pub async fn stop(self) {
         let Self {
             address: _,
             control: _,
             stopping,
+            in_flight,
             mut server,
         } = self;
         // Nobody listens only if the server has ended already.
         let _ = stopping.send(true);
-        if tokio::time::timeout(STOP_GRACE, &mut server).await.is_err() {
-            tracing::warn!("requests were still open when the sandbox stopped");
-            server.abort();
+        let silence = async {
+            if tokio::time::timeout(STOP_GRACE, in_flight.quiet())
+                .await
+                .is_err()
+            {
+                tracing::warn!("requests were still open when the sandbox stopped");
+            }
+            tokio::time::sleep(SILENCE_GRACE).await;
+        };
+        tokio::select! {
+            _ = &mut server => {}
+            () = silence => server.abort(),
         }
     }
 }
@@ -146,6 +196,7 @@ pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 async fn handle(Shared(server): Shared<Server>, request: Request) -> Response {
+    let _entered = server.in_flight.enter();
     let (parts, body) = request.into_parts();
     let body = read_body(&parts.headers, body).await;
     let path = parts.uri.path();

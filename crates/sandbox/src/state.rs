@@ -194,6 +194,7 @@ impl State {
             call.body.clone()?;
         }
         match operation {
+            // These two were answered above, before a token was asked for.
             Operation::CreateToken | Operation::ModifyPartnerSecret => Err(Refusal::UnknownRoute),
             Operation::AddTestingCustomer => self.route_add_testing_customer(caller, call),
             Operation::AddCustomer => self.route_add_customer(caller, call),
@@ -350,6 +351,87 @@ mod tests {
         }
         let outcome = state.handle(&call(&Method::POST, LOG_IN, b"\xff\xfe"));
         assert_eq!(outcome.answer.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn no_json_value_in_any_member_panics_or_is_taken_for_a_fault_of_ours() {
+        let mut state = State::new(Config::for_tests());
+        let partner = state.config.partner.clone();
+        let token = state
+            .create_token(&partner.app_key, &partner.id, &partner.secret)
+            .unwrap();
+        let id = crate::customer::tests::customer(&mut state, "customer1");
+        let values = [
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(1e300),
+            json!(u64::MAX),
+            json!(""),
+            json!("\u{0}\u{202e}é"),
+            json!("1".repeat(10_000)),
+            json!([]),
+            json!([{"a": []}]),
+            json!({}),
+            json!({"year": "x", "name": 1, "countryCode": [], "country": {}}),
+            json!({"year": i64::MIN, "month": i64::MAX, "dayOfMonth": "-0"}),
+        ];
+        let members = [
+            "partnerId",
+            "partnerSecret",
+            "newPartnerSecret",
+            "immediate",
+            "username",
+            "firstName",
+            "lastName",
+            "applicationId",
+            "phone",
+            "email",
+            "state",
+            "ssn",
+            "birthday",
+            "endUser",
+            "name",
+            "personallyLiable",
+            "address",
+            "phoneNumber",
+            "url",
+            "type",
+            "taxId",
+        ];
+        let routes = [
+            (Method::POST, LOG_IN),
+            (Method::PUT, LOG_IN),
+            (Method::POST, "/aggregation/v2/customers/testing"),
+            (Method::PUT, "/aggregation/v1/customers/@"),
+            (Method::POST, "/decisioning/v1/customers/@/consumer"),
+            (Method::POST, "/business-services/customers/@/businesses"),
+        ];
+        for (method, template) in routes {
+            let path = template.replace('@', &id);
+            for member in members {
+                for value in &values {
+                    // Everything else is in order, so that this one member is what is judged.
+                    let mut body = json!({
+                        "username": "customer2", "firstName": "Jane", "lastName": "Doe", "state": "UT",
+                        "ssn": "123456789", "phone": "1", "name": "A", "personallyLiable": false, "address": {},
+                        "phoneNumber": {},
+                    });
+                    if path.contains("consumer") {
+                        body["address"] = json!("1 Main");
+                    }
+                    body[member] = value.clone();
+                    let body = body.to_string();
+                    let mut call = call(&method, &path, body.as_bytes());
+                    call.token = Some(&token);
+                    let status = state.handle(&call).answer.status;
+                    assert!(
+                        !status.is_server_error(),
+                        "{method} {template} {member} {value}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

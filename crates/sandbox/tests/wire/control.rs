@@ -5,6 +5,7 @@ use std::time::Duration;
 use openfinance_sandbox::{Commit, FaultBody, FaultRule, Operation};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::Instant};
 
 use super::{CUSTOMERS, TESTING, World, see, short};
 
@@ -96,6 +97,26 @@ async fn stopping_releases_an_answer_that_is_held_back() {
         control.requests(Some(Operation::GetCustomers))[0].status,
         Some(200)
     );
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_silent_connections() {
+    let world = World::start().await;
+    let address = world.sandbox.address();
+    let silent = TcpStream::connect(address).await.unwrap();
+    let halfway = TcpStream::connect(address).await.unwrap();
+    halfway.writable().await.unwrap();
+    halfway.try_write(b"GET / HT").unwrap();
+    // The request makes sure that both connections have been taken in before.
+    world.get(CUSTOMERS).await;
+    let begun = Instant::now();
+    world.sandbox.stop().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "stopping took {:?}",
+        begun.elapsed()
+    );
+    drop((silent, halfway));
 }
 
 #[tokio::test]
