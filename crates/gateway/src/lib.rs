@@ -1,8 +1,13 @@
 //! The gRPC gateway to the customer records of Mastercard Open Finance US.
 
+mod api;
+mod authorization;
+mod business;
 mod complete;
 pub mod config;
+mod consumer;
 mod convert;
+mod customer;
 mod deadline;
 mod drain;
 mod failure;

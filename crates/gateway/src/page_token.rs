@@ -19,6 +19,7 @@ use tonic::Status;
 use crate::{config::SharedKey, failure::Failure, reason::Reason};
 
 /// Seals and opens page tokens.
+#[derive(Clone)]
 pub(crate) struct PageTokens {
     cipher: ChaCha20Poly1305,
     /// Nonces are derived from what is sealed: two tokens have one nonce only where they are the same token.

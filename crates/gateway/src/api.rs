@@ -1,0 +1,72 @@
+//! The four services, as one thing: what their handlers share, and how they are mounted.
+
+use openfinance::Client;
+use openfinance_rpc::{
+    FILE_DESCRIPTOR_SET,
+    pb::{
+        authorization_service_server::AuthorizationServiceServer,
+        business_service_server::BusinessServiceServer,
+        consumer_service_server::ConsumerServiceServer,
+        customer_service_server::CustomerServiceServer,
+    },
+};
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+
+use crate::{metrics::Metrics, page_token::PageTokens};
+
+/// The largest request, in bytes.
+const MOST_IN: usize = 64 * 1024;
+
+/// The largest answer, in bytes.
+pub(crate) const MOST_OUT: usize = 4 * 1024 * 1024;
+
+/// What the handlers share. Each noun's file has its own handlers.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    pub(crate) page_tokens: PageTokens,
+    pub(crate) metrics: Metrics,
+}
+
+/// The names of our services.
+pub(crate) const SERVICES: [&str; 4] = [
+    openfinance_rpc::pb::customer_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::business_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::consumer_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
+];
+
+/// Mounts a service with the limits that all have.
+macro_rules! limited {
+    ($server:ident, $api:expr) => {
+        $server::new($api)
+            .max_decoding_message_size(MOST_IN)
+            .max_encoding_message_size(MOST_OUT)
+    };
+}
+
+impl Api {
+    /// All services of the gRPC port: ours, health, and reflection in both its versions.
+    ///
+    /// # Errors
+    /// If the descriptors do not decode, which a test rules out.
+    pub(crate) fn routes(
+        self,
+        health: HealthServer<impl Health>,
+    ) -> Result<Routes, tonic_reflection::server::Error> {
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let routes = Routes::new(limited!(CustomerServiceServer, self.clone()))
+            .add_service(limited!(BusinessServiceServer, self.clone()))
+            .add_service(limited!(ConsumerServiceServer, self.clone()))
+            .add_service(limited!(AuthorizationServiceServer, self))
+            .add_service(health.max_decoding_message_size(MOST_IN))
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+        Ok(routes.prepare())
+    }
+}

@@ -1,0 +1,580 @@
+//! Customers: handlers and conversions.
+
+use std::pin::Pin;
+
+use futures_core::Stream;
+use openfinance::{
+    Error, Refusal,
+    customer::{Customer, CustomerApplication, CustomerType, CustomerUpdate, NewCustomer},
+    id::CustomerId,
+    page::{CustomerPage, CustomerQuery, PageSize, Start},
+    value::Text,
+};
+use openfinance_rpc::pb::{self, customer_service_server::CustomerService};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    api::{Api, MOST_OUT},
+    convert::{BadFields, Check, FromPb, IntoPb, text},
+    mask::{Edit, Fields},
+    status::Subject,
+};
+
+#[tonic::async_trait]
+impl CustomerService for Api {
+    async fn create_customer(
+        &self,
+        request: Request<pb::CreateCustomerRequest>,
+    ) -> Result<Response<pb::Customer>, Status> {
+        let pb::CreateCustomerRequest {
+            customer,
+            request_id,
+            validate_only,
+        } = request.into_inner();
+        let mut check = Check::new();
+        let new: Option<NewCustomer> = check.message("customer", customer);
+        check.request_id(&request_id);
+        let new = check.finish(|| new)?;
+        if validate_only {
+            return Ok(Response::new(new.into_pb()));
+        }
+        let customer = self
+            .client
+            .create_customer(new)
+            .await
+            .map_err(|error| Subject::Nothing.status(error))?;
+        Ok(Response::new(self.told(customer)))
+    }
+
+    async fn get_customer(
+        &self,
+        request: Request<pb::GetCustomerRequest>,
+    ) -> Result<Response<pb::Customer>, Status> {
+        let id = required("customer_id", request.into_inner().customer_id)?;
+        let customer = self
+            .client
+            .customer(&id)
+            .await
+            .map_err(|error| Subject::Customer(&id).status(error))?;
+        Ok(Response::new(self.told(customer)))
+    }
+
+    async fn lookup_customer(
+        &self,
+        request: Request<pb::LookupCustomerRequest>,
+    ) -> Result<Response<pb::Customer>, Status> {
+        let username = required("username", request.into_inner().username)?;
+        let customer = self
+            .client
+            .lookup_customer(&username)
+            .await
+            .map_err(|error| Subject::Nothing.status(error))?;
+        Ok(Response::new(self.told(customer)))
+    }
+
+    async fn list_customers(
+        &self,
+        request: Request<pb::ListCustomersRequest>,
+    ) -> Result<Response<pb::ListCustomersResponse>, Status> {
+        let pb::ListCustomersRequest {
+            page_size,
+            page_token,
+            r#type,
+            search,
+        } = request.into_inner();
+        let mut check = Check::new();
+        let size = page_size_of(&mut check, page_size);
+        let query = query(&mut check, r#type, search);
+        let (size, query) = check.finish(|| Some((size?, query?)))?;
+        let start = self.page_tokens.open(&query, &page_token)?;
+        let page = self.page(&query, start, size).await?;
+        let next_page_token = self.token(&query, page.next)?;
+        Ok(Response::new(pb::ListCustomersResponse {
+            customers: page.customers,
+            next_page_token,
+            total_size: page.total,
+        }))
+    }
+
+    type StreamCustomersStream =
+        Pin<Box<dyn Stream<Item = Result<pb::StreamCustomersResponse, Status>> + Send>>;
+
+    async fn stream_customers(
+        &self,
+        request: Request<pb::StreamCustomersRequest>,
+    ) -> Result<Response<Self::StreamCustomersStream>, Status> {
+        let pb::StreamCustomersRequest {
+            r#type,
+            search,
+            resume_token,
+        } = request.into_inner();
+        let mut check = Check::new();
+        let query = query(&mut check, r#type, search);
+        let query = check.finish(|| query)?;
+        let first = self.page_tokens.open(&query, &resume_token)?;
+        let api = self.clone();
+        // The next page is fetched only when the one before has been taken.
+        Ok(Response::new(Box::pin(async_stream::try_stream! {
+            let mut next = Some(first);
+            while let Some(start) = next {
+                let page = api.page(&query, start, PageSize::MAX).await?;
+                next = page.next;
+                let resume_token = api.token(&query, next)?;
+                yield pb::StreamCustomersResponse { customers: page.customers, resume_token };
+            }
+        })))
+    }
+
+    async fn update_customer(
+        &self,
+        request: Request<pb::UpdateCustomerRequest>,
+    ) -> Result<Response<pb::Customer>, Status> {
+        let (id, update) = update(request.into_inner())?;
+        let customer = self
+            .client
+            .update_customer(&id, update)
+            .await
+            .map_err(|error| Subject::Customer(&id).status(error))?;
+        Ok(Response::new(self.told(customer)))
+    }
+
+    async fn delete_customer(
+        &self,
+        request: Request<pb::DeleteCustomerRequest>,
+    ) -> Result<Response<()>, Status> {
+        let pb::DeleteCustomerRequest {
+            customer_id,
+            allow_missing,
+        } = request.into_inner();
+        let id = required("customer_id", customer_id)?;
+        match self.client.delete_customer(&id).await {
+            Ok(()) => Ok(Response::new(())),
+            Err(Error::Refused {
+                refusal: Refusal::CustomerNotFound,
+                ..
+            }) if allow_missing => Ok(Response::new(())),
+            Err(error) => Err(Subject::Customer(&id).status(error)),
+        }
+    }
+
+    async fn get_customer_application(
+        &self,
+        request: Request<pb::GetCustomerApplicationRequest>,
+    ) -> Result<Response<pb::CustomerApplication>, Status> {
+        let id = required("customer_id", request.into_inner().customer_id)?;
+        let application = self
+            .client
+            .customer_application(&id)
+            .await
+            .map_err(|error| Subject::Customer(&id).status(error))?;
+        Ok(Response::new(application.into_pb()))
+    }
+}
+
+/// A page as it is answered.
+struct Page {
+    customers: Vec<pb::Customer>,
+    next: Option<Start>,
+    total: Option<i32>,
+}
+
+impl Api {
+    /// The customer as it is answered. Counts a type that this version does not know.
+    fn told(&self, customer: Customer) -> pb::Customer {
+        if customer.type_word.is_some() && customer.customer_type().is_none() {
+            self.metrics.unknown_customer_type();
+        }
+        customer.into_pb()
+    }
+
+    async fn page(
+        &self,
+        query: &CustomerQuery,
+        start: Start,
+        size: PageSize,
+    ) -> Result<Page, Status> {
+        let CustomerPage {
+            customers,
+            next,
+            total,
+        } = self
+            .client
+            .customers_page(query, start, size)
+            .await
+            .map_err(|error| Subject::Nothing.status(error))?;
+        let mut customers: Vec<_> = customers
+            .into_iter()
+            .map(|customer| self.told(customer))
+            .collect();
+        let fitting = fitting(&customers);
+        let next = match fitting < customers.len() {
+            true => u32::try_from(fitting)
+                .ok()
+                .and_then(|fitting| Start::new(start.get().checked_add(fitting)?)),
+            false => next,
+        };
+        customers.truncate(fitting);
+        Ok(Page {
+            customers,
+            next,
+            total: total.and_then(|total| i32::try_from(total).ok()),
+        })
+    }
+
+    fn token(&self, query: &CustomerQuery, next: Option<Start>) -> Result<String, Status> {
+        next.map_or(Ok(String::new()), |next| self.page_tokens.seal(query, next))
+    }
+}
+
+/// How many of the customers fit into one answer, at least one. A page may hold fewer than were asked for, and a
+/// thousand customers with long fields are more than 4 MiB.
+fn fitting(customers: &[pb::Customer]) -> usize {
+    // What stands around a customer in the list, and the list's other fields, are far below these.
+    let (around, rest) = (16, 1_024);
+    let mut room = MOST_OUT - rest;
+    let fits = |customer: &&pb::Customer| {
+        let left = room.checked_sub(customer.encoded_len() + around);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    customers
+        .iter()
+        .take_while(fits)
+        .count()
+        .max(1)
+        .min(customers.len())
+}
+
+/// Reads the only field of a request that matters.
+pub(crate) fn required<T>(field: &str, text: String) -> Result<T, BadFields>
+where
+    T: TryFrom<String, Error: std::fmt::Display>,
+{
+    let mut check = Check::new();
+    let value = check.required(field, text);
+    check.finish(|| value)
+}
+
+fn page_size_of(check: &mut Check, page_size: i32) -> Option<PageSize> {
+    match u32::try_from(page_size) {
+        Ok(0) => Some(PageSize::DEFAULT),
+        Ok(size) => Some(PageSize::new(size)),
+        Err(_) => {
+            check.refuse("page_size", "must not be negative");
+            None
+        }
+    }
+}
+
+fn query(check: &mut Check, customer_type: i32, search: String) -> Option<CustomerQuery> {
+    let customer_type = match pb::CustomerType::try_from(customer_type) {
+        Ok(pb::CustomerType::Unspecified) => None,
+        Ok(pb::CustomerType::Testing) => Some(CustomerType::Testing),
+        Ok(pb::CustomerType::Active) => Some(CustomerType::Active),
+        Err(_) => {
+            check.refuse("type", "must be a value of CustomerType");
+            None
+        }
+    };
+    let search: Option<Text> = check.optional("search", search);
+    Some(CustomerQuery {
+        customer_type,
+        search,
+    })
+}
+
+static FIELDS: Fields = Fields {
+    record: "customer",
+    mutable: &["first_name", "last_name"],
+    fixed: &[
+        "customer_id",
+        "username",
+        "type",
+        "phone",
+        "email",
+        "application_id",
+        "create_time",
+        "update_time",
+    ],
+};
+
+fn update(request: pb::UpdateCustomerRequest) -> Result<(CustomerId, CustomerUpdate), Status> {
+    let pb::UpdateCustomerRequest {
+        customer,
+        update_mask,
+    } = request;
+    let Some(customer) = customer else {
+        return Err(BadFields::new("customer", "is required").into());
+    };
+    // What can't be changed is ignored: a customer that was read is edited and sent back.
+    let pb::Customer {
+        customer_id,
+        first_name,
+        last_name,
+        username: _,
+        r#type: _,
+        phone: _,
+        email: _,
+        application_id: _,
+        create_time: _,
+        update_time: _,
+    } = customer;
+    let mut edit = Edit::new(&FIELDS, update_mask);
+    let id = edit.check().required("customer.customer_id", customer_id);
+    let update = CustomerUpdate {
+        first_name: edit.set("first_name", first_name),
+        last_name: edit.set("last_name", last_name),
+    };
+    edit.finish(|| Some((id?, update)))
+}
+
+impl FromPb<pb::Customer> for NewCustomer {
+    fn from_pb(customer: pb::Customer) -> Result<Self, BadFields> {
+        let pb::Customer {
+            customer_id,
+            username,
+            r#type,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+            create_time,
+            update_time,
+        } = customer;
+        let mut check = Check::new();
+        check.output_only("customer_id", !customer_id.is_empty());
+        let username = check.required("username", username);
+        let customer_type = match pb::CustomerType::try_from(r#type) {
+            Ok(pb::CustomerType::Testing) => Some(CustomerType::Testing),
+            Ok(pb::CustomerType::Active) => Some(CustomerType::Active),
+            Ok(pb::CustomerType::Unspecified) | Err(_) => {
+                check.refuse(
+                    "type",
+                    "must be CUSTOMER_TYPE_TESTING or CUSTOMER_TYPE_ACTIVE",
+                );
+                None
+            }
+        };
+        let first_name = check.optional("first_name", first_name);
+        let last_name = check.optional("last_name", last_name);
+        let phone = check.optional("phone", phone);
+        let email = check.optional("email", email);
+        let application_id = check.optional("application_id", application_id);
+        check.output_only("create_time", create_time.is_some());
+        check.output_only("update_time", update_time.is_some());
+        check.finish(|| {
+            Some(Self {
+                customer_type: customer_type?,
+                username: username?,
+                first_name,
+                last_name,
+                phone,
+                email,
+                application_id,
+            })
+        })
+    }
+}
+
+impl IntoPb for CustomerType {
+    type Pb = pb::CustomerType;
+
+    fn into_pb(self) -> pb::CustomerType {
+        match self {
+            Self::Testing => pb::CustomerType::Testing,
+            Self::Active => pb::CustomerType::Active,
+        }
+    }
+}
+
+impl IntoPb for NewCustomer {
+    type Pb = pb::Customer;
+
+    /// The record as it would be created, without id and time.
+    fn into_pb(self) -> pb::Customer {
+        let Self {
+            customer_type,
+            username,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+        } = self;
+        pb::Customer {
+            customer_id: String::new(),
+            username: username.into_string(),
+            r#type: customer_type.into_pb().into(),
+            first_name: first_name.map(Text::into_string).unwrap_or_default(),
+            last_name: last_name.map(Text::into_string).unwrap_or_default(),
+            phone: phone.map(|phone| phone.into_string()).unwrap_or_default(),
+            email: email.map(Text::into_string).unwrap_or_default(),
+            application_id: application_id.map(|id| id.to_string()).unwrap_or_default(),
+            create_time: None,
+            update_time: None,
+        }
+    }
+}
+
+impl IntoPb for Customer {
+    type Pb = pb::Customer;
+
+    fn into_pb(self) -> pb::Customer {
+        let customer_type = self
+            .customer_type()
+            .map_or(pb::CustomerType::Unspecified, IntoPb::into_pb);
+        let Self {
+            id,
+            username,
+            type_word: _,
+            first_name,
+            last_name,
+            phone,
+            email,
+            application_id,
+            created,
+            updated,
+        } = self;
+        pb::Customer {
+            customer_id: id.to_string(),
+            username: text(username),
+            r#type: customer_type.into(),
+            first_name: text(first_name),
+            last_name: text(last_name),
+            phone: text(phone),
+            email: text(email),
+            application_id: application_id.unwrap_or_default(),
+            create_time: created.map(IntoPb::into_pb),
+            update_time: updated.map(IntoPb::into_pb),
+        }
+    }
+}
+
+impl IntoPb for CustomerApplication {
+    type Pb = pb::CustomerApplication;
+
+    fn into_pb(self) -> pb::CustomerApplication {
+        let Self {
+            customer_id,
+            application_id,
+            application_name,
+        } = self;
+        pb::CustomerApplication {
+            customer_id: customer_id.to_string(),
+            application_id,
+            application_name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    fn fields(bad: impl Into<Status>) -> Vec<String> {
+        let details = bad.into().get_error_details();
+        details
+            .bad_request()
+            .unwrap()
+            .field_violations
+            .iter()
+            .map(|one| one.field.clone())
+            .collect()
+    }
+
+    #[test]
+    fn everything_wrong_with_a_new_customer_is_told_at_once() {
+        let bad = NewCustomer::from_pb(pb::Customer {
+            customer_id: "1".to_owned(),
+            username: "short".to_owned(),
+            r#type: 7,
+            phone: "0123456789012345".to_owned(),
+            update_time: Some(prost_types::Timestamp::default()),
+            ..pb::Customer::default()
+        });
+        assert_eq!(
+            fields(bad.unwrap_err()),
+            ["customer_id", "username", "type", "phone", "update_time"]
+        );
+        assert_eq!(
+            fields(NewCustomer::from_pb(pb::Customer::default()).unwrap_err()),
+            ["username", "type"]
+        );
+    }
+
+    #[test]
+    fn a_negative_page_size_and_an_unknown_type_are_refused() {
+        let mut check = Check::new();
+        page_size_of(&mut check, -1);
+        query(&mut check, 9, "\u{1}".to_owned());
+        assert_eq!(
+            fields(check.finish(|| Some(())).unwrap_err()),
+            ["page_size", "type", "search"]
+        );
+        let size = |size| page_size_of(&mut Check::new(), size).map(PageSize::get);
+        assert_eq!(
+            [size(0), size(1), size(1_000), size(1_001)],
+            [Some(25), Some(1), Some(1_000), Some(1_000)]
+        );
+    }
+
+    #[test]
+    fn an_update_needs_a_customer_with_its_id() {
+        let request = pb::UpdateCustomerRequest::default();
+        assert_eq!(fields(update(request.clone()).unwrap_err()), ["customer"]);
+        let request = pb::UpdateCustomerRequest {
+            customer: Some(pb::Customer::default()),
+            ..request
+        };
+        assert_eq!(
+            fields(update(request).unwrap_err()),
+            ["customer.customer_id"]
+        );
+    }
+
+    #[test]
+    fn a_customer_that_was_read_can_be_edited_and_sent_back() {
+        let customer = pb::Customer {
+            customer_id: "1005".to_owned(),
+            username: "household".to_owned(),
+            first_name: "Ada".to_owned(),
+            create_time: Some(prost_types::Timestamp::default()),
+            ..pb::Customer::default()
+        };
+        let (id, change) = update(pb::UpdateCustomerRequest {
+            customer: Some(customer),
+            update_mask: None,
+        })
+        .unwrap();
+        assert_eq!(id.as_str(), "1005");
+        assert_eq!(
+            change,
+            CustomerUpdate {
+                first_name: "Ada".parse().ok(),
+                last_name: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_page_that_is_too_large_is_cut_and_never_empty() {
+        let customer = |len| pb::Customer {
+            email: "x".repeat(len),
+            ..pb::Customer::default()
+        };
+        assert_eq!(fitting(&[]), 0);
+        assert_eq!(fitting(&[customer(MOST_OUT)]), 1);
+        assert_eq!(fitting(&vec![customer(100); 1_000]), 1_000);
+        let large = vec![customer(8_000); 1_000];
+        let kept = fitting(&large);
+        let list = pb::ListCustomersResponse {
+            customers: large[..kept].to_vec(),
+            ..Default::default()
+        };
+        assert!(kept > 500 && list.encoded_len() < MOST_OUT, "{kept}");
+    }
+}
