@@ -437,6 +437,12 @@ mod tests {
         );
         assert_eq!((status, &body["locked"]), (200, &json!(true)));
         assert!(!body.to_string().contains("hush"));
+        assert_eq!(
+            plane
+                .post("partner", json!({"partnerId": null, "locked": null}))
+                .0,
+            200
+        );
         assert_eq!(plane.post("partner", json!({"partnerId": "3"})).0, 404);
         assert_eq!(
             plane.refusal("partner", json!({"locked": 1})),

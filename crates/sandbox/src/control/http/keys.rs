@@ -57,12 +57,17 @@ impl Keys {
         self.members.remove(key)
     }
 
+    /// Like [`Keys::take`], but `null` is as good as absent: clients write it for an option that they leave open.
+    fn present(&mut self, key: &str) -> Option<Value> {
+        self.take(key).filter(|value| !value.is_null())
+    }
+
     fn wrong(&self, key: &str, wanted: &str) -> Problem {
         bad(format!("{}{key} must be {wanted}", self.prefix))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Problem> {
-        self.take(key)
+        self.present(key)
             .map(|value| {
                 value
                     .as_str()
@@ -80,7 +85,7 @@ impl Keys {
     }
 
     pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, Problem> {
-        self.take(key)
+        self.present(key)
             .map(|value| {
                 value
                     .as_bool()
@@ -90,7 +95,7 @@ impl Keys {
     }
 
     pub(super) fn count(&mut self, key: &str) -> Result<Option<u64>, Problem> {
-        self.take(key)
+        self.present(key)
             .map(|value| {
                 value
                     .as_u64()
