@@ -3,7 +3,10 @@
 //! Progenitor writes the client and its types. What it writes is then changed in two ways that hold for any document:
 //! no type prints its values, and the operations are listed as data for the hooks to check requests against.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "syn's enums grow, and what is not named here stays as it is")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "syn's enums grow, and what is not named here stays as it is"
+)]
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
@@ -274,4 +277,64 @@ fn snake_case(id: &str) -> String {
         name.extend(letter.to_lowercase());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn types_that_clash_are_renamed_and_none_prints_its_values() {
+        // typify calls the name inside Thing ThingName too.
+        let document = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "Small", "version": "1" },
+            "paths": { "/things": { "get": { "operationId": "GetThing", "responses": { "200": {
+                "description": "it",
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Thing" } } },
+            } } } } },
+            "components": { "schemas": {
+                "Thing": { "type": "object", "properties": {
+                    "name": { "type": "string", "maxLength": 3 },
+                    "other": { "$ref": "#/components/schemas/ThingName" },
+                    "kind": { "type": "string", "enum": ["a", "b"] },
+                    "either": { "oneOf": [{ "type": "integer" }, { "type": "string" }] },
+                } },
+                "ThingName": { "type": "string", "maxLength": 4 },
+            } },
+        });
+        let (renamed, code) = client(document).unwrap();
+        assert!(
+            renamed["components"]["schemas"]
+                .get("ThingNameSchema")
+                .is_some()
+        );
+        assert!(code.starts_with(HEADER));
+        for name in ["Thing", "ThingName", "ThingNameSchema", "ThingEither"] {
+            assert_eq!(
+                code.matches(&format!("impl ::std::fmt::Debug for {name} "))
+                    .count(),
+                1,
+                "{name}"
+            );
+            assert!(!code.contains(&format!("Display for {name} ")), "{name}");
+        }
+        // A word of a closed list says nothing of anybody.
+        assert!(code.contains("Display for ThingKind "));
+        assert!(code.contains("name: \"get_thing\""));
+    }
+
+    #[test]
+    fn two_runs_write_the_same() {
+        let run = || -> Vec<Vec<u8>> {
+            generate(&crate::root())
+                .unwrap()
+                .into_iter()
+                .map(|file| file.contents)
+                .collect()
+        };
+        assert_eq!(run(), run());
+    }
 }

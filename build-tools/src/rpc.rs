@@ -142,7 +142,7 @@ fn debug_impl(
         "impl fmt::Debug for {name} {{ fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {{"
     )?;
     writeln!(source, "let mut out = f.debug_struct({name:?});")?;
-    for field in message.fields().filter(|field| plain(field)) {
+    for field in message.fields().filter(plain) {
         let ident = field.name();
         let ident = if ident == "type" { "r#type" } else { ident };
         let label = field.name();
@@ -164,7 +164,7 @@ fn debug_impl(
             }
         }
     }
-    for group in message.oneofs().filter(|group| !synthetic(group)) {
+    if let Some(group) = message.oneofs().find(|group| !synthetic(group)) {
         let ident = group.name();
         writeln!(source, "out.field({ident:?}, &self.{ident});")?;
         let module = snake_case(name);

@@ -661,3 +661,6 @@ fn closure(schemas: &Map<String, Value>, names: BTreeSet<String>) -> BTreeSet<St
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

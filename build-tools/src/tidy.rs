@@ -1,10 +1,264 @@
-//! The architecture rules that no compiler knows.
+//! `tidy`: the architecture rules that no compiler knows. Every problem is told with its cure.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::{output, spec};
+
+/// What a package may import of ours, and what it must not import of others'. Tests may import more: `dev` is free.
+struct Rule {
+    package: &'static str,
+    ours: &'static [&'static str],
+    never: &'static [&'static str],
+}
+
+/// Who may import whom. The generated crates stand alone; the domain knows no gRPC; the sandbox shares no logic with
+/// the client that it tests; this tool must build while generated code is broken.
+const RULES: [Rule; 7] = [
+    Rule {
+        package: "openfinance-rest",
+        ours: &[],
+        never: &["tonic", "axum"],
+    },
+    Rule {
+        package: "openfinance-rpc",
+        ours: &[],
+        never: &["reqwest", "axum"],
+    },
+    Rule {
+        package: "openfinance",
+        ours: &["openfinance-rest"],
+        never: &["tonic", "axum"],
+    },
+    Rule {
+        package: "openfinance-gateway",
+        ours: &["openfinance", "openfinance-rpc", "openfinance-sandbox"],
+        never: &["progenitor-client"],
+    },
+    Rule {
+        package: "openfinance-sandbox",
+        ours: &["openfinance-rest"],
+        never: &["tonic", "reqwest"],
+    },
+    Rule {
+        package: "ofctl",
+        ours: &["openfinance-rpc"],
+        never: &["reqwest", "axum"],
+    },
+    Rule {
+        package: "build-tools",
+        ours: &[],
+        never: &[],
+    },
+];
+
+/// Tests of everything may import everything.
+const FREE: [&str; 1] = ["e2e"];
+
+/// Text that must not stand in a file, where the file's name does not end in one of these, and the cure.
+const UNWANTED: [(&str, &str, &[&str], &str); 5] = [
+    ("", concat!("to", "do!("), &[], "finish it, or leave it out"),
+    (
+        "",
+        concat!("unimplemented", "!("),
+        &[],
+        "finish it, or leave it out",
+    ),
+    (
+        "",
+        concat!("#[", "ignore"),
+        &[],
+        "make it run, put it behind the feature `external`, or remove it",
+    ),
+    (
+        "crates/gateway/src",
+        "reqwest::",
+        &["jwks.rs"],
+        "the gateway calls the vendor through the domain only",
+    ),
+    (
+        "crates/sandbox/src",
+        "openfinance_rest::Client",
+        &[],
+        "the sandbox takes only `types` from the client it tests",
+    ),
+];
 
 /// Everything that breaks a rule, each with its cure.
-pub(crate) fn problems(_root: &Path) -> Result<Vec<String>> {
-    Ok(Vec::new())
+pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
+    let mut problems = imports(&metadata(root)?);
+    for folder in ["crates", "build-tools", "tests"] {
+        for file in output::walk(&root.join(folder))? {
+            if file.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                problems.extend(source(file.strip_prefix(root)?, &text));
+            }
+        }
+    }
+    if let Err(error) = spec::normalised(root) {
+        problems.push(format!("{error:#}"));
+    }
+    Ok(problems)
+}
+
+/// What cargo knows of the workspace's packages.
+fn metadata(root: &Path) -> Result<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
+        .current_dir(root)
+        .output()
+        .context("cannot run cargo metadata")?;
+    ensure!(
+        output.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Imports that the rules do not allow.
+fn imports(metadata: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let packages = metadata["packages"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let ours: Vec<&str> = packages
+        .iter()
+        .filter_map(|package| package["name"].as_str())
+        .collect();
+    for package in packages {
+        let name = package["name"].as_str().unwrap_or_default();
+        if FREE.contains(&name) {
+            continue;
+        }
+        let Some(rule) = RULES.iter().find(|rule| rule.package == name) else {
+            problems.push(format!(
+                "{name} has no rule of what it may import: add one to build-tools/src/tidy.rs"
+            ));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let import = dependency["name"].as_str().unwrap_or_default();
+            let refused = if ours.contains(&import) {
+                !rule.ours.contains(&import)
+            } else {
+                rule.never.contains(&import)
+            };
+            if refused && dependency["kind"] != "dev" {
+                problems.push(format!(
+                    "{name} must not import {import}: move what needs it to where it may"
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// What is wrong with one source file.
+fn source(path: &Path, text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let shown = path.display();
+    let generated = path
+        .components()
+        .any(|part| part.as_os_str() == "generated");
+    if generated {
+        if !text.starts_with("// @generated by cargo xtask codegen ") {
+            problems.push(format!(
+                "{shown} does not say that it is generated: run `cargo xtask codegen`"
+            ));
+        }
+        return problems;
+    }
+    if !text.starts_with("//!") {
+        problems.push(format!(
+            "{shown} does not open with `//!`: say what it is for and what it leaves out"
+        ));
+    }
+    for (folder, unwanted, except, cure) in UNWANTED {
+        let excepted = except
+            .iter()
+            .any(|name| path.file_name() == PathBuf::from(name).file_name());
+        if path.starts_with(folder) && !excepted && text.contains(unwanted) {
+            problems.push(format!("{shown} has `{unwanted}`: {cure}"));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_workspace_is_tidy() {
+        let problems = problems(&crate::root()).unwrap();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+    }
+
+    #[test]
+    fn imports_against_the_rules_are_named() {
+        let dependency = |name: &str, kind: Value| json!({ "name": name, "kind": kind });
+        let metadata = json!({ "packages": [
+            { "name": "openfinance-rest", "dependencies": [dependency("openfinance-rpc", Value::Null)] },
+            { "name": "openfinance-rpc", "dependencies": [dependency("openfinance-rest", json!("dev"))] },
+            { "name": "openfinance", "dependencies": [dependency("openfinance-rest", Value::Null), dependency("axum", Value::Null)] },
+            { "name": "newcomer", "dependencies": [] },
+            { "name": "e2e", "dependencies": [dependency("openfinance", Value::Null)] },
+        ] });
+        let problems = imports(&metadata);
+        assert_eq!(
+            problems,
+            [
+                "openfinance-rest must not import openfinance-rpc: move what needs it to where it may",
+                "openfinance must not import axum: move what needs it to where it may",
+                "newcomer has no rule of what it may import: add one to build-tools/src/tidy.rs",
+            ]
+        );
+    }
+
+    #[test]
+    fn sources_against_the_rules_are_named() {
+        let found = |path: &str, text: &str| source(Path::new(path), text).len();
+        assert_eq!(found("crates/domain/src/lib.rs", "//! Words.\n"), 0);
+        assert_eq!(found("crates/domain/src/lib.rs", "use std::fmt;\n"), 1);
+        assert_eq!(
+            found(
+                "crates/domain/src/lib.rs",
+                concat!("//! Words.\nto", "do!()")
+            ),
+            1
+        );
+        assert_eq!(found("crates/rest/src/generated/mod.rs", "//! Words.\n"), 1);
+        assert_eq!(
+            found(
+                "crates/gateway/src/serve.rs",
+                "//! Words.\nuse reqwest::Client;"
+            ),
+            1
+        );
+        assert_eq!(
+            found(
+                "crates/gateway/src/jwks.rs",
+                "//! Words.\nuse reqwest::Client;"
+            ),
+            0
+        );
+    }
 }
