@@ -11,10 +11,10 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use crate::reason::Reason;
 
 /// The domain of an error where the gateway refused.
-pub const OURS: &str = "openfinance";
+pub(crate) const OURS: &str = "openfinance";
 
 /// The domain of an error where the vendor refused.
-pub const VENDORS: &str = "api.finicity.com";
+pub(crate) const VENDORS: &str = "api.finicity.com";
 
 /// How many fields `BadRequest` names at most. Clients refuse trailers that are longer than 8 KiB.
 const MOST_VIOLATIONS: usize = 25;

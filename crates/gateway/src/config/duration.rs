@@ -20,12 +20,13 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 /// Writes a duration so that [`parse`] reads it back, exact to the millisecond.
 pub(super) fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
-    match () {
-        () if millis == 0 => "0s".to_owned(),
-        () if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
-        () if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
-        () if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
-        () => format!("{millis}ms"),
+    let whole = |unit: u128| millis.is_multiple_of(unit).then(|| millis / unit);
+    match (millis, whole(3_600_000), whole(60_000), whole(1_000)) {
+        (0, ..) => "0s".to_owned(),
+        (_, Some(hours), ..) => format!("{hours}h"),
+        (_, _, Some(minutes), _) => format!("{minutes}m"),
+        (_, _, _, Some(seconds)) => format!("{seconds}s"),
+        _ => format!("{millis}ms"),
     }
 }
 

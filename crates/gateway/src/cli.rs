@@ -1,0 +1,283 @@
+//! The command line: what the binary does and how it ends.
+
+use std::{
+    ffi::OsString,
+    future::Future,
+    io::{self, Read as _, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    banner,
+    config::{self, Config, Flags},
+    gateway::Gateway,
+    log,
+};
+
+/// gRPC gateway to the customer records of Mastercard Open Finance US.
+#[derive(Debug, Parser)]
+#[command(name = "openfinance-gateway", version)]
+struct Arguments {
+    /// Settings file in TOML; the environment (OPENFINANCE_PARTNER__ID ...) wins over it.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Run against an embedded sandbox of the vendor: no account, no credentials, nothing is kept.
+    #[arg(long, global = true)]
+    sandbox: bool,
+    /// Serve other machines although nothing protects or identifies callers.
+    #[arg(long, global = true)]
+    insecure: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the effective settings with secrets masked, or everything that is wrong with them.
+    CheckConfig,
+    /// Ask the gateway that runs with these settings whether it is ready.
+    Healthcheck,
+}
+
+/// Runs the command line `arguments` under the variables of `environment`, writing what was asked for to `out` and what
+/// went wrong to `err`.
+///
+/// The exit code is 0 when all went well, 1 when the gateway could not start or is not ready, and 2 when the command
+/// line or the settings are wrong.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            let _ = if answer.use_stderr() {
+                write!(err, "{answer}")
+            } else {
+                write!(out, "{answer}")
+            };
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+        }
+    };
+    let Arguments {
+        config,
+        sandbox,
+        insecure,
+        command,
+    } = arguments;
+    let flags = Flags {
+        file: config,
+        sandbox,
+        insecure,
+    };
+    // A name or value that is no text is none of ours.
+    let environment = environment.into_iter().filter_map(|(name, value)| {
+        let value = value.into_string().ok()?;
+        Some((name.into_string().ok()?, value))
+    });
+    let environment: Vec<_> = environment.collect();
+    let done = match command {
+        None => Config::load(&flags, environment)
+            .map_err(Exit::usage)
+            .and_then(|config| serve(config, out)),
+        Some(Command::CheckConfig) => Config::describe(&flags, environment)
+            .map_err(Exit::usage)
+            .and_then(|text| out.write_all(text.as_bytes()).map_err(Exit::failure)),
+        Some(Command::Healthcheck) => {
+            let admin = config::admin_listen(&flags, environment).map_err(Exit::usage);
+            admin.and_then(|admin| ask(reachable(admin)).map_err(Exit::failure))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Exit { code, message }) => {
+            let _ = writeln!(err, "openfinance-gateway: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// How the process ends when something went wrong.
+struct Exit {
+    code: u8,
+    message: String,
+}
+
+impl Exit {
+    fn usage(error: impl ToString) -> Self {
+        Self {
+            code: 2,
+            message: error.to_string(),
+        }
+    }
+
+    fn failure(error: impl ToString) -> Self {
+        Self {
+            code: 1,
+            message: error.to_string(),
+        }
+    }
+}
+
+fn serve(config: Config, out: &mut dyn Write) -> Result<(), Exit> {
+    log::start(&config.log);
+    log::quiet_panics();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Exit::failure)?;
+    let served = runtime.block_on(async {
+        let stop = stop_signal().map_err(Exit::failure)?;
+        let gateway = Gateway::start(config).await.map_err(Exit::failure)?;
+        tracing::info!(grpc = %gateway.grpc_address(), admin = %gateway.admin_address(), "serving");
+        banner::print(&gateway, out).map_err(Exit::failure)?;
+        stop.await;
+        tracing::info!("stopping");
+        gateway.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    });
+    // Whatever has not ended by now is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// Waits for SIGTERM or SIGINT, which from now on no longer end the process by themselves.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// How long a health check waits for each step.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks the admin port whether the gateway is ready.
+fn ask(admin: SocketAddr) -> Result<(), String> {
+    let answer = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(
+            format!("GET /readyz HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        )?;
+        let mut answer = String::new();
+        stream.take(4_096).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = answer().map_err(|error| format!("no answer from {admin}: {error}"))?;
+    if answer.starts_with("HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err("the gateway is not ready".to_owned())
+    }
+}
+
+/// The address at which this machine reaches a listener: one that listens everywhere listens on loopback too.
+fn reachable(mut listener: SocketAddr) -> SocketAddr {
+    if listener.ip().is_unspecified() {
+        listener.set_ip(match listener {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    listener
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exit code and both outputs of a command line.
+    fn told(arguments: &[&str], environment: &[(&str, &str)]) -> (ExitCode, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let arguments = ["openfinance-gateway"]
+            .iter()
+            .chain(arguments)
+            .map(OsString::from);
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let code = run(arguments, environment, &mut out, &mut err);
+        (
+            code,
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err).unwrap(),
+        )
+    }
+
+    #[test]
+    fn check_config_prints_the_settings_or_all_that_is_wrong() {
+        let (code, out, err) = told(
+            &["--sandbox", "check-config"],
+            &[("OPENFINANCE_LOG__LEVEL", "debug")],
+        );
+        assert_eq!(
+            (format!("{code:?}"), err.as_str()),
+            (format!("{:?}", ExitCode::SUCCESS), "")
+        );
+        assert!(
+            out.contains("level = \"debug\" # OPENFINANCE_LOG__LEVEL"),
+            "{out}"
+        );
+
+        let (code, out, err) = told(&["check-config"], &[("OPENFINANCE_LOG__LEVE", "debug")]);
+        assert_eq!(
+            (format!("{code:?}"), out.as_str()),
+            (format!("{:?}", ExitCode::from(2)), "")
+        );
+        assert!(
+            err.starts_with("openfinance-gateway: 6 settings are wrong\n"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_told_as_such() {
+        let (code, _, err) = told(&["--no-such-flag"], &[]);
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+        assert!(err.contains("--no-such-flag"), "{err}");
+    }
+
+    #[test]
+    fn a_health_check_of_nobody_fails() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
+        let (code, _, err) = told(&["healthcheck"], &[("OPENFINANCE_ADMIN__LISTEN", &free)]);
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));
+        assert!(err.contains("no answer from 127.0.0.1"), "{err}");
+    }
+
+    #[test]
+    fn a_listener_everywhere_is_reached_on_loopback() {
+        assert_eq!(
+            reachable("0.0.0.0:9464".parse().unwrap()).to_string(),
+            "127.0.0.1:9464"
+        );
+        assert_eq!(
+            reachable("[::]:9464".parse().unwrap()).to_string(),
+            "[::1]:9464"
+        );
+        assert_eq!(
+            reachable("10.0.0.1:9464".parse().unwrap()).to_string(),
+            "10.0.0.1:9464"
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! A gateway from start to stop.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use openfinance::Client;
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tower::ServiceBuilder;
+
+use crate::{
+    admin,
+    api::Api,
+    complete::CompleteLayer,
+    config::{Config, DRAIN_LIMIT, Upstream},
+    deadline::DeadlineLayer,
+    drain::{Drain, Phase},
+    embedded::Embedded,
+    health::Health,
+    metrics::Metrics,
+    observe::ObserveLayer,
+    page_token::PageTokens,
+    server::Server,
+};
+
+/// How long before the hard limit everything is cut, so that the answers that say so still leave.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// A running gateway. Dropping it cuts every call; [`Gateway::stop`] lets them finish.
+pub struct Gateway {
+    grpc_address: SocketAddr,
+    admin_address: SocketAddr,
+    drain_grace: Duration,
+    drain: Drain,
+    health: Health,
+    server: Server,
+    tasks: Tasks,
+    embedded: Option<Embedded>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("can't listen on {address} ({key}): {source}")]
+    Listen {
+        /// The setting that has the address.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The client of the vendor's API can't be made.
+    #[error("can't call the vendor: {0}")]
+    Client(#[from] openfinance::InvalidConfig),
+    /// The descriptors for reflection do not decode: a defect of the build.
+    #[error("can't serve reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The gateway was built without the sandbox.
+    #[error(
+        "this gateway was built without the sandbox: build it with the cargo feature `sandbox`"
+    )]
+    NoSandbox,
+    /// The address of the embedded sandbox is none for a client: a defect.
+    #[error("the address of the embedded sandbox can't be used: {0}")]
+    SandboxAddress(#[from] url::ParseError),
+}
+
+impl Gateway {
+    /// Starts a gateway with these settings, which serves as soon as this returns. A port 0 lets the system choose.
+    ///
+    /// # Errors
+    /// [`StartError`] if an address is taken or the upstream can't be used.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let Config {
+            upstream,
+            shared,
+            grpc_listen,
+            admin_listen,
+            deadline,
+            drain_grace,
+            log: _,
+        } = config;
+        // The ports first: whoever finds them taken has started nothing.
+        let grpc = listen("grpc.listen", grpc_listen).await?;
+        let admin = listen("admin.listen", admin_listen).await?;
+        let (grpc_address, admin_address) = (
+            address("grpc.listen", &grpc, grpc_listen)?,
+            address("admin.listen", &admin, admin_listen)?,
+        );
+        let (embedded, vendor) = match upstream {
+            Upstream::Vendor(vendor) => (None, vendor),
+            Upstream::Sandbox { listen } => {
+                let (embedded, vendor) = Embedded::start(listen).await?;
+                (Some(embedded), vendor)
+            }
+        };
+        let client = Client::new(openfinance::Config::new(
+            vendor.base_url,
+            vendor.partner_id,
+            vendor.partner_secret,
+            vendor.app_key,
+        ))?;
+        let metrics = Metrics::new();
+        let drain = Drain::new();
+        let (health, health_service) = Health::new(client.clone()).await;
+        let api = Api {
+            client,
+            page_tokens: PageTokens::new(&shared.key),
+            metrics: metrics.clone(),
+        };
+        let service = ServiceBuilder::new()
+            .layer(ObserveLayer::new(metrics.clone()))
+            .layer(DeadlineLayer::new(deadline, drain.clone()))
+            .layer(CompleteLayer)
+            .service(api.routes(health_service)?);
+        let server = Server::start(grpc, service);
+        let admin = admin::start(admin, health.clone(), metrics);
+        let watch = health.open().await;
+        let tasks = Tasks([admin, watch]);
+        Ok(Self {
+            grpc_address,
+            admin_address,
+            drain_grace,
+            drain,
+            health,
+            server,
+            tasks,
+            embedded,
+        })
+    }
+
+    /// Where gRPC is served.
+    #[must_use]
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc_address
+    }
+
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The URL of the embedded sandbox; `None` outside sandbox mode.
+    #[must_use]
+    pub fn sandbox_url(&self) -> Option<String> {
+        self.embedded.as_ref().map(Embedded::base_url)
+    }
+
+    /// Stops: tells health checks first, takes no more connections, lets the calls in flight finish within the grace,
+    /// and returns within [`DRAIN_LIMIT`] whatever the peers do.
+    pub async fn stop(self) {
+        let Self {
+            grpc_address: _,
+            admin_address: _,
+            drain_grace,
+            drain,
+            health,
+            server,
+            tasks,
+            embedded,
+        } = self;
+        let started = Instant::now();
+        health.close().await;
+        server.close();
+        let cut_all = started + DRAIN_LIMIT.saturating_sub(LAST_MOMENT);
+        let cut = (started + drain_grace).min(cut_all);
+        tokio::select! {
+            () = drain.idle() => {}
+            () = cut_at(&drain, cut, cut_all) => {}
+        }
+        server.finish().await;
+        drop(tasks);
+        if let Some(embedded) = embedded {
+            // Nobody calls it any more; it is only given the chance to say goodbye.
+            let _ = tokio::time::timeout_at(started + DRAIN_LIMIT, embedded.stop()).await;
+        }
+    }
+}
+
+/// Cuts what may be repeated, then everything. Ends a moment after that: what still runs then heeds no cut.
+async fn cut_at(drain: &Drain, cut: Instant, cut_all: Instant) {
+    tokio::time::sleep_until(cut).await;
+    tracing::warn!("calls still run after the grace; those that may be repeated are cut");
+    drain.cut(Phase::Cut);
+    tokio::time::sleep_until(cut_all).await;
+    drain.cut(Phase::CutAll);
+    tokio::time::sleep(LAST_MOMENT / 4).await;
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            key,
+            address,
+            source,
+        })
+}
+
+fn address(
+    key: &'static str,
+    listener: &TcpListener,
+    wanted: SocketAddr,
+) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen {
+        key,
+        address: wanted,
+        source,
+    })
+}
+
+/// Tasks that end with the gateway.
+struct Tasks([JoinHandle<()>; 2]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}

@@ -1,0 +1,89 @@
+//! Whether the gateway can serve: one answer, told as gRPC health and as `/readyz`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use openfinance::Client;
+use tokio::task::JoinHandle;
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::{Health as HealthService, HealthServer},
+    server::HealthReporter,
+};
+
+use crate::api::SERVICES;
+
+/// How often it is looked whether the vendor still accepts the partner's credentials.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Whether the gateway can serve. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Health {
+    open: Arc<AtomicBool>,
+    client: Client,
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Not serving yet, and the service that tells so.
+    pub(crate) async fn new(client: Client) -> (Self, HealthServer<impl HealthService>) {
+        let (reporter, service) = tonic_health::server::health_reporter();
+        let health = Self {
+            open: Arc::new(AtomicBool::new(false)),
+            client,
+            reporter,
+        };
+        health.report(ServingStatus::NotServing).await;
+        (health, service)
+    }
+
+    /// Whether calls can be served.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.open.load(Ordering::Relaxed) && !self.client.credentials_rejected()
+    }
+
+    /// Everything is in place: serves from now on, until the vendor refuses the credentials.
+    pub(crate) async fn open(&self) -> JoinHandle<()> {
+        self.open.store(true, Ordering::Relaxed);
+        self.report(self.status()).await;
+        let health = self.clone();
+        tokio::spawn(async move {
+            let mut told = health.status();
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let now = health.status();
+                if now != told {
+                    told = now;
+                    tracing::warn!(ready = health.is_ready(), "readiness has changed");
+                    health.report(now).await;
+                }
+            }
+        })
+    }
+
+    /// The gateway is stopping.
+    pub(crate) async fn close(&self) {
+        self.open.store(false, Ordering::Relaxed);
+        self.report(ServingStatus::NotServing).await;
+    }
+
+    fn status(&self) -> ServingStatus {
+        if self.is_ready() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        }
+    }
+
+    /// Tells it of the gateway as a whole and of each service.
+    async fn report(&self, status: ServingStatus) {
+        for service in [""].iter().chain(&SERVICES) {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+}

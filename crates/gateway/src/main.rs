@@ -1,0 +1,11 @@
+//! The binary `openfinance-gateway`; see [`openfinance_gateway::cli`].
+
+use std::{
+    env,
+    io::{stderr, stdout},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    openfinance_gateway::cli::run(env::args_os(), env::vars_os(), &mut stdout(), &mut stderr())
+}
