@@ -78,6 +78,15 @@ impl Operation {
     }
 }
 
+/// What is known of the attempts before the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// None was carried out.
+    NotDone,
+    /// One may have been.
+    MaybeDone,
+}
+
 /// What one attempt came to, as far as it can be known.
 pub(crate) enum Outcome<T> {
     /// The vendor did it.
@@ -112,6 +121,21 @@ impl Client {
     pub(crate) async fn call<T, F>(
         &self,
         operation: Operation,
+        send: impl Fn(rest::Client) -> F,
+    ) -> Result<T, Error>
+    where
+        T: DeserializeOwned,
+        F: Future<Output = rest::Sent<T>>,
+    {
+        self.call_noting(operation, &mut Earlier::NotDone, send)
+            .await
+    }
+
+    /// As [`Client::call`], and notes in `earlier` whether an attempt before the last one may have been carried out.
+    pub(crate) async fn call_noting<T, F>(
+        &self,
+        operation: Operation,
+        earlier: &mut Earlier,
         send: impl Fn(rest::Client) -> F,
     ) -> Result<T, Error>
     where
@@ -167,10 +191,11 @@ impl Client {
                             vendor,
                         });
                     }
-                    Kind::Read | Kind::Repeatable => (
-                        operation.unavailable(vendor),
-                        passing.then(|| tries.again(None)).flatten(),
-                    ),
+                    Kind::Read | Kind::Repeatable => {
+                        *earlier = Earlier::MaybeDone;
+                        let wait = passing.then(|| tries.again(None)).flatten();
+                        (operation.unavailable(vendor), wait)
+                    }
                 },
             };
             match wait {

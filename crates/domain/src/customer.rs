@@ -8,7 +8,7 @@ use openfinance_rest::types as wire;
 
 use crate::{
     Client, Error,
-    call::{Kind, Operation, detached},
+    call::{Earlier, Kind, Operation, detached},
     error::Refusal,
     id::{ApplicationId, CustomerId},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
@@ -328,11 +328,23 @@ impl Client {
         let (client, path) = (self.clone(), wire::CustomerId::from(id.as_str().to_owned()));
         detached(async move {
             let path = &path;
-            client
-                .call(DELETE_CUSTOMER, |rest| async move {
+            let mut earlier = Earlier::NotDone;
+            let deleted = client
+                .call_noting(DELETE_CUSTOMER, &mut earlier, |rest| async move {
                     rest.delete_customer(path).await
                 })
-                .await
+                .await;
+            match (deleted, earlier) {
+                // It is gone because an earlier attempt, whose answer was lost, has deleted it.
+                (
+                    Err(Error::Refused {
+                        refusal: Refusal::CustomerNotFound,
+                        ..
+                    }),
+                    Earlier::MaybeDone,
+                ) => Ok(()),
+                (deleted, _) => deleted,
+            }
         })
         .await
     }

@@ -1,0 +1,7 @@
+//! The client's mechanics, over a server that answers what the test says: the token, repeats, and the wire corpus.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
+
+mod calls;
+mod corpus;
+mod server;
+mod token;

@@ -1,0 +1,159 @@
+//! A server that logs everybody in and answers everything else by script.
+
+use std::{
+    collections::VecDeque,
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use openfinance::{Client, Config};
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// Answers with a status, a content type and a body.
+    Send(u16, &'static str, Vec<u8>),
+    /// Hangs up without a word.
+    HangUp,
+}
+
+impl Answer {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
+        Self::Send(status, "application/json", body.as_bytes().to_vec())
+    }
+
+    pub(crate) fn customer() -> Self {
+        Self::json(
+            200,
+            r#"{"id": "5", "username": "household-4711", "type": "testing", "createdDate": "0"}"#,
+        )
+    }
+}
+
+#[derive(Default)]
+struct Script {
+    logins: VecDeque<Answer>,
+    answers: VecDeque<Answer>,
+    tokens: u32,
+    received: Vec<String>,
+}
+
+/// The server, and a client to it.
+pub(crate) struct World {
+    pub(crate) client: Client,
+    script: Arc<Mutex<Script>>,
+}
+
+impl World {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let script = Arc::<Mutex<Script>>::default();
+        let shared = Arc::clone(&script);
+        // Threads, and not tasks: the tests hold tokio's clock.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || serve(&mut stream.unwrap(), &shared));
+            }
+        });
+        let config = Config {
+            attempt_timeout: Duration::from_secs(5),
+            ..Config::new(
+                base_url,
+                "1".to_owned(),
+                "canary-secret".to_owned().into(),
+                "canary-key".to_owned().into(),
+            )
+        };
+        Self {
+            client: Client::new(config).unwrap(),
+            script,
+        }
+    }
+
+    /// The answers to the next logins; afterwards each gets a new token.
+    pub(crate) fn logins(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.script.lock().unwrap().logins.extend(answers);
+    }
+
+    /// The answers to the next requests other than logins; afterwards each gets a customer.
+    pub(crate) fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.script.lock().unwrap().answers.extend(answers);
+    }
+
+    /// The heads of all requests whose first line has this in it.
+    pub(crate) fn received(&self, part: &str) -> Vec<String> {
+        let script = self.script.lock().unwrap();
+        script
+            .received
+            .iter()
+            .filter(|head| head.lines().next().unwrap().contains(part))
+            .cloned()
+            .collect()
+    }
+}
+
+pub(crate) const LOGIN: &str = "POST /aggregation/v2/partners/authentication";
+
+fn serve(stream: &mut TcpStream, script: &Mutex<Script>) {
+    let Some(head) = request(stream) else { return };
+    let answer = {
+        let mut script = script.lock().unwrap();
+        let login = head.starts_with(LOGIN);
+        script.received.push(head);
+        let scripted = if login {
+            script.logins.pop_front()
+        } else {
+            script.answers.pop_front()
+        };
+        match scripted {
+            Some(answer) => answer,
+            None if login => {
+                script.tokens += 1;
+                Answer::json(200, &format!(r#"{{"token": "token-{}"}}"#, script.tokens))
+            }
+            None => Answer::customer(),
+        }
+    };
+    if let Answer::Send(status, content_type, body) = answer {
+        let length = if status == 204 {
+            String::new()
+        } else {
+            format!("content-length: {}\r\n", body.len())
+        };
+        let head = format!(
+            "HTTP/1.1 {status} Words\r\ncontent-type: {content_type}\r\n{length}connection: close\r\n\r\n"
+        );
+        // The client may hang up first, which is its right.
+        let _ = stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(&body));
+        let _ = stream.shutdown(Shutdown::Write);
+        let _ = stream.read(&mut [0; 1]);
+    }
+}
+
+/// The head of one request, when its body has come too; `None` if the connection ends before.
+fn request(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
+        bytes.extend(&buffer[..read]);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return Some(head.to_owned());
+            }
+        }
+    }
+}
