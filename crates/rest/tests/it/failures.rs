@@ -40,7 +40,7 @@ async fn a_connection_that_closes_without_an_answer_is_interrupted() {
 
 #[tokio::test]
 async fn a_silent_server_is_interrupted_in_time() {
-    let server = Server::start(Then::Stall);
+    let server = Server::start(Then::Stall(Vec::new()));
     let call = call("GetCustomers").timeout(Duration::from_millis(100));
     let failure = perform("GetCustomers", &call, &server.base_url)
         .await
@@ -48,6 +48,24 @@ async fn a_silent_server_is_interrupted_in_time() {
     assert!(
         matches!(&failure, Failure::Interrupted { status: None, cause } if cause.kind == CauseKind::Timeout)
     );
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_in_its_body_is_interrupted_in_time() {
+    let begun = b"HTTP/1.1 201 Created\r\ncontent-length: 50\r\n\r\n{\"id\":\"canary";
+    let server = Server::start(Then::Stall(begun.to_vec()));
+    let call = call("AddCustomer").timeout(Duration::from_millis(100));
+    let failure = perform("AddCustomer", &call, &server.base_url)
+        .await
+        .unwrap_err();
+    let Failure::Interrupted {
+        status: Some(status),
+        cause,
+    } = failure
+    else {
+        panic!("{failure:?}")
+    };
+    assert_eq!((status.as_u16(), cause.kind), (201, CauseKind::Timeout));
 }
 
 #[tokio::test]
@@ -60,12 +78,16 @@ async fn a_body_cut_short_is_interrupted_with_its_status() {
         .unwrap_err();
     let Failure::Interrupted {
         status: Some(status),
-        ..
+        cause,
     } = failure
     else {
         panic!("{failure:?}")
     };
-    assert_eq!(status, 201);
+    assert_eq!(
+        (status.as_u16(), cause.kind),
+        (201, CauseKind::Body),
+        "{cause}"
+    );
 }
 
 #[tokio::test]

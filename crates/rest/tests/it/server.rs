@@ -14,8 +14,8 @@ pub(crate) enum Then {
     Send(Vec<u8>),
     /// Closes without a byte.
     Close,
-    /// Keeps the connection and says nothing.
-    Stall,
+    /// Sends these bytes, which may be none, keeps the connection and says nothing more.
+    Stall(Vec<u8>),
 }
 
 pub(crate) struct Server {
@@ -45,7 +45,10 @@ impl Server {
                         let _ = stream.read(&mut [0; 1]);
                     }
                     Then::Close => {}
-                    Then::Stall => kept.push(stream),
+                    Then::Stall(bytes) => {
+                        let _ = stream.write_all(bytes);
+                        kept.push(stream);
+                    }
                 }
             }
         });
