@@ -54,12 +54,12 @@ impl Health {
         let health = self.clone();
         tokio::spawn(async move {
             let mut told = health.status();
-            loop {
+            while health.open.load(Ordering::Relaxed) {
                 tokio::time::sleep(LOOK).await;
                 let now = health.status();
-                if now != told {
+                if now != told && health.open.load(Ordering::Relaxed) {
                     told = now;
-                    tracing::warn!(ready = health.is_ready(), "readiness has changed");
+                    tracing::warn!("no longer ready: the vendor refuses the partner's credentials");
                     health.report(now).await;
                 }
             }

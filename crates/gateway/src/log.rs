@@ -4,10 +4,14 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
+/// The embedded sandbox has a line for each request, beside ours for each call. Settings that name it win.
+const QUIETER: &str = "openfinance_sandbox=warn";
+
 /// Sends log lines to standard error from now on. Standard output is for what was asked for.
 pub(crate) fn start(log: &Log) {
     // The settings have been checked; were they wrong, the default level is better than none.
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = |level: &str| EnvFilter::try_new(format!("{QUIETER},{level}"));
+    let filter = filter(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only if there is a log already, as in a test.
     let _ = match log.format {
