@@ -1,0 +1,239 @@
+//! Canaries: values that are sent through every test, and must turn up in no log line, error, `Debug` or panic.
+//!
+//! Every test of this binary logs at TRACE into a writer that looks for them, so each test is a test of this too.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Once,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use openfinance_rpc::pb;
+use openfinance_sandbox::Operation;
+use tonic::Status;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::World;
+
+pub(crate) const SSN: &str = "509-31-8642";
+pub(crate) const EIN: &str = "731946528";
+pub(crate) const TAX_ID: &str = "84-7391652";
+pub(crate) const FIRST_NAME: &str = "Ermintrude";
+pub(crate) const LAST_NAME: &str = "Quackenbush";
+pub(crate) const PHONE: &str = "801-555-73911";
+pub(crate) const EMAIL: &str = "ermintrude@quackenbush.example";
+
+pub(crate) fn birthday() -> pb::Date {
+    pb::Date {
+        year: 1937,
+        month: 11,
+        day: 23,
+    }
+}
+
+/// What must not turn up, in each spelling it could have.
+const FORBIDDEN: &[&str] = &[
+    SSN,
+    "509318642",
+    "509%2D31",
+    EIN,
+    "73-1946528",
+    TAX_ID,
+    "847391652",
+    "1937-11-23",
+    "year: 1937",
+    "\"year\":1937",
+    "year=1937",
+    FIRST_NAME,
+    LAST_NAME,
+    PHONE,
+    "quackenbush.example",
+    "SandboxSecret1234",
+    "5a6e64626f786170706b657930303031",
+    FIRST_TOKEN,
+];
+
+/// The first token of a sandbox with the seed of every test; a test below holds it against the real one.
+const FIRST_TOKEN: &str = "pXgXhWmbuoCGLzxQiqkD";
+
+static LINES: AtomicU64 = AtomicU64::new(0);
+
+/// Panics if `text` holds a canary. The message says which rule it breaks, not what leaked.
+#[track_caller]
+pub(crate) fn scan(text: &str) {
+    if let Some(canary) = find(text) {
+        panic!("canary number {canary} leaked: a personal value or a secret has been printed");
+    }
+}
+
+fn find(text: &str) -> Option<usize> {
+    FORBIDDEN.iter().position(|canary| text.contains(canary))
+}
+
+/// Sends every log line of this process through the search, once and for all tests.
+pub(crate) fn watch_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let everything = tracing_subscriber::EnvFilter::new("trace");
+        tracing_subscriber::fmt()
+            .with_env_filter(everything)
+            .with_ansi(false)
+            .with_writer(Watch)
+            .init();
+    });
+}
+
+struct Watch;
+
+impl<'a> MakeWriter<'a> for Watch {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for Watch {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        LINES.fetch_add(1, Ordering::Relaxed);
+        if let Some(canary) = find(&String::from_utf8_lossy(line)) {
+            // A panic here would only end the task that logs, so the whole run ends.
+            let text = String::from_utf8_lossy(line);
+            let place = text.split_whitespace().nth(2).unwrap_or_default();
+            let _ = writeln!(
+                io::stderr(),
+                "canary number {canary} leaked into the log of {place}"
+            );
+            std::process::exit(101);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends a record full of canaries through, and has the vendor fail in every way that could make somebody print them.
+#[tokio::test]
+async fn a_vendor_that_repeats_personal_data_in_its_errors_leaks_nothing() {
+    let world = World::start().await;
+    let customer_id = world.customer().await;
+    let consumer = pb::Consumer {
+        first_name: FIRST_NAME.to_owned(),
+        last_name: LAST_NAME.to_owned(),
+        state: "UT".to_owned(),
+        ssn: SSN.to_owned(),
+        birthday: Some(birthday()),
+        phone: PHONE.to_owned(),
+        email: EMAIL.to_owned(),
+        ..Default::default()
+    };
+    let echo = format!("{FIRST_NAME} {LAST_NAME} {SSN} 509318642 1937-11-23 {PHONE} {EMAIL}");
+    let answers = [
+        (
+            400,
+            "application/json",
+            format!(r#"{{"code": 10005, "message": "Missing parameter ({echo})"}}"#),
+        ),
+        (
+            400,
+            "application/json",
+            format!(r#"{{"code": "{SSN}", "message": "{echo}"}}"#),
+        ),
+        (500, "text/html", format!("<html>{echo}</html>")),
+        (404, "text/plain", echo.clone()),
+        (
+            201,
+            "application/json",
+            format!(r#"{{"id": 509318642, "createdDate": "{echo}"}}"#),
+        ),
+        (201, "application/json", format!(r#"{{"id": ["{echo}"]}}"#)),
+        (201, "application/json", format!(r#"{{"id": "{echo}"#)),
+        (302, "text/plain", echo.clone()),
+        (299, "application/json", format!(r#"{{"{SSN}": "{echo}"}}"#)),
+    ];
+    for (status, content_type, body) in &answers {
+        world.answers_text(Operation::CreateConsumer, *status, content_type, body);
+        let request = pb::CreateConsumerRequest {
+            customer_id: customer_id.clone(),
+            consumer: Some(consumer.clone()),
+            ..Default::default()
+        };
+        scan(&format!("{request:?}"));
+        let refusal: Status = world
+            .consumers()
+            .create_consumer(request)
+            .await
+            .unwrap_err();
+        scan(&format!("{refusal:?} {refusal}"));
+        scan(&String::from_utf8_lossy(refusal.details()));
+    }
+    assert_eq!(world.called(Operation::CreateConsumer), answers.len());
+    // A value that is wrong is not told either.
+    let wrong = pb::Consumer {
+        ssn: format!("{SSN}0"),
+        first_name: format!("{FIRST_NAME}\u{0}"),
+        ..consumer
+    };
+    let request = pb::CreateConsumerRequest {
+        customer_id,
+        consumer: Some(wrong),
+        ..Default::default()
+    };
+    let refusal: Status = world
+        .consumers()
+        .create_consumer(request)
+        .await
+        .unwrap_err();
+    scan(&format!("{refusal:?} {refusal}"));
+    scan(&String::from_utf8_lossy(refusal.details()));
+
+    let metrics = world.admin("/metrics").await;
+    scan(&metrics);
+    assert!(
+        metrics.contains("rpc_server_call_duration_seconds"),
+        "{metrics}"
+    );
+    assert!(
+        LINES.load(Ordering::Relaxed) > 100,
+        "the log was not watched"
+    );
+    world.stop().await;
+}
+
+#[test]
+fn the_search_finds_what_it_should() {
+    for canary in FORBIDDEN {
+        assert!(find(&format!("before{canary}after")).is_some());
+    }
+    assert_eq!(find("nothing to see"), None);
+}
+
+#[tokio::test]
+async fn the_first_token_is_the_one_that_is_searched_for() {
+    let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests())
+        .await
+        .unwrap();
+    let partner = openfinance_sandbox::Config::default().partner;
+    let base_url = sandbox.base_url();
+    let call = openfinance_rest::Call::new(&partner.app_key);
+    let http = openfinance_rest::http_client(&base_url).unwrap();
+    let credentials = openfinance_rest::types::PartnerCredentials {
+        partner_id: partner.id.into(),
+        partner_secret: partner.secret,
+    };
+    let token = call
+        .settle(
+            call.client(&base_url, &http)
+                .create_token(&credentials)
+                .await,
+        )
+        .unwrap()
+        .token
+        .unwrap();
+    assert_eq!(token, FIRST_TOKEN, "put this token into FIRST_TOKEN");
+    sandbox.stop().await;
+}

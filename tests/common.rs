@@ -1,0 +1,335 @@
+//! What holds for every method: the refusals that `common.proto` lists, health, reflection, the admin page, the stop.
+
+use std::time::Duration;
+
+use openfinance_rpc::pb;
+use openfinance_sandbox::{Commit, FaultRule, Operation, Revoke};
+use prost::Message;
+use serde_json::json;
+use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic_types::StatusExt as _;
+
+use crate::{refusals::refusals, world::World};
+
+const CUSTOMER: &str = "1005061234";
+
+async fn get(world: &World) -> Result<pb::Customer, Status> {
+    let request = pb::GetCustomerRequest {
+        customer_id: CUSTOMER.to_owned(),
+    };
+    world
+        .customers()
+        .get_customer(request)
+        .await
+        .map(world.seen())
+}
+
+/// Calls a path with a message that need not be the path's own.
+async fn call<M: Message + 'static>(
+    world: &World,
+    path: &'static str,
+    message: M,
+) -> Result<(), Status> {
+    let mut grpc = Grpc::new(world.channel());
+    grpc.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<M, ()>::default();
+    grpc.unary(
+        Request::new(message),
+        PathAndQuery::from_static(path),
+        codec,
+    )
+    .await
+    .map(|_| ())
+}
+
+refusals! {
+    undecodable: "*" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at [], |world| {
+        // A number where the id's text should be.
+        let message = pb::GetAuthorizationDetailsRequest { institution_login_id: 5 };
+        call(&world, "/openfinance.v1.CustomerService/GetCustomer", message).await.unwrap_err()
+    }
+    malformed_deadline: "*" => INVALID_ARGUMENT "INVALID_DEADLINE" from OURS at [], |world| {
+        let mut request = Request::new(pb::GetCustomerRequest { customer_id: CUSTOMER.to_owned() });
+        request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
+        world.customers().get_customer(request).await.unwrap_err()
+    }
+    too_large: "*" => RESOURCE_EXHAUSTED "MESSAGE_TOO_LARGE" from OURS at [], |world| {
+        let request = pb::GetCustomerRequest { customer_id: "1".repeat(65 * 1024) };
+        world.customers().get_customer(request).await.unwrap_err()
+    }
+    unknown_method: "*" => UNIMPLEMENTED "METHOD_UNKNOWN" from OURS at [], |world| {
+        call(&world, "/openfinance.v1.CustomerService/Nothing", pb::GetCustomerRequest::default()).await.unwrap_err()
+    }
+    deadline_passed: "*" => DEADLINE_EXCEEDED "DEADLINE_EXCEEDED" from OURS at [], |_world| {
+        let world = World::with_gateway(|_| (), |gateway| gateway.deadline.default = Duration::from_millis(50)).await;
+        let rule = FaultRule::on(Operation::GetCustomer).latency(Duration::from_secs(30));
+        world.sandbox().add_fault(rule).unwrap();
+        get(&world).await.unwrap_err()
+    }
+    credentials_rejected: "*" => FAILED_PRECONDITION "PARTNER_CREDENTIALS_REJECTED" from OURS at [], |world| {
+        world.sandbox().set_partner_secret(None, "AnotherSecret1234").unwrap();
+        let first = get(&world).await.unwrap_err();
+        assert_eq!(first.get_error_details().error_info().unwrap().reason, "PARTNER_CREDENTIALS_REJECTED");
+        let mut last = first;
+        for _ in 0..10 {
+            last = get(&world).await.unwrap_err();
+        }
+        assert_eq!(world.called(Operation::CreateToken), 1, "five failed logins lock the company out");
+        assert_eq!(world.calls(), 1);
+        assert_eq!(world.admin_status("/readyz").await, 503);
+        last
+    }
+    token_rejected_twice: "*" => UNAVAILABLE "UPSTREAM_TOKEN_REJECTED" from VENDOR at [], |world| {
+        let body = json!({"code": 10022, "message": "Invalid (Finicity-App-Token)"});
+        world.answers(Operation::GetCustomer, 401, body.clone());
+        world.answers(Operation::GetCustomer, 401, body);
+        let refusal = get(&world).await.unwrap_err();
+        assert_eq!(world.called(Operation::GetCustomer), 2);
+        assert_eq!(world.called(Operation::CreateToken), 2);
+        refusal
+    }
+    rate_limited: "*" => RESOURCE_EXHAUSTED "UPSTREAM_RATE_LIMITED" from VENDOR at [], |world| {
+        let mut rule = FaultRule::on(Operation::GetCustomer).commit(Commit::Never).answer(429, None);
+        rule.answer.as_mut().unwrap().headers.push(("retry-after".to_owned(), "7".to_owned()));
+        world.sandbox().add_fault(rule).unwrap();
+        let refusal = get(&world).await.unwrap_err();
+        let wait = refusal.get_error_details().retry_info().unwrap().retry_delay;
+        assert_eq!(wait, Some(Duration::from_secs(7)));
+        refusal
+    }
+    unavailable: "*" => UNAVAILABLE "UPSTREAM_UNAVAILABLE" from VENDOR at [], |world| {
+        let rule = FaultRule::on(Operation::GetCustomer).commit(Commit::Never).times(9);
+        world.fault(rule, 503, "text/html", "<html>Service Unavailable</html>");
+        let refusal = get(&world).await.unwrap_err();
+        assert_eq!(world.called(Operation::GetCustomer), 3, "a read is tried three times");
+        refusal
+    }
+    not_found_without_code: "*" => NOT_FOUND "RECORD_NOT_FOUND" from VENDOR at [], |world| {
+        world.answers_text(Operation::GetCustomer, 404, "text/html", "<html>Not Found</html>");
+        get(&world).await.unwrap_err()
+    }
+    malformed_answer: "*" => INTERNAL "UPSTREAM_MALFORMED" from OURS at [], |world| {
+        world.answers_text(Operation::GetCustomer, 200, "text/html", "<html>Welcome</html>");
+        get(&world).await.unwrap_err()
+    }
+    stopping: "*" => UNAVAILABLE "DRAINING" from OURS at [], |_world| {
+        let world = World::with_gateway(|_| (), |gateway| gateway.drain_grace = Duration::from_millis(50)).await;
+        let rule = FaultRule::on(Operation::GetCustomer).latency(Duration::from_secs(30));
+        world.sandbox().add_fault(rule).unwrap();
+        let mut customers = world.customers();
+        let control = world.sandbox().clone();
+        let call = tokio::spawn(async move {
+            customers.get_customer(pb::GetCustomerRequest { customer_id: CUSTOMER.to_owned() }).await
+        });
+        while control.requests(Some(Operation::GetCustomer)).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        world.stop_gateway().await;
+        call.await.unwrap().unwrap_err()
+    }
+}
+
+#[tokio::test]
+async fn a_passing_failure_of_a_read_is_not_seen_by_the_caller() {
+    let world = World::start().await;
+    let id = world.customer().await;
+    let rule = FaultRule::on(Operation::GetCustomer)
+        .commit(Commit::Never)
+        .times(2);
+    world.fault(rule, 502, "text/html", "<html>Bad Gateway</html>");
+    let request = pb::GetCustomerRequest { customer_id: id };
+    world.customers().get_customer(request).await.unwrap();
+    assert_eq!(world.called(Operation::GetCustomer), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_token_and_a_revoked_one_are_renewed_without_the_caller_noticing() {
+    let world = World::start().await;
+    let id = world.customer().await;
+    let request = pb::GetCustomerRequest { customer_id: id };
+    assert_eq!(world.called(Operation::CreateToken), 1);
+    world
+        .sandbox()
+        .advance(Duration::from_secs(2 * 60 * 60 + 1))
+        .unwrap();
+    world
+        .customers()
+        .get_customer(request.clone())
+        .await
+        .unwrap();
+    assert_eq!(world.called(Operation::CreateToken), 2);
+    world.sandbox().revoke_tokens(Revoke::All);
+    world
+        .customers()
+        .get_customer(request.clone())
+        .await
+        .unwrap();
+    assert_eq!(world.called(Operation::CreateToken), 3);
+    world.customers().get_customer(request).await.unwrap();
+    assert_eq!(world.called(Operation::CreateToken), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn callers_at_once_share_one_login() {
+    let world = World::start().await;
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let mut customers = world.customers();
+            tokio::spawn(async move {
+                customers
+                    .list_customers(pb::ListCustomersRequest::default())
+                    .await
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(world.called(Operation::CreateToken), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_does_not_cut_a_write_short() {
+    let world = World::start().await;
+    let rule = FaultRule::on(Operation::AddTestingCustomer).latency(Duration::from_millis(200));
+    world.sandbox().add_fault(rule).unwrap();
+    let customer = pb::Customer {
+        username: "household-4711".to_owned(),
+        r#type: pb::CustomerType::Testing.into(),
+        ..Default::default()
+    };
+    let mut customers = world.customers();
+    let call = tokio::spawn(async move {
+        customers
+            .create_customer(pb::CreateCustomerRequest {
+                customer: Some(customer),
+                ..Default::default()
+            })
+            .await
+    });
+    while world.called(Operation::AddTestingCustomer) == 0 {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    // The gateway waits for the answer although nobody asks for it any more.
+    let answered = |world: &World| {
+        world
+            .sandbox()
+            .requests(Some(Operation::AddTestingCustomer))
+            .iter()
+            .any(|request| request.status == Some(201))
+    };
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while !answered(&world) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the request was given up when its caller went away");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn health_and_the_admin_page_say_that_it_is_ready() {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let world = World::start().await;
+    let mut health = HealthClient::new(world.channel());
+    for service in [
+        "",
+        "openfinance.v1.CustomerService",
+        "openfinance.v1.AuthorizationService",
+    ] {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
+    }
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(world.admin_status(path).await, 200, "{path}");
+    }
+    assert_eq!(world.admin_status("/customers").await, 404);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn reflection_tells_the_services_in_both_versions() {
+    use tonic_reflection::pb::{v1, v1alpha};
+    let world = World::start().await;
+    let request = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(world.channel());
+    let mut answers = client
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answer.message_response
+    else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<_> = list
+        .service
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    for service in [
+        "CustomerService",
+        "BusinessService",
+        "ConsumerService",
+        "AuthorizationService",
+    ] {
+        assert!(
+            names.contains(&format!("openfinance.v1.{service}").as_str()),
+            "{names:?}"
+        );
+    }
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+                "openfinance.v1.CustomerService".to_owned(),
+            ),
+        ),
+    };
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(world.channel());
+    let mut answers = client
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let described = matches!(
+        answer.message_response,
+        Some(v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_))
+    );
+    assert!(described, "{answer:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_method_of_the_protos_is_served() {
+    let world = World::start().await;
+    for method in openfinance_rpc::METHODS {
+        // An empty request is refused by each for its content, so it was understood.
+        let refusal = call(&world, method.path, ()).await;
+        let code = refusal.as_ref().err().map(Status::code);
+        let reads_all =
+            method.path.ends_with("/ListCustomers") || method.path.ends_with("/StreamCustomers");
+        let expected = (!reads_all).then_some(Code::InvalidArgument);
+        assert_eq!(code, expected, "{}: {refusal:?}", method.path);
+    }
+    world.stop().await;
+}

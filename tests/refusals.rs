@@ -1,0 +1,170 @@
+//! Holds the tables of refusals in the proto comments and the tests together: each documented refusal has a test of its
+//! own, and each tested one is documented.
+
+use std::collections::BTreeSet;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// A refusal that the vendor has a word for.
+pub(crate) const VENDOR: &str = "api.finicity.com";
+/// A refusal of our own.
+pub(crate) const OURS: &str = "openfinance";
+
+/// Method, code and reason, as the tables have them. The method `*` stands for all.
+pub(crate) type Row = (&'static str, &'static str, &'static str);
+
+/// Defines one test for each refusal, and `CASES`, the list of them. The block gets a fresh world and ends with the
+/// status that was answered.
+macro_rules! refusals {
+    ($($name:ident: $rpc:literal => $code:ident $reason:literal from $domain:ident at [$($field:literal),*], |$world:ident| $body:block)*) => {
+        pub(crate) const CASES: &[crate::refusals::Row] = &[$(($rpc, stringify!($code), $reason)),*];
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let $world = crate::world::World::start().await;
+                let status: tonic::Status = async { $body }.await;
+                crate::refusals::check(&status, stringify!($code), $reason, crate::refusals::$domain, &[$($field),*]);
+                $world.stop().await;
+            }
+        )*
+    };
+}
+pub(crate) use refusals;
+
+/// Holds a refusal against what a test expects of it, and against what every refusal must have.
+pub(crate) fn check(status: &Status, code: &str, reason: &str, domain: &str, fields: &[&str]) {
+    crate::canary::scan(&format!("{status:?} {status}"));
+    assert_eq!(code_name(status.code()), code, "{status:?}");
+    let details = status.get_error_details();
+    let info = details
+        .error_info()
+        .unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    assert_eq!(
+        (info.reason.as_str(), info.domain.as_str()),
+        (reason, domain)
+    );
+    let violations = details
+        .bad_request()
+        .map(|request| request.field_violations.as_slice())
+        .unwrap_or_default();
+    let found: BTreeSet<&str> = violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(
+        found,
+        fields.iter().copied().collect(),
+        "violations: {violations:?}"
+    );
+    if domain == VENDOR {
+        for key in ["operation", "http_status"] {
+            assert!(
+                info.metadata.contains_key(key),
+                "no {key} in {:?}",
+                info.metadata
+            );
+        }
+    }
+    // UNAVAILABLE and waiting belong together, whatever the reason.
+    if status.code() == Code::Unavailable {
+        assert!(details.retry_info().is_some(), "no RetryInfo: {status:?}");
+    }
+}
+
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::Unknown => "UNKNOWN",
+        Code::Internal => "INTERNAL",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        other => panic!("{other:?} is in no table"),
+    }
+}
+
+/// The rows of the tables in the comments of `proto/`; those of `common.proto` belong to the method `*`.
+fn documented() -> BTreeSet<(String, String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/openfinance/v1");
+    let mut rows = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut service = "";
+        let mut table = Vec::new();
+        for line in text.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix("service ") {
+                service = name.split_whitespace().next().unwrap();
+            }
+            if let Some(comment) = line.strip_prefix("// |") {
+                let cells: Vec<_> = comment.split('|').map(str::trim).collect();
+                if cells.len() == 5
+                    && cells[1]
+                        .chars()
+                        .all(|letter| letter.is_ascii_uppercase() || letter == '_')
+                {
+                    table.push((cells[1].to_owned(), cells[2].to_owned()));
+                }
+                continue;
+            }
+            let method = line
+                .strip_prefix("rpc ")
+                .and_then(|rest| rest.split('(').next());
+            let owner = match method {
+                Some(method) => format!("{service}/{method}"),
+                None if line.starts_with("syntax") => "*".to_owned(),
+                None => continue,
+            };
+            rows.extend(
+                table
+                    .drain(..)
+                    .map(|(code, reason)| (owner.clone(), code, reason)),
+            );
+        }
+        assert!(table.is_empty(), "a table that belongs to no method");
+    }
+    rows
+}
+
+#[test]
+fn every_documented_refusal_has_a_test_and_every_tested_one_is_documented() {
+    let tested: BTreeSet<_> = [
+        crate::authorization::CASES,
+        crate::business::CASES,
+        crate::common::CASES,
+        crate::consumer::CASES,
+        crate::customer::CASES,
+    ]
+    .concat()
+    .into_iter()
+    .map(|(rpc, code, reason)| (rpc.to_owned(), code.to_owned(), reason.to_owned()))
+    .collect();
+    let documented = documented();
+    assert!(documented.len() > 50, "the tables were not found");
+    let untested: Vec<_> = documented.difference(&tested).collect();
+    assert!(
+        untested.is_empty(),
+        "add a case to the refusals! of the noun's file in tests/ for: {untested:#?}"
+    );
+    let undocumented: Vec<_> = tested.difference(&documented).collect();
+    assert!(
+        undocumented.is_empty(),
+        "add a row to the table in the method's proto comment for: {undocumented:#?}"
+    );
+}
+
+#[test]
+fn every_method_has_a_table() {
+    let documented = documented();
+    for method in openfinance_rpc::METHODS {
+        let name = method.path.trim_start_matches("/openfinance.v1.");
+        assert!(
+            documented.iter().any(|(rpc, _, _)| rpc == name),
+            "the proto comment of {name} has no table of refusals"
+        );
+    }
+}

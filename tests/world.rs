@@ -1,0 +1,291 @@
+//! A gateway over a sandbox, both real, in this process and on ports of their own.
+
+use openfinance_gateway::{Gateway, config};
+use openfinance_rpc::pb::{
+    self, authorization_service_client::AuthorizationServiceClient,
+    business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
+    customer_service_client::CustomerServiceClient,
+};
+use openfinance_sandbox::{
+    Commit, Config, Connection, Control, FaultBody, FaultRule, NewInstitutionLogin, Operation,
+    Sandbox,
+};
+use prost_types::{FieldMask, Timestamp};
+use serde_json::Value;
+use tonic::{Response, transport::Channel};
+
+use crate::canary;
+
+pub(crate) struct World {
+    sandbox: Sandbox,
+    gateway: Gateway,
+    channel: Channel,
+}
+
+impl World {
+    /// A fresh world with the sandbox's defaults, a clock that stands still, and no record in it.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// A fresh world with a sandbox of other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_gateway(change, |_| ()).await
+    }
+
+    /// A fresh world with other settings of both.
+    pub(crate) async fn with_gateway(
+        sandbox: impl FnOnce(&mut Config),
+        gateway: impl FnOnce(&mut config::Config),
+    ) -> Self {
+        canary::watch_the_log();
+        let mut config = Config::for_tests();
+        sandbox(&mut config);
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let mut settings = settings(&sandbox);
+        gateway(&mut settings);
+        let (gateway, channel) = start_gateway(settings).await;
+        Self {
+            sandbox,
+            gateway,
+            channel,
+        }
+    }
+
+    /// Stops the gateway and starts another in its place.
+    pub(crate) async fn restart_gateway(&mut self) {
+        let (gateway, channel) = start_gateway(settings(&self.sandbox)).await;
+        self.channel = channel;
+        std::mem::replace(&mut self.gateway, gateway).stop().await;
+    }
+
+    /// Ends it all, and holds what every test must hold: no test but those of the lock may come near it.
+    pub(crate) async fn stop(self) {
+        for partner in self.sandbox.control().summary().partners {
+            assert!(
+                partner.max_consecutive_failed_authentications <= 2,
+                "five failed logins lock the company out"
+            );
+        }
+        drop(self.channel);
+        self.gateway.stop().await;
+        self.sandbox.stop().await;
+    }
+
+    /// Ends the gateway alone, as a signal does.
+    pub(crate) async fn stop_gateway(self) {
+        self.gateway.stop().await;
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// The body of a page of the admin listener.
+    pub(crate) async fn admin(&self, path: &str) -> String {
+        self.admin_page(path).await.text().await.unwrap()
+    }
+
+    /// The HTTP status of a page of the admin listener.
+    pub(crate) async fn admin_status(&self, path: &str) -> u16 {
+        self.admin_page(path).await.status().as_u16()
+    }
+
+    async fn admin_page(&self, path: &str) -> reqwest::Response {
+        let base_url = format!("http://{}", self.gateway.admin_address());
+        let http = openfinance_rest::http_client(&base_url).unwrap();
+        http.get(format!("{base_url}{path}")).send().await.unwrap()
+    }
+
+    pub(crate) fn customers(&self) -> CustomerServiceClient<Channel> {
+        CustomerServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn consumers(&self) -> ConsumerServiceClient<Channel> {
+        ConsumerServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn businesses(&self) -> BusinessServiceClient<Channel> {
+        BusinessServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn authorizations(&self) -> AuthorizationServiceClient<Channel> {
+        AuthorizationServiceClient::new(self.channel())
+    }
+
+    /// Takes the message out of an answer, after a look at what it prints.
+    pub(crate) fn seen<T: std::fmt::Debug>(&self) -> impl FnOnce(Response<T>) -> T {
+        |response| {
+            canary::scan(&format!("{response:?}"));
+            response.into_inner()
+        }
+    }
+
+    pub(crate) fn sandbox(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    /// The sandbox's time, to the second.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp {
+            seconds: self.sandbox().now().as_second(),
+            nanos: 0,
+        }
+    }
+
+    /// How many requests the sandbox got for this operation.
+    pub(crate) fn called(&self, operation: Operation) -> usize {
+        self.sandbox().requests(Some(operation)).len()
+    }
+
+    /// How many requests the sandbox got in all.
+    pub(crate) fn calls(&self) -> usize {
+        self.sandbox().requests(None).len()
+    }
+
+    /// The next request to `operation` is not carried out and gets this answer instead.
+    pub(crate) fn answers(&self, operation: Operation, status: u16, body: Value) {
+        let rule = FaultRule::on(operation)
+            .commit(Commit::Never)
+            .answer(status, Some(FaultBody::Json(body)));
+        self.sandbox().add_fault(rule).unwrap();
+    }
+
+    /// The next request to `operation` is not carried out and gets this text instead.
+    pub(crate) fn answers_text(
+        &self,
+        operation: Operation,
+        status: u16,
+        content_type: &str,
+        body: &str,
+    ) {
+        self.fault(
+            FaultRule::on(operation).commit(Commit::Never),
+            status,
+            content_type,
+            body,
+        );
+    }
+
+    /// The next request to `operation` is carried out, and its answer is lost behind this text.
+    pub(crate) fn loses_answer(
+        &self,
+        operation: Operation,
+        status: u16,
+        content_type: &str,
+        body: &str,
+    ) {
+        self.fault(
+            FaultRule::on(operation).commit(Commit::Before),
+            status,
+            content_type,
+            body,
+        );
+    }
+
+    /// Adds a rule that answers with a text of this type.
+    pub(crate) fn fault(&self, rule: FaultRule, status: u16, content_type: &str, body: &str) {
+        let mut rule = rule.answer(status, Some(FaultBody::Text(body.to_owned())));
+        rule.answer.as_mut().unwrap().content_type = Some(content_type.to_owned());
+        self.sandbox().add_fault(rule).unwrap();
+    }
+
+    /// Creates a customer that is of no further interest, and answers its id.
+    pub(crate) async fn customer(&self) -> String {
+        let customer = pb::Customer {
+            username: format!("bystander-{}", self.sandbox().counts().customers),
+            r#type: pb::CustomerType::Testing.into(),
+            ..Default::default()
+        };
+        let request = pb::CreateCustomerRequest {
+            customer: Some(customer),
+            ..Default::default()
+        };
+        self.customers()
+            .create_customer(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .customer_id
+    }
+
+    /// Creates the consumer of a customer.
+    pub(crate) async fn consumer_of(&self, customer_id: &str) -> pb::Consumer {
+        let consumer = pb::Consumer {
+            first_name: canary::FIRST_NAME.to_owned(),
+            last_name: canary::LAST_NAME.to_owned(),
+            state: "UT".to_owned(),
+            ssn: canary::SSN.to_owned(),
+            phone: canary::PHONE.to_owned(),
+            ..Default::default()
+        };
+        let request = pb::CreateConsumerRequest {
+            customer_id: customer_id.to_owned(),
+            consumer: Some(consumer),
+            ..Default::default()
+        };
+        self.consumers()
+            .create_consumer(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    /// Links an account over OAuth, as Data Connect does, and answers the institution login.
+    pub(crate) fn institution_login(&self, customer_id: &str) -> i64 {
+        self.institution_login_of(customer_id, Connection::Oauth)
+    }
+
+    /// Links an account over a connection of this kind.
+    pub(crate) fn institution_login_of(&self, customer_id: &str, connection: Connection) -> i64 {
+        let login = NewInstitutionLogin {
+            customer_id: customer_id.to_owned(),
+            connection,
+            start: None,
+            end: None,
+        };
+        self.sandbox().add_institution_login(&login).unwrap()
+    }
+}
+
+/// A mask of these paths; none if there are none.
+pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
+    let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+    (!paths.is_empty()).then_some(FieldMask { paths })
+}
+
+/// The settings of a gateway to this sandbox, on free ports.
+fn settings(sandbox: &Sandbox) -> config::Config {
+    let partner = Config::default().partner;
+    config::Config {
+        upstream: config::Upstream::Vendor(config::Vendor {
+            base_url: sandbox.base_url().parse().unwrap(),
+            partner_id: partner.id,
+            partner_secret: partner.secret.into(),
+            app_key: partner.app_key.into(),
+        }),
+        shared: config::Shared {
+            store_path: None,
+            key: config::SharedKey::new([7; 32]),
+        },
+        grpc_listen: ([127, 0, 0, 1], 0).into(),
+        admin_listen: ([127, 0, 0, 1], 0).into(),
+        deadline: config::Deadlines::default(),
+        drain_grace: std::time::Duration::from_secs(10),
+        log: config::Log {
+            format: config::LogFormat::Json,
+            level: "trace".to_owned(),
+        },
+    }
+}
+
+async fn start_gateway(settings: config::Config) -> (Gateway, Channel) {
+    let gateway = Gateway::start(settings).await.unwrap();
+    let address = format!("http://{}", gateway.grpc_address());
+    let channel = Channel::from_shared(address)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    (gateway, channel)
+}
