@@ -1,19 +1,16 @@
 //! The document: ours, corrected by the overlay, and normalised into what the generator reads.
-//!
-//! Normalising is mechanical and knows no names. It has two aims. The generator can express one body type per outcome,
-//! so error answers are taken out of the operations; their bodies are read by hand, and their schemas stay as types.
-//! And the vendor's answers differ from its document, so whatever is read is tolerant (nothing required, no limits,
-//! numbers also as strings), while whatever is sent stays as strict as the document.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+mod normalise;
+mod overlay;
+#[cfg(test)]
+mod tests;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::{Map, Value, json};
-use serde_json_path::JsonPath;
+use std::{collections::BTreeSet, fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+pub(crate) use self::normalise::{normalise, rename_schema};
 
 /// Our document, relative to the root of the workspace.
 pub(crate) const DOCUMENT: &str = "openapi/open-finance-us.yaml";
@@ -23,42 +20,17 @@ pub(crate) const OVERLAY: &str = "openapi/overlay.yaml";
 pub(crate) const NORMALISED: &str = "openapi/openapi.json";
 
 const SCHEMAS: &str = "#/components/schemas/";
-/// The component that stands for every integer that is read.
-const NUMBER_OR_STRING: &str = "NumberOrString";
-/// What the tolerant form of a schema is called, where the strict one is needed too.
-const READ: &str = "Read";
 const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
-];
-/// Formats by which a string announces a number.
-const NUMERIC_FORMATS: [&str; 4] = ["int32", "int64", "uint32", "uint64"];
-/// What a reader does not insist on. `default` is here because a member with a default may not be null.
-const LIMITS: [&str; 16] = [
-    "required",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "enum",
-    "format",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "default",
-    "maxProperties",
 ];
 
 /// The document with the overlay applied, normalised.
 pub(crate) fn normalised(root: &Path) -> Result<Value> {
     let mut document = load(&root.join(DOCUMENT))?;
-    let overlay = load(&root.join(OVERLAY))?;
-    apply(&mut document, &overlay).with_context(|| OVERLAY)?;
+    let corrections = load(&root.join(OVERLAY))?;
+    overlay::apply(&mut document, &corrections).with_context(|| OVERLAY)?;
     normalise(&mut document).with_context(|| DOCUMENT)?;
-    Ok(document)
+    Ok(sorted(&document))
 }
 
 /// Reads a YAML file.
@@ -69,115 +41,27 @@ pub(crate) fn load(path: &Path) -> Result<Value> {
         .with_context(|| format!("{} is not YAML we can read", path.display()))
 }
 
-/// JSON with sorted keys, the same whatever else is built into this tool.
+/// Formatted JSON.
 pub(crate) fn pretty(value: &Value) -> Result<String> {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                let keys: BTreeSet<&String> = map.keys().collect();
-                Value::Object(
-                    keys.into_iter()
-                        .map(|key| (key.clone(), sorted(&map[key])))
-                        .collect(),
-                )
-            }
-            Value::Array(items) => items.iter().map(sorted).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+/// The value with sorted keys. Whether a map keeps another order depends on a feature of `serde_json` that anything
+/// built beside this tool may turn on, and what is generated must not depend on that.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let keys: BTreeSet<&String> = map.keys().collect();
+            Value::Object(
+                keys.into_iter()
+                    .map(|key| (key.clone(), sorted(&map[key])))
+                    .collect(),
+            )
         }
-    }
-    Ok(serde_json::to_string_pretty(&sorted(value))? + "\n")
-}
-
-// ---------------------------------------------------------------------------------------------------- overlay
-
-/// Applies an OpenAPI Overlay 1.0.0 to a document.
-///
-/// # Errors
-/// An action without a reason, that matches nothing, or that changes nothing, named by its index and target.
-pub(crate) fn apply(document: &mut Value, overlay: &Value) -> Result<()> {
-    ensure!(
-        overlay["overlay"] == "1.0.0",
-        "the overlay must say `overlay: 1.0.0`"
-    );
-    let actions = overlay["actions"]
-        .as_array()
-        .context("the overlay has no actions")?;
-    for (index, action) in actions.iter().enumerate() {
-        let target = action["target"]
-            .as_str()
-            .with_context(|| format!("action {index} has no target"))?;
-        act(document, action, target).with_context(|| format!("action {index} ({target})"))?;
-    }
-    Ok(())
-}
-
-fn act(document: &mut Value, action: &Value, target: &str) -> Result<()> {
-    ensure!(
-        action["description"]
-            .as_str()
-            .is_some_and(|reason| !reason.trim().is_empty()),
-        "no description: say why"
-    );
-    let path = JsonPath::parse(target).context("the target is not a JSONPath")?;
-    let mut places: Vec<String> = path
-        .query_located(document)
-        .locations()
-        .map(|location| location.to_json_pointer())
-        .collect();
-    ensure!(
-        !places.is_empty(),
-        "matches nothing: remove the action, or correct its target"
-    );
-    let before = document.clone();
-    // From the last to the first, so that removing an element of an array leaves the earlier places valid.
-    places.reverse();
-    for place in &places {
-        match (action.get("update"), action.get("remove")) {
-            (Some(update), None) => {
-                let at = document
-                    .pointer_mut(place)
-                    .context("a place that vanished")?;
-                merge(at, update);
-            }
-            (None, Some(Value::Bool(true))) => remove(document, place)?,
-            _ => bail!("needs either `update` or `remove: true`"),
-        }
-    }
-    ensure!(
-        *document != before,
-        "changes nothing: the document is right by now, remove the action"
-    );
-    Ok(())
-}
-
-fn merge(at: &mut Value, update: &Value) {
-    match (at, update) {
-        (Value::Object(at), Value::Object(update)) => {
-            for (key, value) in update {
-                merge(at.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (Value::Array(at), Value::Array(update)) => at.extend(update.iter().cloned()),
-        // Appending one element to an array is how the format adds to it.
-        (Value::Array(at), update) => at.push(update.clone()),
-        (at, update) => *at = update.clone(),
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
-
-fn remove(document: &mut Value, place: &str) -> Result<()> {
-    let (parent, key) = place
-        .rsplit_once('/')
-        .context("the document itself cannot be removed")?;
-    let key = key.replace("~1", "/").replace("~0", "~");
-    match document.pointer_mut(parent) {
-        Some(Value::Object(map)) => drop(map.remove(&key)),
-        Some(Value::Array(items)) => drop(items.remove(key.parse()?)),
-        _ => bail!("a place that vanished"),
-    }
-    Ok(())
-}
-
-// ------------------------------------------------------------------------------------------------- operations
 
 /// One operation of a document.
 pub(crate) struct Operation<'a> {
@@ -218,387 +102,6 @@ pub(crate) fn operations(document: &Value) -> Result<Vec<Operation<'_>>> {
     Ok(operations)
 }
 
-// --------------------------------------------------------------------------------------------------- normalise
-
-/// Makes the document fit for the generator, in place.
-pub(crate) fn normalise(document: &mut Value) -> Result<()> {
-    let errors = error_schemas(document)?;
-    drop_responses(document)?;
-    drop_empty_limits(document);
-    tolerate(document, &errors)?;
-    prune(document, &errors);
-    Ok(())
-}
-
-/// The schemas that error answers name, which are kept as types although the operations lose their error answers.
-fn error_schemas(document: &Value) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for operation in operations(document)? {
-        for (status, response) in operation.body["responses"]
-            .as_object()
-            .into_iter()
-            .flatten()
-        {
-            if !status.starts_with('2') {
-                references(resolve(document, response)?, &mut names);
-            }
-        }
-    }
-    Ok(names)
-}
-
-/// Drops every answer but one success per operation: the lowest, unless all successes say the same.
-fn drop_responses(document: &mut Value) -> Result<()> {
-    let whole = document.clone();
-    each_operation(document, |operation| {
-        let Some(responses) = operation
-            .get_mut("responses")
-            .and_then(Value::as_object_mut)
-        else {
-            return Ok(());
-        };
-        responses.retain(|status, _| status.starts_with('2'));
-        let lowest = responses
-            .iter()
-            .min_by_key(|(status, _)| status.as_str())
-            .map(|(status, body)| (status.clone(), body.clone()));
-        if let Some((lowest, first)) = lowest {
-            let content = resolve(&whole, &first)?.get("content").cloned();
-            let mut same = true;
-            for response in responses.values() {
-                same &= resolve(&whole, response)?.get("content").cloned() == content;
-            }
-            if !same {
-                responses.retain(|status, _| *status == lowest);
-            }
-        }
-        Ok(())
-    })
-}
-
-fn each_operation(
-    document: &mut Value,
-    mut change: impl FnMut(&mut Value) -> Result<()>,
-) -> Result<()> {
-    for item in document["paths"]
-        .as_object_mut()
-        .context("the document has no paths")?
-        .values_mut()
-    {
-        for (method, operation) in item.as_object_mut().context("a path that is no object")? {
-            if METHODS.contains(&method.as_str()) {
-                change(operation)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A length of at least zero is no limit; generated code would compare and be warned about it.
-fn drop_empty_limits(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for limit in ["minLength", "minItems", "minProperties"] {
-                if map.get(limit).is_some_and(|least| *least == 0) {
-                    map.remove(limit);
-                }
-            }
-            map.values_mut().for_each(drop_empty_limits);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_empty_limits),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Gives every schema that is read a tolerant form. Where the strict form is sent too and differs, both exist.
-fn tolerate(document: &mut Value, errors: &BTreeSet<String>) -> Result<()> {
-    let mut sent = BTreeSet::new();
-    let mut read = errors.clone();
-    for operation in operations(document)? {
-        for parameters in [&operation.item["parameters"], &operation.body["parameters"]] {
-            for parameter in parameters.as_array().into_iter().flatten() {
-                references(resolve(document, parameter)?, &mut sent);
-            }
-        }
-        if let Some(body) = operation.body.get("requestBody") {
-            references(resolve(document, body)?, &mut sent);
-        }
-        for response in operation.body["responses"]
-            .as_object()
-            .into_iter()
-            .flat_map(Map::values)
-        {
-            references(resolve(document, response)?, &mut read);
-        }
-    }
-    let schemas = document
-        .pointer("/components/schemas")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    let sent = closure(&schemas, sent);
-    let read = closure(&schemas, read);
-
-    // A tolerant form differs if it does so by itself or names one that differs.
-    let same: BTreeMap<String, String> = BTreeMap::new();
-    let mut differs: BTreeSet<&String> = BTreeSet::new();
-    for name in &read {
-        let schema = schemas
-            .get(name)
-            .with_context(|| format!("no schema {name}"))?;
-        if tolerant(schema, &same, &schemas, Place::Component) != *schema {
-            differs.insert(name);
-        }
-    }
-    loop {
-        let before = differs.len();
-        for name in &read {
-            let mut named = BTreeSet::new();
-            references(&schemas[name], &mut named);
-            if named.iter().any(|name| differs.contains(name)) {
-                differs.insert(name);
-            }
-        }
-        if differs.len() == before {
-            break;
-        }
-    }
-    let renamed: BTreeMap<String, String> = differs
-        .iter()
-        .filter(|name| sent.contains(**name))
-        .map(|name| ((*name).clone(), format!("{name}{READ}")))
-        .collect();
-
-    let components = document["components"]["schemas"]
-        .as_object_mut()
-        .context("the document has no schemas")?;
-    for name in &read {
-        let form = tolerant(&schemas[name], &renamed, &schemas, Place::Component);
-        match renamed.get(name) {
-            None => drop(components.insert(name.clone(), form)),
-            Some(new) => {
-                ensure!(
-                    !schemas.contains_key(new),
-                    "cannot call the tolerant form of {name} {new}: the name is taken"
-                );
-                components.insert(new.clone(), form);
-            }
-        }
-    }
-    ensure!(
-        !schemas.contains_key(NUMBER_OR_STRING),
-        "the document has a schema called {NUMBER_OR_STRING}"
-    );
-    components.insert(
-        NUMBER_OR_STRING.to_owned(),
-        json!({
-            "description": "A number as the vendor sends it: as a JSON number, or as a string of digits.",
-            "oneOf": [
-                { "title": "Integer", "type": "integer", "format": "int64" },
-                { "title": "String", "type": "string" },
-            ],
-        }),
-    );
-
-    // Responses, inline or as components, name the tolerant forms.
-    let change = |response: &mut Value| {
-        for media in response
-            .get_mut("content")
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flat_map(Map::values_mut)
-        {
-            if let Some(schema) = media.get_mut("schema") {
-                *schema = tolerant(schema, &renamed, &schemas, Place::Body);
-            }
-        }
-    };
-    each_operation(document, |operation| {
-        operation["responses"]
-            .as_object_mut()
-            .into_iter()
-            .flat_map(Map::values_mut)
-            .for_each(change);
-        Ok(())
-    })?;
-    let responses = document
-        .pointer_mut("/components/responses")
-        .and_then(Value::as_object_mut);
-    responses
-        .into_iter()
-        .flat_map(Map::values_mut)
-        .for_each(change);
-    Ok(())
-}
-
-/// Where a schema stands, which decides how leniency is written.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    /// The whole body of an answer.
-    Body,
-    /// A named component, or a part of one that is not a member.
-    Component,
-    /// A member of an object.
-    Member,
-}
-
-/// The tolerant form of one schema, with its references led to tolerant forms.
-fn tolerant(
-    schema: &Value,
-    renamed: &BTreeMap<String, String>,
-    schemas: &Map<String, Value>,
-    place: Place,
-) -> Value {
-    let Value::Object(strict) = schema else {
-        return schema.clone();
-    };
-    if let Some(name) = schema_name(schema) {
-        // A reference to a number is replaced, so that nobody has to open a box to find another.
-        return match schemas.get(name) {
-            Some(target) if place == Place::Member && is_number(target) => number(target),
-            _ => {
-                json!({ "$ref": format!("{SCHEMAS}{}", renamed.get(name).map_or(name, String::as_str)) })
-            }
-        };
-    }
-    if is_number(schema) {
-        return number(schema);
-    }
-    let mut form = strict.clone();
-    let kind = form.get("type").and_then(Value::as_str).map(str::to_owned);
-    form.retain(|key, _| {
-        !LIMITS.contains(&key.as_str()) || (key == "format" && kind.as_deref() == Some("number"))
-    });
-    form.remove("minProperties");
-    if form.get("additionalProperties") == Some(&Value::Bool(false)) {
-        form.remove("additionalProperties");
-    }
-    if kind.as_deref() == Some("array") && place == Place::Member {
-        form.insert("nullable".to_owned(), Value::Bool(true));
-    }
-    for (key, place) in [
-        ("items", Place::Component),
-        ("additionalProperties", Place::Component),
-    ] {
-        if let Some(part) = form.get_mut(key) {
-            *part = tolerant(part, renamed, schemas, place);
-        }
-    }
-    for member in form
-        .get_mut("properties")
-        .and_then(Value::as_object_mut)
-        .into_iter()
-        .flat_map(Map::values_mut)
-    {
-        *member = tolerant(member, renamed, schemas, Place::Member);
-    }
-    for key in ["allOf", "oneOf", "anyOf"] {
-        for part in form
-            .get_mut(key)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            *part = tolerant(part, renamed, schemas, Place::Component);
-        }
-    }
-    Value::Object(form)
-}
-
-/// Whether a schema is an integer, or a string that announces one by its format.
-fn is_number(schema: &Value) -> bool {
-    match schema["type"].as_str() {
-        Some("integer") => true,
-        Some("string") => schema["format"]
-            .as_str()
-            .is_some_and(|format| NUMERIC_FORMATS.contains(&format)),
-        _ => false,
-    }
-}
-
-/// The tolerant form of a number: a reference, in a wrapping that leaves room for the words about it.
-fn number(strict: &Value) -> Value {
-    let mut form = json!({ "allOf": [{ "$ref": format!("{SCHEMAS}{NUMBER_OR_STRING}") }] });
-    if let Some(description) = strict.get("description") {
-        form["description"] = description.clone();
-    }
-    form
-}
-
-/// Removes components that nothing names any more, to the last.
-fn prune(document: &mut Value, errors: &BTreeSet<String>) {
-    loop {
-        let mut named = BTreeSet::new();
-        all_references(&document["paths"], &mut named);
-        if let Some(components) = document["components"].as_object() {
-            for (kind, parts) in components {
-                for (name, part) in parts.as_object().into_iter().flatten() {
-                    // A component that names itself is not in use by that.
-                    let own = format!("#/components/{kind}/{name}");
-                    let mut inner = BTreeSet::new();
-                    all_references(part, &mut inner);
-                    named.extend(inner.into_iter().filter(|name| *name != own));
-                }
-            }
-        }
-        let mut removed = false;
-        for (kind, parts) in document["components"].as_object_mut().into_iter().flatten() {
-            if kind == "securitySchemes" {
-                continue;
-            }
-            if let Some(parts) = parts.as_object_mut() {
-                let before = parts.len();
-                parts.retain(|name, _| {
-                    named.contains(&format!("#/components/{kind}/{name}"))
-                        || (kind == "schemas" && errors.contains(name))
-                });
-                removed |= parts.len() != before;
-            }
-        }
-        if !removed {
-            return;
-        }
-    }
-}
-
-/// Renames a schema component and everything that names it.
-pub(crate) fn rename_schema(document: &mut Value, from: &str, to: &str) -> Result<()> {
-    fn redirect(value: &mut Value, from: &str, to: &str) {
-        match value {
-            Value::Object(map) => {
-                if let Some(Value::String(reference)) = map.get_mut("$ref")
-                    && reference == from
-                {
-                    *reference = to.to_owned();
-                }
-                map.values_mut().for_each(|value| redirect(value, from, to));
-            }
-            Value::Array(items) => items.iter_mut().for_each(|value| redirect(value, from, to)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    let schemas = document
-        .pointer_mut("/components/schemas")
-        .and_then(Value::as_object_mut);
-    let schemas = schemas.context("the document has no schemas")?;
-    let schema = schemas
-        .remove(from)
-        .with_context(|| format!("no schema {from}"))?;
-    ensure!(
-        !schemas.contains_key(to),
-        "cannot rename the schema {from}: {to} is taken"
-    );
-    schemas.insert(to.to_owned(), schema);
-    redirect(
-        document,
-        &format!("{SCHEMAS}{from}"),
-        &format!("{SCHEMAS}{to}"),
-    );
-    Ok(())
-}
-
-// -------------------------------------------------------------------------------------------------- references
-
 /// What a reference leads to, or the value itself.
 pub(crate) fn resolve<'a>(document: &'a Value, value: &'a Value) -> Result<&'a Value> {
     let mut value = value;
@@ -615,24 +118,6 @@ pub(crate) fn resolve<'a>(document: &'a Value, value: &'a Value) -> Result<&'a V
     bail!("references in a circle")
 }
 
-fn schema_name(value: &Value) -> Option<&str> {
-    value
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| reference.strip_prefix(SCHEMAS))
-}
-
-/// Adds the names of all schemas that `value` names directly.
-fn references(value: &Value, names: &mut BTreeSet<String>) {
-    let mut all = BTreeSet::new();
-    all_references(value, &mut all);
-    names.extend(
-        all.iter()
-            .filter_map(|reference| reference.strip_prefix(SCHEMAS))
-            .map(str::to_owned),
-    );
-}
-
 /// Adds every reference within `value`.
 pub(crate) fn all_references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
@@ -646,21 +131,3 @@ pub(crate) fn all_references(value: &Value, found: &mut BTreeSet<String>) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
-
-/// `names` and all that their schemas name in turn.
-fn closure(schemas: &Map<String, Value>, names: BTreeSet<String>) -> BTreeSet<String> {
-    let mut open: Vec<String> = names.into_iter().collect();
-    let mut all = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if let Some(schema) = schemas.get(&name) {
-            let mut named = BTreeSet::new();
-            references(schema, &mut named);
-            open.extend(named.into_iter().filter(|name| !all.contains(name)));
-        }
-        all.insert(name);
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::*;
+use serde_json::json;
+
+use super::{overlay::apply, *};
 
 /// Every operation in scope. That the list is by hand is the point: a document that loses one is noticed.
 const SCOPE: [(&str, &str, &str); 18] = [
