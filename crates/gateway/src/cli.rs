@@ -78,11 +78,11 @@ pub fn run(
         sandbox,
         insecure,
     };
-    // A name or value that is no text is none of ours.
-    let environment = environment.into_iter().filter_map(|(name, value)| {
-        let value = value.into_string().ok()?;
-        Some((name.into_string().ok()?, value))
-    });
+    // What is no text is told like any other wrong name or value.
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let environment = environment
+        .into_iter()
+        .map(|(name, value)| (text(name), text(value)));
     let environment: Vec<_> = environment.collect();
     let done = match command {
         None => Config::load(&flags, environment)

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use jiff::Timestamp;
-use openfinance::value::{Birthday, PartialDate, Personal};
+use openfinance::value::{Birthday, PartialDate, Personal, Text};
 use openfinance_rpc::pb;
 use tonic::Status;
 
@@ -190,9 +190,37 @@ pub(crate) fn text(personal: Option<Personal>) -> String {
     personal.map(Personal::into_string).unwrap_or_default()
 }
 
+/// A text that was given, or the empty one.
+pub(crate) fn given(text: Option<Text>) -> String {
+    text.map(Text::into_string).unwrap_or_default()
+}
+
+/// Reads the only field of a request.
+pub(crate) fn required<T>(field: &str, text: String) -> Result<T, BadFields>
+where
+    T: TryFrom<String, Error: Display>,
+{
+    let mut check = Check::new();
+    let value = check.required(field, text);
+    check.finish(|| value)
+}
+
+/// The paths of the fields that a refusal names.
+#[cfg(test)]
+pub(crate) fn violated(refusal: impl Into<Status>) -> Vec<String> {
+    use tonic_types::StatusExt as _;
+
+    let details = refusal.into().get_error_details();
+    let bad = details.bad_request().expect("the refusal names fields");
+    bad.field_violations
+        .iter()
+        .map(|one| one.field.clone())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use openfinance::{id::CustomerId, value::Text};
+    use openfinance::id::CustomerId;
     use tonic_types::StatusExt as _;
 
     use super::*;

@@ -1,12 +1,14 @@
-//! Customers: handlers and conversions.
+//! Customers: handlers.
+
+mod convert;
+mod update;
 
 use std::pin::Pin;
 
 use futures_core::Stream;
 use openfinance::{
     Error, Refusal,
-    customer::{Customer, CustomerApplication, CustomerType, CustomerUpdate, NewCustomer},
-    id::CustomerId,
+    customer::{Customer, CustomerType, NewCustomer},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
     value::Text,
 };
@@ -16,8 +18,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{Api, MOST_OUT},
-    convert::{BadFields, Check, FromPb, IntoPb, text},
-    mask::{Edit, Fields},
+    convert::{Check, IntoPb, required},
     status::Subject,
 };
 
@@ -130,7 +131,7 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
-        let (id, update) = update(request.into_inner())?;
+        let (id, update) = update::update(request.into_inner())?;
         let customer = self
             .client
             .update_customer(&id, update)
@@ -246,16 +247,6 @@ fn fitting(customers: &[pb::Customer]) -> usize {
         .min(customers.len())
 }
 
-/// Reads the only field of a request that matters.
-pub(crate) fn required<T>(field: &str, text: String) -> Result<T, BadFields>
-where
-    T: TryFrom<String, Error: std::fmt::Display>,
-{
-    let mut check = Check::new();
-    let value = check.required(field, text);
-    check.finish(|| value)
-}
-
 fn page_size_of(check: &mut Check, page_size: i32) -> Option<PageSize> {
     match u32::try_from(page_size) {
         Ok(0) => Some(PageSize::DEFAULT),
@@ -284,227 +275,10 @@ fn query(check: &mut Check, customer_type: i32, search: String) -> Option<Custom
     })
 }
 
-static FIELDS: Fields = Fields {
-    record: "customer",
-    mutable: &["first_name", "last_name"],
-    fixed: &[
-        "customer_id",
-        "username",
-        "type",
-        "phone",
-        "email",
-        "application_id",
-        "create_time",
-        "update_time",
-    ],
-};
-
-fn update(request: pb::UpdateCustomerRequest) -> Result<(CustomerId, CustomerUpdate), Status> {
-    let pb::UpdateCustomerRequest {
-        customer,
-        update_mask,
-    } = request;
-    let Some(customer) = customer else {
-        return Err(BadFields::new("customer", "is required").into());
-    };
-    // What can't be changed is ignored: a customer that was read is edited and sent back.
-    let pb::Customer {
-        customer_id,
-        first_name,
-        last_name,
-        username: _,
-        r#type: _,
-        phone: _,
-        email: _,
-        application_id: _,
-        create_time: _,
-        update_time: _,
-    } = customer;
-    let mut edit = Edit::new(&FIELDS, update_mask);
-    let id = edit.check().required("customer.customer_id", customer_id);
-    let update = CustomerUpdate {
-        first_name: edit.set("first_name", first_name),
-        last_name: edit.set("last_name", last_name),
-    };
-    edit.finish(|| Some((id?, update)))
-}
-
-impl FromPb<pb::Customer> for NewCustomer {
-    fn from_pb(customer: pb::Customer) -> Result<Self, BadFields> {
-        let pb::Customer {
-            customer_id,
-            username,
-            r#type,
-            first_name,
-            last_name,
-            phone,
-            email,
-            application_id,
-            create_time,
-            update_time,
-        } = customer;
-        let mut check = Check::new();
-        check.output_only("customer_id", !customer_id.is_empty());
-        let username = check.required("username", username);
-        let customer_type = match pb::CustomerType::try_from(r#type) {
-            Ok(pb::CustomerType::Testing) => Some(CustomerType::Testing),
-            Ok(pb::CustomerType::Active) => Some(CustomerType::Active),
-            Ok(pb::CustomerType::Unspecified) | Err(_) => {
-                check.refuse(
-                    "type",
-                    "must be CUSTOMER_TYPE_TESTING or CUSTOMER_TYPE_ACTIVE",
-                );
-                None
-            }
-        };
-        let first_name = check.optional("first_name", first_name);
-        let last_name = check.optional("last_name", last_name);
-        let phone = check.optional("phone", phone);
-        let email = check.optional("email", email);
-        let application_id = check.optional("application_id", application_id);
-        check.output_only("create_time", create_time.is_some());
-        check.output_only("update_time", update_time.is_some());
-        check.finish(|| {
-            Some(Self {
-                customer_type: customer_type?,
-                username: username?,
-                first_name,
-                last_name,
-                phone,
-                email,
-                application_id,
-            })
-        })
-    }
-}
-
-impl IntoPb for CustomerType {
-    type Pb = pb::CustomerType;
-
-    fn into_pb(self) -> pb::CustomerType {
-        match self {
-            Self::Testing => pb::CustomerType::Testing,
-            Self::Active => pb::CustomerType::Active,
-        }
-    }
-}
-
-impl IntoPb for NewCustomer {
-    type Pb = pb::Customer;
-
-    /// The record as it would be created, without id and time.
-    fn into_pb(self) -> pb::Customer {
-        let Self {
-            customer_type,
-            username,
-            first_name,
-            last_name,
-            phone,
-            email,
-            application_id,
-        } = self;
-        pb::Customer {
-            customer_id: String::new(),
-            username: username.into_string(),
-            r#type: customer_type.into_pb().into(),
-            first_name: first_name.map(Text::into_string).unwrap_or_default(),
-            last_name: last_name.map(Text::into_string).unwrap_or_default(),
-            phone: phone.map(|phone| phone.into_string()).unwrap_or_default(),
-            email: email.map(Text::into_string).unwrap_or_default(),
-            application_id: application_id.map(|id| id.to_string()).unwrap_or_default(),
-            create_time: None,
-            update_time: None,
-        }
-    }
-}
-
-impl IntoPb for Customer {
-    type Pb = pb::Customer;
-
-    fn into_pb(self) -> pb::Customer {
-        let customer_type = self
-            .customer_type()
-            .map_or(pb::CustomerType::Unspecified, IntoPb::into_pb);
-        let Self {
-            id,
-            username,
-            type_word: _,
-            first_name,
-            last_name,
-            phone,
-            email,
-            application_id,
-            created,
-            updated,
-        } = self;
-        pb::Customer {
-            customer_id: id.to_string(),
-            username: text(username),
-            r#type: customer_type.into(),
-            first_name: text(first_name),
-            last_name: text(last_name),
-            phone: text(phone),
-            email: text(email),
-            application_id: application_id.unwrap_or_default(),
-            create_time: created.map(IntoPb::into_pb),
-            update_time: updated.map(IntoPb::into_pb),
-        }
-    }
-}
-
-impl IntoPb for CustomerApplication {
-    type Pb = pb::CustomerApplication;
-
-    fn into_pb(self) -> pb::CustomerApplication {
-        let Self {
-            customer_id,
-            application_id,
-            application_name,
-        } = self;
-        pb::CustomerApplication {
-            customer_id: customer_id.to_string(),
-            application_id,
-            application_name,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tonic_types::StatusExt as _;
-
     use super::*;
-
-    fn fields(bad: impl Into<Status>) -> Vec<String> {
-        let details = bad.into().get_error_details();
-        details
-            .bad_request()
-            .unwrap()
-            .field_violations
-            .iter()
-            .map(|one| one.field.clone())
-            .collect()
-    }
-
-    #[test]
-    fn everything_wrong_with_a_new_customer_is_told_at_once() {
-        let bad = NewCustomer::from_pb(pb::Customer {
-            customer_id: "1".to_owned(),
-            username: "short".to_owned(),
-            r#type: 7,
-            phone: "0123456789012345".to_owned(),
-            update_time: Some(prost_types::Timestamp::default()),
-            ..pb::Customer::default()
-        });
-        assert_eq!(
-            fields(bad.unwrap_err()),
-            ["customer_id", "username", "type", "phone", "update_time"]
-        );
-        assert_eq!(
-            fields(NewCustomer::from_pb(pb::Customer::default()).unwrap_err()),
-            ["username", "type"]
-        );
-    }
+    use crate::convert::violated;
 
     #[test]
     fn a_negative_page_size_and_an_unknown_type_are_refused() {
@@ -512,51 +286,13 @@ mod tests {
         page_size_of(&mut check, -1);
         query(&mut check, 9, "\u{1}".to_owned());
         assert_eq!(
-            fields(check.finish(|| Some(())).unwrap_err()),
+            violated(check.finish(|| Some(())).unwrap_err()),
             ["page_size", "type", "search"]
         );
         let size = |size| page_size_of(&mut Check::new(), size).map(PageSize::get);
         assert_eq!(
             [size(0), size(1), size(1_000), size(1_001)],
             [Some(25), Some(1), Some(1_000), Some(1_000)]
-        );
-    }
-
-    #[test]
-    fn an_update_needs_a_customer_with_its_id() {
-        let request = pb::UpdateCustomerRequest::default();
-        assert_eq!(fields(update(request.clone()).unwrap_err()), ["customer"]);
-        let request = pb::UpdateCustomerRequest {
-            customer: Some(pb::Customer::default()),
-            ..request
-        };
-        assert_eq!(
-            fields(update(request).unwrap_err()),
-            ["customer.customer_id"]
-        );
-    }
-
-    #[test]
-    fn a_customer_that_was_read_can_be_edited_and_sent_back() {
-        let customer = pb::Customer {
-            customer_id: "1005".to_owned(),
-            username: "household".to_owned(),
-            first_name: "Ada".to_owned(),
-            create_time: Some(prost_types::Timestamp::default()),
-            ..pb::Customer::default()
-        };
-        let (id, change) = update(pb::UpdateCustomerRequest {
-            customer: Some(customer),
-            update_mask: None,
-        })
-        .unwrap();
-        assert_eq!(id.as_str(), "1005");
-        assert_eq!(
-            change,
-            CustomerUpdate {
-                first_name: "Ada".parse().ok(),
-                last_name: None
-            }
         );
     }
 

@@ -89,6 +89,9 @@ where
             }
             asked => asked,
         };
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Box::pin(async { Ok(exceeded().into_http()) });
+        }
         // A time that no clock reaches is no deadline.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut in_flight = self.limits.drain.enter(called);

@@ -9,11 +9,11 @@ use std::{
 };
 
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Shared,
-    SharedKey, Source, Upstream, Vendor, duration,
+    SharedKey, Source, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
@@ -151,7 +151,7 @@ impl Reader {
         let Some(entry) = self.take("upstream.base_url") else {
             return Url::parse(VENDOR).ok();
         };
-        match check_base_url(&entry.text) {
+        match check::base_url(&entry.text) {
             Ok(url) => Some(url),
             Err(message) => {
                 self.refuse("upstream.base_url", &entry, message);
@@ -193,7 +193,7 @@ impl Reader {
     fn store_path(&mut self) -> Option<PathBuf> {
         let entry = self.take("shared.store_path")?;
         let path = PathBuf::from(&entry.text);
-        match check_folder(&path) {
+        match check::folder(&path) {
             Ok(()) => Some(path),
             Err(message) => {
                 self.refuse("shared.store_path", &entry, &message);
@@ -221,7 +221,7 @@ impl Reader {
             return None;
         };
         let text = self.content("shared.key", &entry)?;
-        let key = parse_hex(&text).map(SharedKey::new);
+        let key = check::hex_key(&text).map(SharedKey::new);
         if key.is_none() {
             self.refuse("shared.key", &entry, "must be 64 hexadecimal digits");
         }
@@ -405,48 +405,3 @@ impl Reader {
 }
 
 const NOT_AN_ADDRESS: &str = "must be an IP address and a port, such as 127.0.0.1:50051";
-
-/// Plain HTTP is for a stand-in on the same machine: the partner's credentials travel here.
-fn check_base_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "must be a URL such as https://api.finicity.com")?;
-    let local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err("must have a host"),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        _ => return Err("must begin with https, or with http where the host is this machine"),
-    }
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !bare || !url.username().is_empty() || url.password().is_some() {
-        return Err("must be scheme, host and port only");
-    }
-    Ok(url)
-}
-
-fn check_folder(path: &std::path::Path) -> Result<(), String> {
-    let metadata = fs::metadata(path).map_err(|error| format!("can't be used: {error}"))?;
-    if !metadata.is_dir() {
-        return Err("is not a folder".to_owned());
-    }
-    // Permission bits do not tell what this process may do; a file that is made and removed does.
-    let probe = path.join(format!(".openfinance-probe-{}", std::process::id()));
-    fs::write(&probe, b"").map_err(|error| format!("can't be written to: {error}"))?;
-    fs::remove_file(&probe).map_err(|error| format!("can't be written to: {error}"))
-}
-
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
-    }
-    Some(bytes)
-}

@@ -4,6 +4,7 @@
 //! content of a file (`partner.secret_file`). All that is wrong is told at once, and no secret is ever printed.
 //! [`Key`] lists the settings; here is what they come to.
 
+mod check;
 mod duration;
 mod key;
 mod load;

@@ -1,0 +1,50 @@
+//! What values of settings must be like.
+
+use std::{fs, path::Path};
+
+use url::{Host, Url};
+
+/// Plain HTTP is for a stand-in on the same machine: the partner's credentials travel here.
+pub(super) fn base_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be a URL such as https://api.finicity.com")?;
+    let local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return Err("must have a host"),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if local => {}
+        _ => return Err("must begin with https, or with http where the host is this machine"),
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be scheme, host and port only");
+    }
+    Ok(url)
+}
+
+pub(super) fn folder(path: &Path) -> Result<(), String> {
+    let metadata = fs::metadata(path).map_err(|error| format!("can't be used: {error}"))?;
+    if !metadata.is_dir() {
+        return Err("is not a folder".to_owned());
+    }
+    // Permission bits do not tell what this process may do; a file that is made and removed does.
+    let probe = path.join(format!(".openfinance-probe-{}", std::process::id()));
+    fs::write(&probe, b"").map_err(|error| format!("can't be written to: {error}"))?;
+    fs::remove_file(&probe).map_err(|error| format!("can't be written to: {error}"))
+}
+
+pub(super) fn hex_key(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
+    }
+    Some(bytes)
+}
