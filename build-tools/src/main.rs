@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale.
 
+mod ci;
+mod lineage;
 mod output;
 mod rest;
 mod rpc;
@@ -35,8 +37,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Checks the rules that no compiler knows: who imports whom, headers, the overlay.
+    /// Checks the rules that no compiler knows: who imports whom, headers, the overlay, the lineage of fields.
     Tidy,
+    /// Runs all that continuous integration runs.
+    Ci,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,6 +95,10 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
                 code = code.max(codegen(bindings, check, root, out)?);
             }
             Ok(code)
+        }
+        Command::Ci => {
+            ci::run(root, out)?;
+            Ok(GOOD)
         }
         Command::Tidy => {
             let problems = tidy::problems(root)?;

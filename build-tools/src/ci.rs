@@ -1,0 +1,151 @@
+//! `cargo xtask ci`: all that continuous integration runs, in one place, with the same commands a maintainer types.
+//!
+//! What needs other languages comes last and installs what it needs below `target/`, from package registries only.
+
+use std::{
+    io::{BufRead as _, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// The public tool that lints the protos and calls the gateway from outside.
+const BUF: &str = "@bufbuild/buf@1.75.0";
+
+/// Runs every step, stops at the first that fails, and prints how many tests passed.
+pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
+    let mut passed = 0;
+    let ci = Ci { root };
+    passed += ci.step(out, "tests", ci.cargo(&["test", "--workspace", "--locked"]))?;
+    ci.step(out, "format", ci.cargo(&["fmt", "--all", "--check"]))?;
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    ci.step(out, "lints", ci.cargo(&lints))?;
+    // The image that ships has no sandbox in it.
+    let lean = [
+        "check",
+        "--package",
+        "openfinance-gateway",
+        "--no-default-features",
+        "--locked",
+    ];
+    ci.step(out, "gateway without sandbox", ci.cargo(&lean))?;
+    let mut docs = ci.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    ci.step(out, "docs", docs)?;
+    ci.step(
+        out,
+        "bindings are fresh",
+        ci.cargo(&["xtask", "codegen", "--check"]),
+    )?;
+    ci.step(out, "architecture", ci.cargo(&["xtask", "tidy"]))?;
+
+    let tools = ci.buf(out)?;
+    let buf = tools.join("buf");
+    let mut lint = Command::new(&buf);
+    lint.args(["lint", "proto"]);
+    ci.step(out, "protos: lint", lint)?;
+    let mut format = Command::new(&buf);
+    format.args(["format", "--diff", "--exit-code", "proto"]);
+    ci.step(out, "protos: format", format)?;
+    let mut external = ci.cargo(&[
+        "test",
+        "--package",
+        "e2e",
+        "--features",
+        "external",
+        "--locked",
+        "--",
+        "external",
+    ]);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(tools).chain(std::env::split_paths(&path));
+    external.env("PATH", std::env::join_paths(paths)?);
+    passed += ci.step(
+        out,
+        "the README, word for word, with tools that are not ours",
+        external,
+    )?;
+
+    writeln!(out, "\n{passed} passed, 0 failed")?;
+    Ok(())
+}
+
+struct Ci<'a> {
+    root: &'a Path,
+}
+
+impl Ci<'_> {
+    fn cargo(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(args);
+        command
+    }
+
+    /// Installs buf below `target/` and answers the folder with its program.
+    fn buf(&self, out: &mut dyn Write) -> Result<PathBuf> {
+        let folder = self.root.join("target/external");
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&folder)
+            .arg(BUF);
+        self.step(out, "install buf", npm)
+            .context("npm comes with Node.js, which this step needs")?;
+        Ok(folder.join("node_modules/.bin"))
+    }
+
+    /// Runs one command, shows what it prints, and counts the tests that it says have passed.
+    fn step(&self, out: &mut dyn Write, name: &str, mut command: Command) -> Result<u64> {
+        writeln!(out, "\n== {name}")?;
+        let mut child = command
+            .current_dir(self.root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{name}: cannot start {:?}", command.get_program()))?;
+        let stdout = child.stdout.take().context("stdout was not piped")?;
+        let mut passed = 0;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            writeln!(out, "{line}")?;
+            passed += tests_passed(&line);
+        }
+        ensure!(child.wait()?.success(), "{name} failed");
+        Ok(passed)
+    }
+}
+
+/// The number of tests in a closing line of cargo's test runner.
+fn tests_passed(line: &str) -> u64 {
+    line.strip_prefix("test result: ok. ")
+        .and_then(|rest| rest.split_once(" passed"))
+        .and_then(|(count, _)| count.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_closing_lines_count() {
+        assert_eq!(
+            tests_passed(
+                "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out"
+            ),
+            12
+        );
+        assert_eq!(tests_passed("test result: FAILED. 12 passed; 1 failed"), 0);
+        assert_eq!(tests_passed("test a::b ... ok"), 0);
+    }
+}
