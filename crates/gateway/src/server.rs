@@ -172,3 +172,62 @@ where
         self.0.clone().call(request.map(Body::new))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tower::service_fn;
+
+    use super::*;
+
+    /// What begins a connection, and empty settings.
+    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    async fn server() -> (Server, std::net::SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        (Server::start(listener, service), address)
+    }
+
+    #[tokio::test]
+    async fn the_limits_are_told_to_the_peer() {
+        let (_server, address) = server().await;
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        peer.write_all(HELLO).await.unwrap();
+        let mut head = [0; 9];
+        peer.read_exact(&mut head).await.unwrap();
+        assert_eq!(head[3], 4, "not a SETTINGS frame");
+        let mut settings = vec![0; usize::from(head[2])];
+        peer.read_exact(&mut settings).await.unwrap();
+        let settings: BTreeMap<_, _> = settings
+            .chunks_exact(6)
+            .map(|pair| {
+                (
+                    pair[1],
+                    u32::from_be_bytes([pair[2], pair[3], pair[4], pair[5]]),
+                )
+            })
+            .collect();
+        // SETTINGS_MAX_CONCURRENT_STREAMS, _INITIAL_WINDOW_SIZE, _MAX_HEADER_LIST_SIZE.
+        for (id, value) in [(3, 100), (4, 64 * 1024), (6, 8 * 1024)] {
+            assert_eq!(settings.get(&id), Some(&value), "{settings:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silent_peers_do_not_hold_a_stop_up() {
+        let (server, address) = server().await;
+        let _mute = TcpStream::connect(address).await.unwrap();
+        let mut polite = TcpStream::connect(address).await.unwrap();
+        polite.write_all(HELLO).await.unwrap();
+        let started = tokio::time::Instant::now();
+        server.finish().await;
+        assert!(started.elapsed() < 3 * POLITENESS);
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
