@@ -1,7 +1,7 @@
 //! Why a call failed, in one stable word: the `reason` of `google.rpc.ErrorInfo`.
 //!
-//! A reason is never renamed and never comes under another code. The `domain` beside it tells who refused: see
-//! [`status`](crate::status).
+//! A reason is never renamed and never comes under another code. The `domain` beside it tells who refused:
+//! `api.finicity.com` is the vendor, `openfinance` the gateway.
 
 use tonic::Code;
 
