@@ -298,7 +298,7 @@ async fn all_violations_are_told_at_once_and_nothing_is_sent() {
         name: "x".repeat(151),
         personally_liable: None,
         address: Some(pb::Address {
-            country: "USA".to_owned(),
+            country: "United States".to_owned(),
             city: "a\nb".to_owned(),
             ..Default::default()
         }),

@@ -72,20 +72,16 @@ pub(crate) fn check(status: &Status, code: &str, reason: &str, domain: &str, fie
     }
 }
 
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::Unknown => "UNKNOWN",
-        Code::Internal => "INTERNAL",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        other => panic!("{other:?} is in no table"),
+/// The name of a code as the protocol spells it.
+fn code_name(code: Code) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
     }
+    name
 }
 
 /// The rows of the tables in the comments of `proto/`; those of `common.proto` belong to the method `*`.

@@ -8,7 +8,7 @@ use openfinance_rest::types as wire;
 
 use crate::{
     Client, Error,
-    call::{Kind, Operation, detached},
+    call::{Kind, Operation},
     error::Refusal,
     id::{BusinessId, CustomerId},
     read,
@@ -40,10 +40,10 @@ text! {
 }
 
 text! {
-    /// A country in two letters (the vendor's document). The vendor is known to keep longer words; those are read, and
-    /// kept through an update of something else, but never sent anew.
-    CountryCode, "must be two letters",
-    |text| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+    /// A country in two letters (the vendor's document), or in three, which its own tests send and expect to be taken.
+    /// Longer words are read, and kept through an update of something else, but never sent anew.
+    CountryCode, "must be two or three letters",
+    |text| (2..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 text! {
@@ -225,7 +225,7 @@ impl Client {
         new: NewBusiness,
     ) -> Result<Business, Error> {
         let (client, owner) = (self.clone(), owner.clone());
-        detached(async move {
+        self.detached(async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let personally_liable = new.personally_liable;
             let body = &wire::NewBusiness::try_from(Draft::from(new))
@@ -311,7 +311,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        detached(async move {
+        self.detached(async move {
             let path = &business_id(&id)?;
             let draft = Draft::from(client.business(&id).await?).with(update);
             let body = &wire::NewBusiness::try_from(draft)
@@ -683,7 +683,8 @@ mod tests {
         assert!("https://www.example.com/".parse::<WebAddress>().is_ok());
         assert!("www.example.com".parse::<WebAddress>().is_err());
         assert!("US".parse::<CountryCode>().is_ok());
-        assert!("USA".parse::<CountryCode>().is_err());
+        assert!("USA".parse::<CountryCode>().is_ok());
+        assert!("United States".parse::<CountryCode>().is_err());
         assert!("141".parse::<CallingCode>().is_ok());
         assert!("7992222".parse::<LocalNumber>().is_ok());
     }
@@ -691,7 +692,7 @@ mod tests {
     #[test]
     fn an_update_keeps_what_the_vendor_has_even_if_we_would_not_send_it() {
         let stored = Address {
-            country: Some("USA".to_owned().into()),
+            country: Some("United States".to_owned().into()),
             ..Address::default()
         };
         let update = AddressUpdate {

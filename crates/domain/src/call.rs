@@ -328,14 +328,3 @@ fn retry_after(answer: &rest::Answer) -> Option<Duration> {
         .ok()?;
     Some(Duration::from_secs(seconds.into()))
 }
-
-/// Runs a write in a task of its own: a caller who goes away does not cut it short, so that nothing is left half done.
-pub(crate) async fn detached<T: Send + 'static>(
-    write: impl Future<Output = T> + Send + 'static,
-) -> T {
-    match tokio::spawn(write).await {
-        Ok(value) => value,
-        // Not cancelled by us, so it panicked: hand the panic on to the caller's task.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}

@@ -6,7 +6,7 @@ use openfinance_rest as rest;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::{retry::Backoff, token::Tokens};
+use crate::{retry::Backoff, token::Tokens, write::Writes};
 
 /// What a [`Client`] needs to know. Prints without secrets.
 #[derive(Clone, Debug)]
@@ -69,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) http: reqwest::Client,
     pub(crate) tokens: Tokens,
     pub(crate) backoff: Backoff,
+    pub(crate) writes: Writes,
 }
 
 impl Client {
@@ -95,6 +96,7 @@ impl Client {
             http,
             tokens: Tokens::new(),
             backoff: Backoff::new(),
+            writes: Writes::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -9,7 +9,7 @@ use openfinance_rest::types as wire;
 
 use crate::{
     Client, Error,
-    call::{Kind, Operation, detached},
+    call::{Kind, Operation},
     id::{ConsumerId, CustomerId},
     read,
     value::{Birthday, Ein, PartialDate, Personal, Phone, Ssn, Text, plain, text},
@@ -327,7 +327,7 @@ impl Client {
         new: NewConsumer,
     ) -> Result<Consumer, Error> {
         let (client, owner) = (self.clone(), owner.clone());
-        detached(async move {
+        self.detached(async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let body = &wire::NewConsumer::from(new.clone());
             let created: wire::CreatedConsumer = client
@@ -401,7 +401,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        detached(async move {
+        self.detached(async move {
             let path = &wire::ConsumerId::from(id.as_str().to_owned());
             let body = &wire::ConsumerUpdate::from(update);
             client

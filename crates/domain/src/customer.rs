@@ -8,7 +8,7 @@ use openfinance_rest::types as wire;
 
 use crate::{
     Client, Error,
-    call::{Earlier, Kind, Operation, detached},
+    call::{Earlier, Kind, Operation},
     error::Refusal,
     id::{ApplicationId, CustomerId},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
@@ -161,7 +161,7 @@ impl Client {
     /// answer was lost: look the username up before repeating.
     pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
         let client = self.clone();
-        detached(async move {
+        self.detached(async move {
             let body = &wire::NewCustomer::from(new.clone());
             let customer_type = new.customer_type;
             let operation = match customer_type {
@@ -305,7 +305,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        detached(async move {
+        self.detached(async move {
             let path = &wire::CustomerId::from(id.as_str().to_owned());
             let body = &wire::CustomerUpdate::from(update);
             client
@@ -326,7 +326,7 @@ impl Client {
     /// the vendor keeps it itself.
     pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), Error> {
         let (client, path) = (self.clone(), wire::CustomerId::from(id.as_str().to_owned()));
-        detached(async move {
+        self.detached(async move {
             let path = &path;
             let mut earlier = Earlier::NotDone;
             let deleted = client

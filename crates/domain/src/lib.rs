@@ -60,6 +60,7 @@ mod read;
 mod retry;
 mod token;
 pub mod value;
+mod write;
 
 pub use client::{Client, Config, InvalidConfig};
 pub use error::{Error, Refusal, Vendor};

@@ -83,8 +83,8 @@ pub struct Vendor {
 /// What replicas of the gateway share.
 #[derive(Debug)]
 pub struct Shared {
-    /// A folder for what must survive a restart, `shared.store_path`. Checked at the start; this version writes
-    /// nothing there yet.
+    /// The file, or a folder for it, that keeps what must survive a restart, `shared.store_path`. Checked at the
+    /// start; this version writes nothing there yet.
     pub store_path: Option<PathBuf>,
     /// What the keys for page tokens are derived from, `shared.key`.
     pub key: SharedKey,

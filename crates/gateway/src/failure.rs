@@ -48,12 +48,17 @@ impl Failure {
 
     /// The vendor refused, with this answer.
     pub(crate) fn by_vendor(mut self, vendor: Vendor) -> Self {
+        self.domain = VENDORS;
+        self.answered(vendor)
+    }
+
+    /// The vendor gave this answer, which is not why the call failed, or not all of it.
+    pub(crate) fn answered(mut self, vendor: Vendor) -> Self {
         let Vendor {
             operation,
             http_status,
             code,
         } = vendor;
-        self.domain = VENDORS;
         self.metadata
             .insert("http_status".to_owned(), http_status.to_string());
         if let Some(code) = code {

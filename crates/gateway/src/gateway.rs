@@ -28,6 +28,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub struct Gateway {
     grpc_address: SocketAddr,
     admin_address: SocketAddr,
+    client: Client,
     drain_grace: Duration,
     drain: Drain,
     health: Health,
@@ -104,7 +105,7 @@ impl Gateway {
         let drain = Drain::new();
         let (health, health_service) = Health::new(client.clone()).await;
         let api = Api {
-            client,
+            client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
             metrics: metrics.clone(),
         };
@@ -120,6 +121,7 @@ impl Gateway {
         Ok(Self {
             grpc_address,
             admin_address,
+            client,
             drain_grace,
             drain,
             health,
@@ -153,6 +155,7 @@ impl Gateway {
         let Self {
             grpc_address: _,
             admin_address: _,
+            client,
             drain_grace,
             drain,
             health,
@@ -170,6 +173,15 @@ impl Gateway {
             () = cut_at(&drain, cut, cut_all) => {}
         }
         server.finish().await;
+        // A write goes on although its caller has gone, and ending the process now would leave its outcome open.
+        if tokio::time::timeout_at(started + DRAIN_LIMIT, client.idle())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the gateway stops while writes are under way; their outcome is unknown"
+            );
+        }
         drop(tasks);
         if let Some(embedded) = embedded {
             // Nobody calls it any more; it is only given the chance to say goodbye.

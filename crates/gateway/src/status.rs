@@ -118,12 +118,13 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
                 None => failure.operation(operation),
             }
         }
-        Error::OutcomeUnknown {
-            operation,
-            vendor: _,
-        } => {
+        Error::OutcomeUnknown { operation, vendor } => {
             let message = "the request was sent and its outcome is unknown: read before repeating";
-            Failure::new(Reason::OutcomeUnknown, message).operation(operation)
+            let failure = Failure::new(Reason::OutcomeUnknown, message);
+            match vendor {
+                Some(vendor) => failure.answered(vendor),
+                None => failure.operation(operation),
+            }
         }
         Error::Malformed {
             operation,

@@ -25,13 +25,19 @@ pub(super) fn base_url(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-pub(super) fn folder(path: &Path) -> Result<(), String> {
-    let metadata = fs::metadata(path).map_err(|error| format!("can't be used: {error}"))?;
+/// A file that this process may make or write, in a folder that is there; or the folder, for a file of our own in it.
+pub(super) fn store(path: &Path) -> Result<(), String> {
+    let folder = match path.parent() {
+        _ if path.is_dir() => path,
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let metadata = fs::metadata(folder).map_err(|error| format!("can't be used: {error}"))?;
     if !metadata.is_dir() {
-        return Err("is not a folder".to_owned());
+        return Err("can't be used: what it is in is no folder".to_owned());
     }
     // Permission bits do not tell what this process may do; a file that is made and removed does.
-    let probe = path.join(format!(".openfinance-probe-{}", std::process::id()));
+    let probe = folder.join(format!(".openfinance-probe-{}", std::process::id()));
     fs::write(&probe, b"").map_err(|error| format!("can't be written to: {error}"))?;
     fs::remove_file(&probe).map_err(|error| format!("can't be written to: {error}"))
 }

@@ -179,7 +179,7 @@ impl Reader {
             if !known {
                 self.missing(
                     "shared.store_path",
-                    "is required: a folder that the gateway may write to",
+                    "is required: a file in a folder that the gateway may write to",
                 );
             }
         }
@@ -193,7 +193,7 @@ impl Reader {
     fn store_path(&mut self) -> Option<PathBuf> {
         let entry = self.take("shared.store_path")?;
         let path = PathBuf::from(&entry.text);
-        match check::folder(&path) {
+        match check::store(&path) {
             Ok(()) => Some(path),
             Err(message) => {
                 self.refuse("shared.store_path", &entry, &message);

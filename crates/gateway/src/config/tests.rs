@@ -107,8 +107,8 @@ fn what_is_missing_is_told_all_at_once() {
             "partner.id (in the file, or OPENFINANCE_PARTNER__ID): is required, except with --sandbox",
             "partner.secret (in the file, or OPENFINANCE_PARTNER__SECRET): is required, except with --sandbox",
             "partner.app_key (in the file, or OPENFINANCE_PARTNER__APP_KEY): is required, except with --sandbox",
-            "shared.store_path (in the file, or OPENFINANCE_SHARED__STORE_PATH): is required: a folder that the gateway \
-             may write to",
+            "shared.store_path (in the file, or OPENFINANCE_SHARED__STORE_PATH): is required: a file in a folder that \
+             the gateway may write to",
             "shared.key (in the file, or OPENFINANCE_SHARED__KEY): is required: 64 random hexadecimal digits, as \
              `openssl rand -hex 32` makes",
         ]
@@ -257,20 +257,20 @@ fn the_shared_key_is_64_hexadecimal_digits() {
 }
 
 #[test]
-fn the_store_path_is_a_folder_that_can_be_written_to() {
+fn the_store_path_is_a_file_where_files_can_be_made() {
     let mut given = Given::complete();
     let file = given.write("file", "").display().to_string();
-    assert!(
-        given
-            .set("SHARED__STORE_PATH", &file)
-            .problem()
-            .ends_with("is not a folder")
-    );
-    let problem = given.set("SHARED__STORE_PATH", "/none/of/these").problem();
-    assert!(
-        problem.contains("shared.store_path (OPENFINANCE_SHARED__STORE_PATH): can't be used"),
-        "{problem}"
-    );
+    for good in [file.clone(), format!("{file}.redb")] {
+        assert!(
+            given.set("SHARED__STORE_PATH", &good).load().is_ok(),
+            "{good}"
+        );
+    }
+    for bad in ["/none/of/these", &format!("{file}/store.redb")] {
+        let problem = given.set("SHARED__STORE_PATH", bad).problem();
+        let expected = "shared.store_path (OPENFINANCE_SHARED__STORE_PATH): can't be used";
+        assert!(problem.contains(expected), "{problem}");
+    }
 }
 
 #[test]

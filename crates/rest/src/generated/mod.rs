@@ -773,9 +773,6 @@ pub mod types {
         fn from_str(
             value: &str,
         ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            if value.chars().count() > 3usize {
-                return Err("longer than 3 characters".into());
-            }
             if value.chars().count() < 2usize {
                 return Err("shorter than 2 characters".into());
             }

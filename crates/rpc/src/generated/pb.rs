@@ -594,8 +594,7 @@ pub struct Address {
     /// State, in two letters as the United States Postal Service writes it. At most 1,000 characters.
     #[prost(string, tag = "4")]
     pub state: ::prost::alloc::string::String,
-    /// Country, as two letters (ISO 3166-1 alpha-2). The vendor is known to keep longer words too; they are read as they
-    /// stand, and refused when written.
+    /// Country, as two letters (ISO 3166-1 alpha-2); three are taken too, since the vendor takes them.
     #[prost(string, tag = "5")]
     pub country: ::prost::alloc::string::String,
     /// ZIP code or other postal code. At most 1,000 characters.
