@@ -7,5 +7,7 @@ mod canary;
 mod common;
 mod consumer;
 mod customer;
+#[cfg(feature = "external")]
+mod external;
 mod refusals;
 mod world;

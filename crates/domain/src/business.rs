@@ -700,7 +700,10 @@ mod tests {
             ..AddressUpdate::default()
         };
         let sent = wire::NewAddress::try_from(stored.with(update)).unwrap();
-        assert_eq!(sent.country.map(String::from).as_deref(), Some("United States"));
+        assert_eq!(
+            sent.country.map(String::from).as_deref(),
+            Some("United States")
+        );
         assert_eq!(sent.city.map(String::from).as_deref(), Some("Murray"));
     }
 }
