@@ -128,7 +128,8 @@ impl Call {
         self.ended = true;
         let took = self.started.elapsed();
         self.metrics.call(self.method, code, took);
-        let duration_ms = took.as_secs_f64() * 1_000.0;
+        // To the microsecond; more digits only look exact.
+        let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
         let (method, code) = (self.method, code_name(code));
         tracing::info!(
             method,
