@@ -1,15 +1,17 @@
 //! ConsumerService, end to end.
 
+mod refused;
+
 use openfinance_rpc::pb;
-use openfinance_sandbox::{Operation, Partnership};
-use serde_json::json;
+use openfinance_sandbox::Partnership;
 use tonic::Status;
 
 use crate::{
     canary,
-    refusals::refusals,
     world::{World, mask},
 };
+
+pub(crate) use refused::CASES;
 
 const UNKNOWN_CUSTOMER: &str = "1234";
 const UNKNOWN_CONSUMER: &str = "0bf46322c167b562e6cbed9d40e19a4c";
@@ -355,110 +357,4 @@ async fn a_consumer_without_identity_or_contact_is_refused_for_both() {
         &fields,
     );
     world.stop().await;
-}
-
-refusals! {
-    create_consumer_malformed: "ConsumerService/CreateConsumer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer.ssn"], |world| {
-        create(&world, UNKNOWN_CUSTOMER, pb::Consumer { ssn: "12345678".to_owned(), ..whole() }).await.unwrap_err()
-    }
-    create_consumer_rejected: "ConsumerService/CreateConsumer" => INVALID_ARGUMENT "VENDOR_REJECTED_FIELD" from VENDOR at [], |world| {
-        let customer_id = world.customer().await;
-        let body = json!({"code": "10100", "message": format!("Invalid format for field consumer.phone. {}", canary::SSN)});
-        world.answers(Operation::CreateConsumer, 400, body);
-        create(&world, &customer_id, whole()).await.unwrap_err()
-    }
-    create_consumer_of_a_reseller: "ConsumerService/CreateConsumer" => INVALID_ARGUMENT "END_USER_REQUIRED" from VENDOR at [], |world| {
-        world.answers(Operation::CreateConsumer, 400, json!({"code": 1201, "message": "End user information is required."}));
-        create(&world, UNKNOWN_CUSTOMER, least()).await.unwrap_err()
-    }
-    create_consumer_of_nobody: "ConsumerService/CreateConsumer" => NOT_FOUND "CUSTOMER_NOT_FOUND" from VENDOR at [], |world| {
-        create(&world, UNKNOWN_CUSTOMER, whole()).await.unwrap_err()
-    }
-    create_consumer_twice: "ConsumerService/CreateConsumer" => ALREADY_EXISTS "CONSUMER_EXISTS" from VENDOR at [], |world| {
-        let customer_id = world.customer().await;
-        create(&world, &customer_id, whole()).await.unwrap();
-        create(&world, &customer_id, whole()).await.unwrap_err()
-    }
-    create_consumer_lost_answer: "ConsumerService/CreateConsumer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
-        let customer_id = world.customer().await;
-        world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
-        let refusal = create(&world, &customer_id, whole()).await.unwrap_err();
-        assert_eq!(world.called(Operation::CreateConsumer), 1, "a create whose outcome is unknown is not repeated");
-        refusal
-    }
-
-    create_consumer_for_business_malformed: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["ein", "report_date", "business_type", "request_id"], |world| {
-        let request = pb::CreateConsumerForBusinessRequest {
-            ein: "12-3456789".to_owned(),
-            report_date: None,
-            business_type: String::new(),
-            request_id: "1".to_owned(),
-            ..for_business(UNKNOWN_CUSTOMER)
-        };
-        create_for_business(&world, request).await.unwrap_err()
-    }
-    create_consumer_for_business_rejected: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "VENDOR_REJECTED_FIELD" from VENDOR at [], |world| {
-        world.answers(Operation::CreateConsumer, 400, json!({"code": 10005, "message": "Missing parameter (zip)"}));
-        create_for_business(&world, for_business(UNKNOWN_CUSTOMER)).await.unwrap_err()
-    }
-    create_consumer_for_business_of_a_reseller: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "END_USER_REQUIRED" from VENDOR at [], |world| {
-        world.answers(Operation::CreateConsumer, 400, json!({"code": 1201, "message": "End user information is required."}));
-        create_for_business(&world, for_business(UNKNOWN_CUSTOMER)).await.unwrap_err()
-    }
-    create_consumer_for_business_of_nobody: "ConsumerService/CreateConsumerForBusiness" => NOT_FOUND "CUSTOMER_NOT_FOUND" from VENDOR at [], |world| {
-        create_for_business(&world, for_business(UNKNOWN_CUSTOMER)).await.unwrap_err()
-    }
-    create_consumer_for_business_twice: "ConsumerService/CreateConsumerForBusiness" => ALREADY_EXISTS "CONSUMER_EXISTS" from VENDOR at [], |world| {
-        let customer_id = world.customer().await;
-        create(&world, &customer_id, whole()).await.unwrap();
-        create_for_business(&world, for_business(&customer_id)).await.unwrap_err()
-    }
-    create_consumer_for_business_lost_answer: "ConsumerService/CreateConsumerForBusiness" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
-        let customer_id = world.customer().await;
-        world.loses_answer(Operation::CreateConsumer, 504, "text/html", "<html>Gateway Timeout</html>");
-        create_for_business(&world, for_business(&customer_id)).await.unwrap_err()
-    }
-
-    get_consumer_malformed: "ConsumerService/GetConsumer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer_id"], |world| {
-        get(&world, "../customers/1/consumer").await.unwrap_err()
-    }
-    get_consumer_unknown: "ConsumerService/GetConsumer" => NOT_FOUND "CONSUMER_NOT_FOUND" from VENDOR at [], |world| {
-        get(&world, UNKNOWN_CONSUMER).await.unwrap_err()
-    }
-
-    get_consumer_by_customer_malformed: "ConsumerService/GetConsumerByCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer_id"], |world| {
-        get_by_customer(&world, "abc").await.unwrap_err()
-    }
-    get_consumer_by_customer_unknown: "ConsumerService/GetConsumerByCustomer" => NOT_FOUND "CUSTOMER_NOT_FOUND" from VENDOR at [], |world| {
-        get_by_customer(&world, UNKNOWN_CUSTOMER).await.unwrap_err()
-    }
-    get_consumer_by_customer_none: "ConsumerService/GetConsumerByCustomer" => NOT_FOUND "CONSUMER_NOT_FOUND" from VENDOR at [], |world| {
-        let customer_id = world.customer().await;
-        get_by_customer(&world, &customer_id).await.unwrap_err()
-    }
-
-    update_consumer_malformed: "ConsumerService/UpdateConsumer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer.consumer_id", "consumer.birthday"], |world| {
-        let birthday = Some(pb::Date { year: 1989, month: 0, day: 1 });
-        let change = pb::Consumer { consumer_id: "1".to_owned(), birthday, ..Default::default() };
-        update(&world, change, &["birthday"]).await.unwrap_err()
-    }
-    update_consumer_immutable: "ConsumerService/UpdateConsumer" => INVALID_ARGUMENT "FIELD_NOT_MUTABLE" from OURS at ["consumer.ssn_last_four"], |world| {
-        let change = pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), ssn_last_four: "1234".to_owned(), ..Default::default() };
-        update(&world, change, &["ssn_last_four"]).await.unwrap_err()
-    }
-    update_consumer_clear: "ConsumerService/UpdateConsumer" => INVALID_ARGUMENT "FIELD_NOT_CLEARABLE" from OURS at ["consumer.email", "consumer.birthday"], |world| {
-        let change = pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), city: "Provo".to_owned(), ..Default::default() };
-        update(&world, change, &["city", "email", "birthday"]).await.unwrap_err()
-    }
-    update_consumer_nothing: "ConsumerService/UpdateConsumer" => INVALID_ARGUMENT "NOTHING_TO_UPDATE" from OURS at [], |world| {
-        let change = pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), ..Default::default() };
-        update(&world, change, &[]).await.unwrap_err()
-    }
-    update_consumer_rejected: "ConsumerService/UpdateConsumer" => INVALID_ARGUMENT "VENDOR_REJECTED_FIELD" from VENDOR at [], |world| {
-        world.answers(Operation::ModifyConsumer, 400, json!({"code": "10100", "message": "Invalid format for field consumer.email."}));
-        update(&world, pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), ..whole() }, &[]).await.unwrap_err()
-    }
-    update_consumer_unknown: "ConsumerService/UpdateConsumer" => NOT_FOUND "CONSUMER_NOT_FOUND" from VENDOR at [], |world| {
-        update(&world, pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), ..whole() }, &[]).await.unwrap_err()
-    }
 }
