@@ -3,24 +3,25 @@
 //! Only OAuth connections have a period. Prompt the customer to authorize anew before it ends.
 
 use jiff::Timestamp;
-use openfinance_rest::types as wire;
+use openfinance_rest::{self as rest, types as wire};
 
 use crate::{
     Client, Error,
-    call::{Kind, Operation},
     id::InstitutionLoginId,
+    operation::{Kind, Operation},
     read,
 };
 
-/// For how long a customer has authorized the partner. Times without zone are taken for UTC.
+/// For how long a customer has authorized the partner. Times without zone are taken for UTC; one that is missing or
+/// can't be read is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthorizationDetails {
     /// The institution login.
     pub institution_login_id: InstitutionLoginId,
     /// From when on.
-    pub start: Timestamp,
+    pub start: Option<Timestamp>,
     /// Until when.
-    pub end: Timestamp,
+    pub end: Option<Timestamp>,
 }
 
 const GET_CUSTOMER_AUTHORIZATION_DETAILS: Operation =
@@ -37,28 +38,25 @@ impl Client {
         &self,
         id: InstitutionLoginId,
     ) -> Result<AuthorizationDetails, Error> {
-        const OPERATION: Operation = GET_CUSTOMER_AUTHORIZATION_DETAILS;
-        let found: wire::CustomerAuthorizationDetails = self
-            .call(OPERATION, |rest| async move {
-                rest.get_customer_authorization_details(id.get()).await
-            })
-            .await?;
-        let wire::CustomerAuthorizationDetails {
-            institution_login_id,
-            authorization_start_date,
-            authorization_end_date,
-        } = found;
-        if institution_login_id.and_then(read::number) != Some(id.get()) {
-            return Err(OPERATION.malformed("it is of another institution login"));
-        }
-        let time = |text: Option<String>| {
-            text.and_then(|text| read::iso_8601(&text))
-                .ok_or(OPERATION.malformed("a date is missing or can't be read"))
+        let send = |rest: rest::Client| async move {
+            rest.get_customer_authorization_details(id.get()).await
         };
-        Ok(AuthorizationDetails {
-            institution_login_id: id,
-            start: time(authorization_start_date)?,
-            end: time(authorization_end_date)?,
+        self.call(GET_CUSTOMER_AUTHORIZATION_DETAILS, send, |found| {
+            let wire::CustomerAuthorizationDetails {
+                institution_login_id,
+                authorization_start_date,
+                authorization_end_date,
+            } = found;
+            if institution_login_id.and_then(read::number) != Some(id.get()) {
+                return Err("it is of another institution login".into());
+            }
+            let time = |text: Option<String>| text.and_then(|text| read::iso_8601(&text));
+            Ok(AuthorizationDetails {
+                institution_login_id: id,
+                start: time(authorization_start_date),
+                end: time(authorization_end_date),
+            })
         })
+        .await
     }
 }

@@ -6,26 +6,27 @@
 mod convert;
 
 use jiff::Timestamp;
-use openfinance_rest::types as wire;
+use openfinance_rest::{self as rest, types as wire};
 
 use self::convert::Draft;
 use crate::{
     Client, Error,
-    call::{Kind, Operation},
     error::Refusal,
     id::{BusinessId, CustomerId},
+    operation::{Kind, Operation},
+    outcome::Unfit,
     value::{Change, Personal, Text, plain, text},
 };
 
 text! {
     /// The legal name of a business: 1 to 150 characters (the vendor's document).
-    BusinessName, "must be 1 to 150 characters without control characters",
+    BusinessName, "must be 1 to 150 characters, not all blank and no control characters",
     |text| plain(text, 1, 150)
 }
 
 text! {
     /// The legal form or kind of a business in free words, such as `LLC`: 1 to 150 characters (the vendor's document).
-    BusinessType, "must be 1 to 150 characters without control characters",
+    BusinessType, "must be 1 to 150 characters, not all blank and no control characters",
     |text| plain(text, 1, 150)
 }
 
@@ -37,7 +38,7 @@ text! {
 
 text! {
     /// A tax id: 9 to 15 characters (the vendor's document).
-    TaxId, "must be 9 to 15 characters without control characters",
+    TaxId, "must be 9 to 15 characters, not all blank and no control characters",
     |text| plain(text, 9, 15)
 }
 
@@ -50,13 +51,13 @@ text! {
 
 text! {
     /// A country calling code: 1 to 3 characters (the vendor's document).
-    CallingCode, "must be 1 to 3 characters without control characters",
+    CallingCode, "must be 1 to 3 characters, not all blank and no control characters",
     |text| plain(text, 1, 3)
 }
 
 text! {
     /// A telephone number without country calling code: 1 to 12 characters (the vendor's document).
-    LocalNumber, "must be 1 to 12 characters without control characters",
+    LocalNumber, "must be 1 to 12 characters, not all blank and no control characters",
     |text| plain(text, 1, 12)
 }
 
@@ -230,12 +231,18 @@ impl Client {
         self.detached(async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let personally_liable = new.personally_liable;
-            let body = &wire::NewBusiness::try_from(Draft::from(new))
-                .map_err(|field| Error::RecordIncomplete { field })?;
-            let created = client
-                .call(ADD_BUSINESS_DETAILS, |rest| async move {
-                    rest.add_business_details(path, body).await
+            let body = &wire::NewBusiness::try_from(Draft::from(new))?;
+            let send =
+                |rest: rest::Client| async move { rest.add_business_details(path, body).await };
+            let read = |created| {
+                let business = Business::try_from(created)?;
+                Ok(Business {
+                    customer_id: Some(owner),
+                    ..business
                 })
+            };
+            client
+                .call(ADD_BUSINESS_DETAILS, send, read)
                 .await
                 .map_err(|error| {
                     if let Error::Refused {
@@ -245,17 +252,13 @@ impl Client {
                         && !personally_liable
                     {
                         // Without liability, the only conflict that is left is a business that exists.
-                        let refusal = Refusal::BusinessExists;
-                        return Error::Refused { refusal, vendor };
+                        return Error::Refused {
+                            refusal: Refusal::BusinessExists,
+                            vendor,
+                        };
                     }
                     error
-                })?;
-            let business = Business::try_from(created)
-                .map_err(|problem| ADD_BUSINESS_DETAILS.unusable(problem))?;
-            Ok(Business {
-                customer_id: Some(owner),
-                ..business
-            })
+                })
         })
         .await
     }
@@ -266,17 +269,11 @@ impl Client {
     /// [`Refusal::BusinessNotFound`] if the partner has no such business.
     pub async fn business(&self, id: &BusinessId) -> Result<Business, Error> {
         let path = &business_id(id)?;
-        let found = self
-            .call(GET_BUSINESS_BY_ID, |rest| async move {
-                rest.get_business_by_id(path).await
-            })
-            .await?;
-        let business = only(GET_BUSINESS_BY_ID, found)?;
-        if business.id == *id {
-            Ok(business)
-        } else {
-            Err(GET_BUSINESS_BY_ID.malformed("it is of another business"))
-        }
+        let send = |rest: rest::Client| async move { rest.get_business_by_id(path).await };
+        self.call(GET_BUSINESS_BY_ID, send, |found| {
+            asked_for(id, only(found)?)
+        })
+        .await
     }
 
     /// Reads the business of `owner`.
@@ -285,16 +282,14 @@ impl Client {
     /// [`Refusal::CustomerNotFound`] if `owner` is unknown; [`Refusal::BusinessNotFound`] if it has no business.
     pub async fn business_by_customer(&self, owner: &CustomerId) -> Result<Business, Error> {
         let path = &wire::CustomerId::from(owner.as_str().to_owned());
-        let found = self
-            .call(GET_BUSINESS_BY_CUSTOMER, |rest| async move {
-                rest.get_business_by_customer(path).await
+        let send = |rest: rest::Client| async move { rest.get_business_by_customer(path).await };
+        let read = |found| {
+            Ok(Business {
+                customer_id: Some(owner.clone()),
+                ..only(found)?
             })
-            .await?;
-        let business = only(GET_BUSINESS_BY_CUSTOMER, found)?;
-        Ok(Business {
-            customer_id: Some(owner.clone()),
-            ..business
-        })
+        };
+        self.call(GET_BUSINESS_BY_CUSTOMER, send, read).await
     }
 
     /// Changes a business: reads it, puts the changes in, writes it back. The vendor can only replace it whole, so of
@@ -316,14 +311,13 @@ impl Client {
         self.detached(async move {
             let path = &business_id(&id)?;
             let draft = Draft::from(client.business(&id).await?).with(update);
-            let body = &wire::NewBusiness::try_from(draft)
-                .map_err(|field| Error::RecordIncomplete { field })?;
-            let updated = client
-                .call(UPDATE_BUSINESS, |rest| async move {
-                    rest.update_business(path, body).await
+            let body = &wire::NewBusiness::try_from(draft)?;
+            let send = |rest: rest::Client| async move { rest.update_business(path, body).await };
+            client
+                .call(UPDATE_BUSINESS, send, |updated| {
+                    asked_for(&id, updated.try_into()?)
                 })
-                .await?;
-            Business::try_from(updated).map_err(|problem| UPDATE_BUSINESS.malformed(problem))
+                .await
         })
         .await
     }
@@ -333,19 +327,25 @@ fn business_id(id: &BusinessId) -> Result<wire::BusinessId, Error> {
     // Both have the same limits; a document that says otherwise shows up here and not as a wrong request.
     id.as_str()
         .parse()
-        .map_err(|_| GET_BUSINESS_BY_ID.malformed("the document refuses the id"))
+        .map_err(|_| GET_BUSINESS_BY_ID.malformed("the document refuses the id", None))
 }
 
 /// The one business of the vendor's list of one.
-fn only(operation: Operation, found: wire::BusinessList) -> Result<Business, Error> {
+fn only(found: wire::BusinessList) -> Result<Business, Unfit> {
     let mut found = found.0.into_iter();
     match (found.next(), found.next()) {
         // The document does not allow an empty list, and there is no other word for it than this.
-        (None, _) => Err(operation.refused(Refusal::BusinessNotFound)),
-        (Some(business), None) => {
-            Business::try_from(business).map_err(|problem| operation.malformed(problem))
-        }
-        (Some(_), Some(_)) => Err(operation.malformed("it has more than one business")),
+        (None, _) => Err(Unfit::Refused(Refusal::BusinessNotFound)),
+        (Some(business), None) => Ok(business.try_into()?),
+        (Some(_), Some(_)) => Err("it has more than one business".into()),
+    }
+}
+
+fn asked_for(id: &BusinessId, found: Business) -> Result<Business, Unfit> {
+    if found.id == *id {
+        Ok(found)
+    } else {
+        Err("it is of another business".into())
     }
 }
 

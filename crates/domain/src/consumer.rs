@@ -7,19 +7,19 @@
 mod convert;
 
 use jiff::Timestamp;
-use openfinance_rest::types as wire;
+use openfinance_rest::{self as rest, types as wire};
 
 use crate::{
     Client, Error,
-    call::{Kind, Operation},
     id::{ConsumerId, CustomerId},
+    operation::{Kind, Operation},
     value::{Birthday, Ein, PartialDate, Personal, Phone, Ssn, Text, plain, text},
 };
 
 text! {
     /// The web address of an end user: 2 to 999 characters (the vendor's document, which writes the upper limit where
     /// it has no effect).
-    EndUserUrl, "must be 2 to 999 characters without control characters",
+    EndUserUrl, "must be 2 to 999 characters, not all blank and no control characters",
     |text| plain(text, 2, 999)
 }
 
@@ -331,13 +331,12 @@ impl Client {
         self.detached(async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let body = &wire::NewConsumer::from(new.clone());
-            let created: wire::CreatedConsumer = client
-                .call(CREATE_CONSUMER, |rest| async move {
-                    rest.create_consumer(path, body).await
+            let send = |rest: rest::Client| async move { rest.create_consumer(path, body).await };
+            client
+                .call(CREATE_CONSUMER, send, |created| {
+                    Ok(new.created(&owner, created)?)
                 })
-                .await?;
-            new.created(owner, created)
-                .ok_or(CREATE_CONSUMER.unusable("it has no valid id"))
+                .await
         })
         .await
     }
@@ -348,19 +347,17 @@ impl Client {
     /// [`Refusal::ConsumerNotFound`](crate::Refusal::ConsumerNotFound) if the partner has no such consumer.
     pub async fn consumer(&self, id: &ConsumerId) -> Result<Consumer, Error> {
         let path = &wire::ConsumerId::from(id.as_str().to_owned());
-        let found: wire::Consumer = self
-            .call(
-                GET_CONSUMER,
-                |rest| async move { rest.get_consumer(path).await },
-            )
-            .await?;
-        let consumer =
-            Consumer::try_from(found).map_err(|problem| GET_CONSUMER.malformed(problem))?;
-        if consumer.id.as_str().eq_ignore_ascii_case(id.as_str()) {
-            Ok(consumer)
-        } else {
-            Err(GET_CONSUMER.malformed("it is of another consumer"))
-        }
+        let send = |rest: rest::Client| async move { rest.get_consumer(path).await };
+        self.call(GET_CONSUMER, send, |found| {
+            let consumer = Consumer::try_from(found)?;
+            let asked_for = consumer.id.as_str().eq_ignore_ascii_case(id.as_str());
+            if asked_for {
+                Ok(consumer)
+            } else {
+                Err("it is of another consumer".into())
+            }
+        })
+        .await
     }
 
     /// Reads the consumer of `owner`.
@@ -369,23 +366,21 @@ impl Client {
     /// [`Refusal::CustomerNotFound`](crate::Refusal::CustomerNotFound) if `owner` is unknown;
     /// [`Refusal::ConsumerNotFound`](crate::Refusal::ConsumerNotFound) if it has no consumer.
     pub async fn consumer_by_customer(&self, owner: &CustomerId) -> Result<Consumer, Error> {
-        const OPERATION: Operation = GET_CONSUMER_FOR_CUSTOMER;
         let path = &wire::CustomerId::from(owner.as_str().to_owned());
-        let found: wire::Consumer = self
-            .call(OPERATION, |rest| async move {
-                rest.get_consumer_for_customer(path).await
-            })
-            .await?;
-        let consumer = Consumer::try_from(found).map_err(|problem| OPERATION.malformed(problem))?;
-        if consumer
-            .customer_id
-            .as_ref()
-            .is_none_or(|found| found == owner)
-        {
-            Ok(consumer)
-        } else {
-            Err(OPERATION.malformed("it is of another customer"))
-        }
+        let send = |rest: rest::Client| async move { rest.get_consumer_for_customer(path).await };
+        self.call(GET_CONSUMER_FOR_CUSTOMER, send, |found| {
+            let consumer = Consumer::try_from(found)?;
+            let asked_for = consumer
+                .customer_id
+                .as_ref()
+                .is_none_or(|found| found == owner);
+            if asked_for {
+                Ok(consumer)
+            } else {
+                Err("it is of another customer".into())
+            }
+        })
+        .await
     }
 
     /// Changes a consumer and reads the record back. What is not set keeps its value.
@@ -405,11 +400,8 @@ impl Client {
         self.detached(async move {
             let path = &wire::ConsumerId::from(id.as_str().to_owned());
             let body = &wire::ConsumerUpdate::from(update);
-            client
-                .call(MODIFY_CONSUMER, |rest| async move {
-                    rest.modify_consumer(path, body).await
-                })
-                .await?;
+            let send = |rest: rest::Client| async move { rest.modify_consumer(path, body).await };
+            client.call(MODIFY_CONSUMER, send, Ok).await?;
             client.consumer(&id).await
         })
         .await

@@ -6,13 +6,15 @@
 mod convert;
 
 use jiff::Timestamp;
-use openfinance_rest::types as wire;
+use openfinance_rest::{self as rest, types as wire};
 
 use crate::{
     Client, Error,
-    call::{Earlier, Kind, Operation},
+    call::Earlier,
     error::Refusal,
     id::{ApplicationId, CustomerId},
+    operation::{Kind, Operation},
+    outcome::{TOO_LARGE, Unfit},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
     read,
     value::{InvalidValue, Personal, Phone, Text, text},
@@ -170,16 +172,15 @@ impl Client {
                 CustomerType::Testing => ADD_TESTING_CUSTOMER,
                 CustomerType::Active => ADD_CUSTOMER,
             };
-            let created: wire::CreatedCustomer = client
-                .call(operation, |rest| async move {
-                    match customer_type {
-                        CustomerType::Testing => rest.add_testing_customer(body).await,
-                        CustomerType::Active => rest.add_customer(body).await,
-                    }
-                })
-                .await?;
-            new.created(created)
-                .ok_or(operation.unusable("it has no valid id"))
+            let send = |rest: rest::Client| async move {
+                match customer_type {
+                    CustomerType::Testing => rest.add_testing_customer(body).await,
+                    CustomerType::Active => rest.add_customer(body).await,
+                }
+            };
+            client
+                .call(operation, send, |created| Ok(new.created(created)?))
+                .await
         })
         .await
     }
@@ -190,19 +191,16 @@ impl Client {
     /// [`Refusal::CustomerNotFound`] if the partner has no such customer.
     pub async fn customer(&self, id: &CustomerId) -> Result<Customer, Error> {
         let path = &wire::CustomerId::from(id.as_str().to_owned());
-        let found: wire::GetCustomerResponse = self
-            .call(
-                GET_CUSTOMER,
-                |rest| async move { rest.get_customer(path).await },
-            )
-            .await?;
-        let customer =
-            Customer::try_from(found).map_err(|problem| GET_CUSTOMER.malformed(problem))?;
-        if customer.id == *id {
-            Ok(customer)
-        } else {
-            Err(GET_CUSTOMER.malformed("it is of another customer"))
-        }
+        let send = |rest: rest::Client| async move { rest.get_customer(path).await };
+        self.call(GET_CUSTOMER, send, |found| {
+            let customer = Customer::try_from(found)?;
+            if customer.id == *id {
+                Ok(customer)
+            } else {
+                Err("it is of another customer".into())
+            }
+        })
+        .await
     }
 
     /// Finds the customer with exactly this username.
@@ -211,34 +209,63 @@ impl Client {
     /// [`Error::NoSuchUsername`] if the partner has none.
     pub async fn lookup_customer(&self, username: &UsernameQuery) -> Result<Customer, Error> {
         let query = &wire::CustomerUsername::from(username.as_str().to_owned());
-        let found: wire::Customers = self
-            .call(GET_CUSTOMERS, |rest| async move {
-                rest.get_customers(None, None, None, None, Some(query))
-                    .await
+        let send = |rest: rest::Client| async move {
+            rest.get_customers(None, None, None, None, Some(query))
+                .await
+        };
+        let found = self
+            .call(GET_CUSTOMERS, send, |page| {
+                let mut customers = customers(page)?.0.into_iter();
+                let (Some(customer), None) = (customers.next(), customers.next()) else {
+                    return if customers.len() == 0 {
+                        Ok(None)
+                    } else {
+                        Err(Unfit::Malformed(FILTER_IGNORED))
+                    };
+                };
+                let found = customer.username.as_ref().map_or("", Personal::as_str);
+                match (
+                    found == username.as_str(),
+                    found.eq_ignore_ascii_case(username.as_str()),
+                ) {
+                    (true, _) => Ok(Some(customer)),
+                    // No source says whether the vendor tells upper from lower case; we do.
+                    (false, true) => Ok(None),
+                    (false, false) => Err(Unfit::Malformed(FILTER_IGNORED)),
+                }
             })
             .await?;
-        let mut customers = found.customers.unwrap_or_default().into_iter();
-        let Some(customer) = customers.next() else {
-            return Err(Error::NoSuchUsername);
-        };
-        let customer =
-            Customer::try_from(customer).map_err(|problem| GET_CUSTOMERS.malformed(problem))?;
-        let ours = customer
-            .username
-            .as_ref()
-            .is_some_and(|found| found.as_str() == username.as_str());
-        if ours && customers.next().is_none() {
-            Ok(customer)
-        } else {
-            Err(GET_CUSTOMERS.malformed("it has customers that were not asked for"))
-        }
+        found.ok_or(Error::NoSuchUsername)
     }
 
-    /// Reads a page of customers, in the vendor's order.
+    /// Reads a page of customers, in the vendor's order. It may hold fewer than `size`: an answer that would be too
+    /// large is asked for again in smaller parts.
     ///
     /// # Errors
     /// [`Error::Unavailable`] and the like; the vendor refuses no query that can be made.
     pub async fn customers_page(
+        &self,
+        query: &CustomerQuery,
+        start: Start,
+        mut size: PageSize,
+    ) -> Result<CustomerPage, Error> {
+        loop {
+            match (
+                self.customers_page_once(query, start, size).await,
+                size.half(),
+            ) {
+                (
+                    Err(Error::Malformed {
+                        problem: TOO_LARGE, ..
+                    }),
+                    Some(half),
+                ) => size = half,
+                (page, _) => return page,
+            }
+        }
+    }
+
+    async fn customers_page_once(
         &self,
         query: &CustomerQuery,
         start: Start,
@@ -251,46 +278,38 @@ impl Client {
             customer_type.as_ref(),
             query.search.as_ref().map(Text::as_str),
         );
-        let page: wire::Customers = self
-            .call(GET_CUSTOMERS, |rest| async move {
-                rest.get_customers(
-                    Some(size.into()),
-                    search,
-                    Some(start.into()),
-                    customer_type,
-                    None,
-                )
-                .await
-            })
-            .await?;
-        let wire::Customers {
-            found,
-            displaying: _,
-            more_available,
-            customers,
-        } = page;
-        let customers = customers
-            .unwrap_or_default()
-            .into_iter()
-            .map(Customer::try_from)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|problem| GET_CUSTOMERS.malformed(problem))?;
-        let next = match (more_available.is_some_and(|more| more.0), customers.len()) {
-            (false, _) => None,
-            // Going on from here would never end.
-            (true, 0) => {
-                return Err(GET_CUSTOMERS.malformed("it promises more customers and has none"));
-            }
-            (true, count) => start.after(count),
+        let send = |rest: rest::Client| async move {
+            rest.get_customers(
+                Some(size.into()),
+                search,
+                Some(start.into()),
+                customer_type,
+                None,
+            )
+            .await
         };
-        let total = found
-            .and_then(read::number)
-            .and_then(|found| u32::try_from(found).ok());
-        Ok(CustomerPage {
-            customers,
-            next,
-            total,
+        self.call(GET_CUSTOMERS, send, |page| {
+            let (customers, more_available, total) = customers(page)?;
+            if customers.len() > usize::try_from(size.get()).unwrap_or(usize::MAX) {
+                return Err("it has more customers than were asked for".into());
+            }
+            let next = match (more_available, customers.len()) {
+                (false, _) => None,
+                // Going on from here would never end.
+                (true, 0) => return Err("it promises more customers and has none".into()),
+                (true, count) => Some(
+                    start
+                        .after(count)
+                        .ok_or("it has more customers than can be counted")?,
+                ),
+            };
+            Ok(CustomerPage {
+                customers,
+                next,
+                total,
+            })
         })
+        .await
     }
 
     /// Changes a customer's names and reads the record back.
@@ -310,11 +329,8 @@ impl Client {
         self.detached(async move {
             let path = &wire::CustomerId::from(id.as_str().to_owned());
             let body = &wire::CustomerUpdate::from(update);
-            client
-                .call(MODIFY_CUSTOMER, |rest| async move {
-                    rest.modify_customer(path, body).await
-                })
-                .await?;
+            let send = |rest: rest::Client| async move { rest.modify_customer(path, body).await };
+            client.call(MODIFY_CUSTOMER, send, Ok).await?;
             client.customer(&id).await
         })
         .await
@@ -331,10 +347,9 @@ impl Client {
         self.detached(async move {
             let path = &path;
             let mut earlier = Earlier::NotDone;
+            let send = |rest: rest::Client| async move { rest.delete_customer(path).await };
             let deleted = client
-                .call_noting(DELETE_CUSTOMER, &mut earlier, |rest| async move {
-                    rest.delete_customer(path).await
-                })
+                .call_noting(DELETE_CUSTOMER, &mut earlier, send, Ok)
                 .await;
             match (deleted, earlier) {
                 // It is gone because an earlier attempt, whose answer was lost, has deleted it.
@@ -360,36 +375,60 @@ impl Client {
         &self,
         id: &CustomerId,
     ) -> Result<CustomerApplication, Error> {
-        const OPERATION: Operation = GET_CUSTOMER_WITH_APP_DATA;
         let path = &wire::CustomerId::from(id.as_str().to_owned());
-        let found: wire::CustomerWithAppData = self
-            .call(OPERATION, |rest| async move {
-                rest.get_customer_with_app_data(path).await
+        let send = |rest: rest::Client| async move { rest.get_customer_with_app_data(path).await };
+        self.call(GET_CUSTOMER_WITH_APP_DATA, send, |found| {
+            let wire::CustomerWithAppData {
+                id: found_id,
+                application_id,
+                application_name,
+                ..
+            } = found;
+            if found_id.map(read::id).as_deref() != Some(id.as_str()) {
+                return Err("it is of another customer".into());
+            }
+            let application_id = application_id
+                .map(String::from)
+                .filter(|text| !text.is_empty());
+            Ok(CustomerApplication {
+                customer_id: id.clone(),
+                // The vendor has two codes for "none", and no rule against an answer that leaves the application out.
+                application_id: application_id
+                    .ok_or(Unfit::Refused(Refusal::ApplicationNotFound))?,
+                application_name: application_name.map(String::from).unwrap_or_default(),
             })
-            .await?;
-        let wire::CustomerWithAppData {
-            id: found_id,
-            application_id,
-            application_name,
-            ..
-        } = found;
-        if found_id.map(read::id).as_deref() != Some(id.as_str()) {
-            return Err(OPERATION.malformed("it is of another customer"));
-        }
-        let application_id = application_id
-            .map(String::from)
-            .filter(|text| !text.is_empty());
-        let Some(application_id) = application_id else {
-            // The vendor has two codes for this, and no rule against an answer that leaves the application out.
-            return Err(OPERATION.refused(Refusal::ApplicationNotFound));
-        };
-        let application_name = application_name.map(String::from).unwrap_or_default();
-        Ok(CustomerApplication {
-            customer_id: id.clone(),
-            application_id,
-            application_name,
         })
+        .await
     }
+}
+
+/// The problem of an answer to a lookup that has others than the one customer who was looked up.
+const FILTER_IGNORED: &str = "it has customers that were not asked for";
+
+/// What a page of the vendor's holds: its customers, whether there are more, and how many there are in all.
+fn customers(page: wire::Customers) -> Result<(Vec<Customer>, bool, Option<u32>), &'static str> {
+    let wire::Customers {
+        found,
+        displaying,
+        more_available,
+        customers,
+    } = page;
+    let (found, displaying) = (
+        found.and_then(read::number),
+        displaying.and_then(read::number),
+    );
+    let customers = match customers {
+        Some(customers) => customers,
+        // Old answers leave an empty list out; an answer that does not say that it is empty is something else.
+        None if found == Some(0) || displaying == Some(0) => Vec::new(),
+        None => return Err("it has no list of customers"),
+    };
+    let customers = customers
+        .into_iter()
+        .map(Customer::try_from)
+        .collect::<Result<_, _>>()?;
+    let total = found.and_then(|found| u32::try_from(found).ok());
+    Ok((customers, more_available.is_some_and(|more| more.0), total))
 }
 
 #[cfg(test)]

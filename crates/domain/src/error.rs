@@ -24,15 +24,15 @@ pub enum Error {
     /// No customer of the partner has the username that was looked up.
     #[error("no customer has this username")]
     NoSuchUsername,
-    /// The vendor's record lacks a field that every business must have, so that it can't be written back until the
-    /// update sets it. Nothing was changed.
-    #[error("the record has no valid {field}, which must be set with this update")]
+    /// The vendor's record has fields that it would not take back, or lacks some that every business must have, so that
+    /// it can't be written until the update sets them. Nothing was changed.
+    #[error("the record has no valid {}, which must be set with this update", fields.join(", "))]
     RecordIncomplete {
-        /// The field, as the records of this crate name it.
-        field: &'static str,
+        /// The fields, as the records of this crate name them.
+        fields: Vec<&'static str>,
     },
-    /// The vendor refuses the partner's credentials, or has locked the account, now or earlier in this process. An
-    /// operator must act: no call goes out any more, since five failures lock the company out.
+    /// The vendor refuses the partner's credentials, its app key or its account. An operator must act. After a refused
+    /// login no further one goes out from this client, since five lock the company out.
     #[error("the vendor refuses the partner's credentials")]
     CredentialsRejected {
         /// Its answer; absent where the call did not go out any more.
@@ -75,6 +75,8 @@ pub enum Error {
         operation: &'static str,
         /// What is wrong and where, in our words.
         problem: &'static str,
+        /// Its answer, as far as it could be read.
+        vendor: Option<Vendor>,
     },
 }
 
@@ -189,6 +191,8 @@ fn by_code(operation: &str, status: u16, code: Option<i64>) -> Option<Verdict> {
         10_022..=10_024 => return Some(Verdict::Token),
         3_300_001 => return Some(Verdict::RateLimited),
         10_002 | 14_001 => CustomerNotFound,
+        // What the vendor's document has for the unknown customer of a deletion; its tests have 14001.
+        14_006 | 60_013 if operation == "DeleteCustomer" => CustomerNotFound,
         10_003 => BusinessNotFound,
         10_004 => BusinessExists,
         10_005 | 10_010 | 14_016 | 14_020 | 14_023 | 24_437 => RejectedField,

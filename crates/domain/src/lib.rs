@@ -55,6 +55,8 @@ pub mod consumer;
 pub mod customer;
 mod error;
 pub mod id;
+mod operation;
+mod outcome;
 pub mod page;
 mod read;
 mod retry;

@@ -70,6 +70,11 @@ impl PageSize {
     pub fn get(self) -> u32 {
         self.0.get()
     }
+
+    /// Half of it; `None` of 1.
+    pub(crate) fn half(self) -> Option<Self> {
+        NonZeroU32::new(self.get() / 2).map(Self)
+    }
 }
 
 impl From<Start> for NonZeroU32 {

@@ -26,11 +26,15 @@ pub(crate) fn id(value: NumberOrString) -> String {
     }
 }
 
+/// The first moment of the year 1. Earlier ones are no times of records, and no protobuf timestamps.
+const YEAR_ONE: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// A time in seconds since 1970, which may be negative.
 pub(crate) fn epoch_seconds(value: Option<NumberOrString>) -> Option<Timestamp> {
     value
         .and_then(number)
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .filter(|time| *time >= YEAR_ONE)
 }
 
 /// A time in ISO 8601 as the vendor has written it over the years: with `Z`, an offset or no zone (then UTC), and with
@@ -44,11 +48,13 @@ pub(crate) fn iso_8601(text: &str) -> Option<Timestamp> {
         Some((colon, _)) => format!("{}.{}", &clock[..colon], &clock[colon + 1..]),
         None => clock.to_owned(),
     };
-    if zone.is_empty() {
+    let time = if zone.is_empty() {
         let local: civil::DateTime = format!("{date}T{clock}").parse().ok()?;
-        return TimeZone::UTC.to_timestamp(local).ok();
-    }
-    format!("{date}T{clock}{zone}").parse().ok()
+        TimeZone::UTC.to_timestamp(local).ok()
+    } else {
+        format!("{date}T{clock}{zone}").parse().ok()
+    };
+    time.filter(|time| *time >= YEAR_ONE)
 }
 
 #[cfg(test)]
@@ -100,6 +106,10 @@ mod tests {
             None
         );
         assert_eq!(epoch_seconds(None), None);
+        assert_eq!(
+            epoch_seconds(Some(NumberOrString::Integer(-377_705_023_201))),
+            None
+        );
         assert_eq!(number(NumberOrString::String("07".to_owned())), Some(7));
         assert_eq!(
             Timestamp::from_second(-1).ok(),

@@ -5,17 +5,18 @@
 //! goes out, until the client is made anew with other credentials.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use openfinance_rest::types as wire;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
-    Client, Error,
-    call::{Kind, Operation, Outcome},
+    Client, Error, Vendor,
+    operation::{Kind, Operation},
+    outcome::Outcome,
 };
 
 /// From this age on, a token is renewed before it is used.
@@ -23,6 +24,10 @@ const RENEW_AFTER: Duration = Duration::from_secs(90 * 60);
 /// From this age on, a token is not used even if it can't be renewed. The vendor ends it at 120 minutes; the rest is
 /// for clocks that differ and calls that take long.
 const UNUSABLE_AFTER: Duration = Duration::from_secs(115 * 60);
+/// How long no login goes out after one that failed; each further failure doubles it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest that no login goes out.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 const CREATE_TOKEN: Operation = Operation::new("CreateToken", Kind::Repeatable);
 
@@ -43,97 +48,209 @@ impl Token {
 
 /// The token that all calls of a client share.
 pub(crate) struct Tokens {
-    /// Locked while a token is fetched, so that one fetch serves all who wait.
-    current: Mutex<Option<Token>>,
-    rejected: AtomicBool,
+    state: Mutex<State>,
+    /// Held while a login is under way, so that one serves all who wait.
+    login: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Token>,
+    /// Never taken back.
+    credentials_rejected: bool,
+    /// The latest failure, if no login has succeeded since.
+    failure: Option<LoginFailure>,
+}
+
+struct LoginFailure {
+    error: Error,
+    /// How many there were in a row.
+    count: u32,
+    /// Until when no other login goes out.
+    until: Instant,
 }
 
 impl Tokens {
     pub(crate) fn new() -> Self {
         Self {
-            current: Mutex::new(None),
-            rejected: AtomicBool::new(false),
+            state: Mutex::default(),
+            login: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Whether the vendor has refused the credentials. Never taken back.
+    /// Whether the vendor has refused the credentials.
     pub(crate) fn credentials_rejected(&self) -> bool {
-        self.rejected.load(Ordering::Acquire)
+        self.state().credentials_rejected
     }
+
+    /// What can be said without a login; `None` if it takes one. A token must be of generation `oldest` or newer.
+    fn ready(&self, oldest: u64) -> Option<Result<Token, Error>> {
+        let state = self.state();
+        if state.credentials_rejected {
+            return Some(Err(Error::CredentialsRejected { vendor: None }));
+        }
+        let usable = state.usable(oldest);
+        if let Some(token) = &usable
+            && token.issued.elapsed() < RENEW_AFTER
+        {
+            return Some(Ok(token.clone()));
+        }
+        let failure = state
+            .failure
+            .as_ref()
+            .filter(|failure| Instant::now() < failure.until)?;
+        Some(usable.ok_or(failure.error.clone()))
+    }
+
+    /// Notes what a login came to, and says what that means for those who waited for it.
+    fn note(
+        &self,
+        oldest: u64,
+        login: Result<SecretString, Error>,
+        issued: Instant,
+    ) -> Result<Token, Error> {
+        let mut state = self.state();
+        let generation = state
+            .current
+            .as_ref()
+            .map_or(1, |token| token.generation + 1);
+        match login {
+            Ok(value) => {
+                state.failure = None;
+                Ok(state
+                    .current
+                    .insert(Token {
+                        value,
+                        issued,
+                        generation,
+                    })
+                    .clone())
+            }
+            Err(error @ Error::CredentialsRejected { .. }) => {
+                state.credentials_rejected = true;
+                tracing::error!(
+                    "the vendor refuses the partner's credentials; no further login goes out: correct them and restart"
+                );
+                Err(error)
+            }
+            Err(error) => {
+                let count = state.failure.as_ref().map_or(0, |failure| failure.count) + 1;
+                let until = Instant::now() + pause(count, &error);
+                tracing::warn!(%error, count, "the login failed");
+                state.failure = Some(LoginFailure {
+                    error: error.clone(),
+                    count,
+                    until,
+                });
+                state.usable(oldest).ok_or(error)
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; if it did, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The token, if it is new enough to be used, or at least to be tried.
+    fn usable(&self, oldest: u64) -> Option<Token> {
+        let new =
+            |token: &&Token| token.generation >= oldest && token.issued.elapsed() < UNUSABLE_AFTER;
+        self.current.as_ref().filter(new).cloned()
+    }
+}
+
+/// How long no login goes out after `count` failures in a row.
+fn pause(count: u32, error: &Error) -> Duration {
+    let asked = match error {
+        Error::RateLimited { retry_after, .. } => retry_after.unwrap_or_default(),
+        Error::Refused { .. }
+        | Error::NothingToUpdate
+        | Error::NoSuchUsername
+        | Error::RecordIncomplete { .. }
+        | Error::CredentialsRejected { .. }
+        | Error::TokenRejected { .. }
+        | Error::Unavailable { .. }
+        | Error::OutcomeUnknown { .. }
+        | Error::Malformed { .. } => Duration::ZERO,
+    };
+    let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1)));
+    doubled.max(asked).min(LONGEST_PAUSE)
 }
 
 impl Client {
     /// A usable token, and a newer one than `refused` where the vendor refused that.
     pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Error> {
-        let tokens = &self.inner.tokens;
-        let mut current = tokens.current.lock().await;
-        if tokens.credentials_rejected() {
-            return Err(Error::CredentialsRejected { vendor: None });
-        }
         let oldest = refused.map_or(0, |token| token.generation + 1);
-        let usable = current.clone().filter(|token| token.generation >= oldest);
-        if let Some(token) = usable
-            .as_ref()
-            .filter(|token| token.issued.elapsed() < RENEW_AFTER)
-        {
-            return Ok(token.clone());
+        if let Some(ready) = self.inner.tokens.ready(oldest) {
+            return ready;
         }
-        let generation = current.as_ref().map_or(1, |token| token.generation + 1);
-        match self.create_token(generation).await {
-            Ok(token) => Ok(current.insert(token).clone()),
-            Err(error @ Error::CredentialsRejected { .. }) => {
-                tokens.rejected.store(true, Ordering::Release);
-                tracing::error!(
-                    "the vendor refuses the partner's credentials; no further call goes out: correct them and restart"
-                );
-                Err(error)
+        let client = self.clone();
+        // A login must be seen through: one that is cut short may have been refused, and would count all the same.
+        self.detached(async move {
+            let tokens = &client.inner.tokens;
+            let _under_way = tokens.login.lock().await;
+            if let Some(ready) = tokens.ready(oldest) {
+                return ready;
             }
-            Err(error) => match usable.filter(|token| token.issued.elapsed() < UNUSABLE_AFTER) {
-                Some(token) => {
-                    tracing::warn!(%error, "the token could not be renewed; the old one serves on");
-                    Ok(token)
-                }
-                None => Err(error),
-            },
-        }
+            // From before the request: the vendor's two hours can't have begun earlier.
+            let issued = Instant::now();
+            tokens.note(oldest, client.create_token().await, issued)
+        })
+        .await
     }
 
-    /// Logs in, once: a login is never repeated here, since each refused one counts towards the lock.
-    async fn create_token(&self, generation: u64) -> Result<Token, Error> {
+    /// Logs in, once. Never ends in an error about a record: whoever called asked for something else than a login.
+    async fn create_token(&self) -> Result<SecretString, Error> {
         let credentials = &wire::PartnerCredentials {
             partner_id: self.inner.config.partner_id.clone().into(),
             partner_secret: self.inner.config.partner_secret.expose_secret().to_owned(),
         };
-        // From before the request: the vendor's two hours can't have begun earlier.
-        let issued = Instant::now();
-        let outcome = self
-            .attempt(CREATE_TOKEN, None, |rest| async move {
-                rest.create_token(credentials).await
-            })
-            .await;
-        match outcome {
-            Outcome::Done(wire::AccessToken { token: Some(value) }) if !value.is_empty() => {
-                Ok(Token {
-                    value: value.into(),
-                    issued,
-                    generation,
-                })
+        let timeout = self.inner.config.attempt_timeout;
+        let send =
+            |rest: openfinance_rest::Client| async move { rest.create_token(credentials).await };
+        let (vendor, otherwise) = match self.attempt(CREATE_TOKEN, None, timeout, send).await {
+            Outcome::Done(wire::AccessToken { token: Some(value) }, _)
+                if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                return Ok(value.into());
             }
-            Outcome::Done(_) => Err(CREATE_TOKEN.malformed("it has no token")),
-            Outcome::Rejected(error) => Err(error),
-            Outcome::StaleToken(vendor) => Err(Error::CredentialsRejected {
-                vendor: Some(vendor),
-            }),
+            Outcome::Done(_, vendor) => {
+                return Err(CREATE_TOKEN.malformed("it has no token", Some(vendor)));
+            }
+            Outcome::Rejected(Error::Refused { vendor, .. }) => {
+                (Some(vendor), CREATE_TOKEN.unavailable(Some(vendor)))
+            }
+            Outcome::Rejected(error) => return Err(error),
+            Outcome::StaleToken(vendor) => (Some(vendor), CREATE_TOKEN.unavailable(Some(vendor))),
             Outcome::RateLimited {
                 retry_after,
                 vendor,
-            } => Err(Error::RateLimited {
-                retry_after,
-                vendor,
+            } => {
+                return Err(Error::RateLimited {
+                    retry_after,
+                    vendor,
+                });
+            }
+            Outcome::NotSent => (None, CREATE_TOKEN.unavailable(None)),
+            Outcome::Ambiguous { vendor, .. } => (vendor, CREATE_TOKEN.unavailable(vendor)),
+            Outcome::Unreadable(problem, vendor) => {
+                (Some(vendor), CREATE_TOKEN.malformed(problem, Some(vendor)))
+            }
+        };
+        match vendor {
+            Some(vendor) if is_refusal(vendor) => Err(Error::CredentialsRejected {
+                vendor: Some(vendor),
             }),
-            Outcome::NotSent => Err(CREATE_TOKEN.unavailable(None)),
-            Outcome::Ambiguous { vendor, .. } => Err(CREATE_TOKEN.unavailable(vendor)),
-            Outcome::Unreadable(_) => Err(CREATE_TOKEN.malformed("it can't be read")),
+            Some(_) | None => Err(otherwise),
         }
     }
+}
+
+/// Whether a login that ended with this status counts as refused, whatever else the answer says or fails to say. With
+/// the same credentials it would be refused again, and five times is too often.
+fn is_refusal(vendor: Vendor) -> bool {
+    (400..500).contains(&vendor.http_status) && !matches!(vendor.http_status, 408 | 429)
 }

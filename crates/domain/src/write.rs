@@ -1,10 +1,27 @@
-//! Writes run to their end, whoever goes away meanwhile: cancellation never decides an outcome.
+//! Writes run to their end, whoever goes away meanwhile: cancellation never decides the outcome of what was sent.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::watch;
 
 use crate::Client;
 
-/// Counts the writes under way.
+tokio::task_local! {
+    /// Whether the caller of the write that this task runs has gone.
+    static CALLER_GONE: Arc<AtomicBool>;
+}
+
+/// Whether this task runs a write whose caller has gone. What was not sent by then need not be.
+pub(crate) fn is_abandoned() -> bool {
+    CALLER_GONE
+        .try_with(|gone| gone.load(Ordering::Acquire))
+        .unwrap_or(false)
+}
+
+/// Counts the tasks that outlive their callers.
 pub(crate) struct Writes(watch::Sender<usize>);
 
 impl Writes {
@@ -18,7 +35,7 @@ impl Writes {
     }
 }
 
-/// A write under way; it has ended when this is dropped.
+/// A task under way; it has ended when this is dropped.
 struct UnderWay(watch::Sender<usize>);
 
 impl Drop for UnderWay {
@@ -27,19 +44,28 @@ impl Drop for UnderWay {
     }
 }
 
+/// A caller; when this is dropped, it has gone or has its answer.
+struct Caller(Arc<AtomicBool>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 impl Client {
-    /// Runs a write in a task of its own: a caller who goes away does not cut it short, so that nothing is left half
-    /// done.
+    /// Runs a write, or a login, in a task of its own: a caller who goes away does not cut it short once it was sent.
     pub(crate) async fn detached<T: Send + 'static>(
         &self,
         write: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let under_way = self.inner.writes.begin();
-        let task = tokio::spawn(async move {
+        let caller = Caller(Arc::default());
+        let task = tokio::spawn(CALLER_GONE.scope(Arc::clone(&caller.0), async move {
             let value = write.await;
             drop(under_way);
             value
-        });
+        }));
         match task.await {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {

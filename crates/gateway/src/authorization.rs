@@ -110,8 +110,8 @@ impl IntoPb for AuthorizationDetails {
         } = self;
         pb::AuthorizationDetails {
             institution_login_id: institution_login_id.get(),
-            start_time: Some(start.into_pb()),
-            end_time: Some(end.into_pb()),
+            start_time: start.map(IntoPb::into_pb),
+            end_time: end.map(IntoPb::into_pb),
         }
     }
 }

@@ -71,18 +71,15 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
             Failure::new(Reason::CustomerNotFound, "no customer has this username")
                 .resource(CUSTOMER, "")
         }
-        Error::RecordIncomplete { field } => {
+        Error::RecordIncomplete { fields } => {
             let rule = "must be set: the vendor's record has no valid value to keep";
-            let message =
-                format!("the vendor's record has no valid {field}: set it with this update");
-            let path = match subject {
-                Subject::Business(_) => format!("business.{field}"),
-                Subject::Nothing
-                | Subject::Customer(_)
-                | Subject::Consumer(_)
-                | Subject::InstitutionLogin(_) => field.to_owned(),
+            let message = format!("the vendor's record has no valid {}: set it with this update", fields.join(", "));
+            let record = match subject {
+                Subject::Business(_) => "business.",
+                Subject::Nothing | Subject::Customer(_) | Subject::Consumer(_) | Subject::InstitutionLogin(_) => "",
             };
-            Failure::new(Reason::InvalidField, message).fields([(path, rule.to_owned())])
+            let violations = fields.into_iter().map(|field| (format!("{record}{field}"), rule.to_owned()));
+            Failure::new(Reason::InvalidField, message).fields(violations)
         }
         Error::CredentialsRejected { vendor } => {
             let message = "the vendor refuses the gateway's credentials, or has locked the account: an operator must act";
@@ -126,14 +123,14 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
                 None => failure.operation(operation),
             }
         }
-        Error::Malformed {
-            operation,
-            problem: _,
-        } => Failure::new(
-            Reason::UpstreamMalformed,
-            "the vendor answered outside its contract",
-        )
-        .operation(operation),
+        Error::Malformed { operation, problem: _, vendor } => {
+            let message = "the vendor answered outside its contract";
+            let failure = Failure::new(Reason::UpstreamMalformed, message);
+            match vendor {
+                Some(vendor) => failure.answered(vendor),
+                None => failure.operation(operation),
+            }
+        }
     }
 }
 
@@ -246,7 +243,7 @@ mod tests {
                 false,
             ),
             (
-                Error::RecordIncomplete { field: "name" },
+                Error::RecordIncomplete { fields: vec!["name"] },
                 Code::InvalidArgument,
                 "INVALID_FIELD",
                 ours,
@@ -309,6 +306,7 @@ mod tests {
                 Error::Malformed {
                     operation,
                     problem: "",
+                    vendor: None,
                 },
                 Code::Internal,
                 "UPSTREAM_MALFORMED",

@@ -8,7 +8,7 @@ use super::{
     PhoneNumberUpdate, TaxId, WebAddress,
 };
 use crate::{
-    read,
+    Error, read,
     value::{Change, Personal, Text},
 };
 
@@ -182,21 +182,43 @@ impl From<NewPhoneNumber> for PhoneNumber {
     }
 }
 
-/// The text in the type that the document gives it, where there is any; fails with the name of the field.
-fn fit<T: TryFrom<String>>(
-    text: Option<String>,
-    field: &'static str,
-) -> Result<Option<T>, &'static str> {
-    text.filter(|text| !text.is_empty())
-        .map(|text| T::try_from(text).map_err(|_| field))
-        .transpose()
+/// Puts texts into the types that the document gives them, and notes the fields that do not fit.
+#[derive(Default)]
+struct Fit {
+    wrong: Vec<&'static str>,
+}
+
+impl Fit {
+    fn text<T: TryFrom<String>>(&mut self, text: Option<String>, field: &'static str) -> Option<T> {
+        let text = text.filter(|text| !text.is_empty())?;
+        let fit = T::try_from(text).ok();
+        if fit.is_none() {
+            self.wrong.push(field);
+        }
+        fit
+    }
+
+    fn personal<T: TryFrom<String>>(
+        &mut self,
+        text: Option<Personal>,
+        field: &'static str,
+    ) -> Option<T> {
+        self.text(text.map(Personal::into_string), field)
+    }
+
+    fn required<T>(&mut self, value: Option<T>, field: &'static str) -> Option<T> {
+        if value.is_none() && !self.wrong.contains(&field) {
+            self.wrong.push(field);
+        }
+        value
+    }
 }
 
 impl TryFrom<Draft> for wire::NewBusiness {
-    /// The field that is missing, or that the document does not allow as it is.
-    type Error = &'static str;
+    /// [`Error::RecordIncomplete`], with all fields that are missing or that the document does not allow as they are.
+    type Error = Error;
 
-    fn try_from(draft: Draft) -> Result<Self, &'static str> {
+    fn try_from(draft: Draft) -> Result<Self, Error> {
         let Draft {
             name,
             personally_liable,
@@ -207,58 +229,63 @@ impl TryFrom<Draft> for wire::NewBusiness {
             business_type,
             tax_id,
         } = draft;
-        Ok(Self {
-            name: fit(name, "name")?.ok_or("name")?,
-            personally_liable: personally_liable.ok_or("personally_liable")?,
-            address: address.try_into()?,
-            phone_number: phone_number.try_into()?,
-            url: fit(url, "url")?,
-            email: fit(email, "email")?,
-            type_: fit(business_type, "type")?,
-            tax_id: fit(tax_id, "tax_id")?,
-        })
+        let mut fit = Fit::default();
+        let name = fit.text(name, "name");
+        let name = fit.required(name, "name");
+        let personally_liable = fit.required(personally_liable, "personally_liable");
+        let address = address.fit(&mut fit);
+        let phone_number = phone_number.fit(&mut fit);
+        let url = fit.text(url, "url");
+        let email = fit.text(email, "email");
+        let type_ = fit.text(business_type, "type");
+        let tax_id = fit.text(tax_id, "tax_id");
+        match (name, personally_liable) {
+            (Some(name), Some(personally_liable)) if fit.wrong.is_empty() => Ok(Self {
+                name,
+                personally_liable,
+                address,
+                phone_number,
+                url,
+                email,
+                type_,
+                tax_id,
+            }),
+            _ => Err(Error::RecordIncomplete { fields: fit.wrong }),
+        }
     }
 }
 
-impl TryFrom<Address> for wire::NewAddress {
-    type Error = &'static str;
-
-    fn try_from(address: Address) -> Result<Self, &'static str> {
-        let Address {
+impl Address {
+    fn fit(self, fit: &mut Fit) -> wire::NewAddress {
+        let Self {
             address_line1,
             address_line2,
             city,
             state,
             country,
             postal_code,
-        } = address;
-        let text = |text: Option<Personal>| text.map(Personal::into_string);
-        Ok(Self {
-            address_line1: fit(text(address_line1), "address.address_line1")?,
-            address_line2: fit(text(address_line2), "address.address_line2")?,
-            city: fit(text(city), "address.city")?,
-            state: fit(text(state), "address.state")?,
-            country: fit(text(country), "address.country")?,
-            postal_code: fit(text(postal_code), "address.postal_code")?,
-        })
+        } = self;
+        wire::NewAddress {
+            address_line1: fit.personal(address_line1, "address.address_line1"),
+            address_line2: fit.personal(address_line2, "address.address_line2"),
+            city: fit.personal(city, "address.city"),
+            state: fit.personal(state, "address.state"),
+            country: fit.personal(country, "address.country"),
+            postal_code: fit.personal(postal_code, "address.postal_code"),
+        }
     }
 }
 
-impl TryFrom<PhoneNumber> for wire::PhoneNumberFormat {
-    type Error = &'static str;
-
-    fn try_from(phone_number: PhoneNumber) -> Result<Self, &'static str> {
-        let PhoneNumber {
+impl PhoneNumber {
+    fn fit(self, fit: &mut Fit) -> wire::PhoneNumberFormat {
+        let Self {
             country_code,
             number,
-        } = phone_number;
-        Ok(Self {
-            country_code: fit(
-                country_code.map(Personal::into_string),
-                "phone_number.country_code",
-            )?,
-            phone_no: fit(number.map(Personal::into_string), "phone_number.number")?,
-        })
+        } = self;
+        wire::PhoneNumberFormat {
+            country_code: fit.personal(country_code, "phone_number.country_code"),
+            phone_no: fit.personal(number, "phone_number.number"),
+        }
     }
 }
 
@@ -284,7 +311,7 @@ impl TryFrom<wire::Business> for Business {
         };
         Ok(Self {
             id: business_id
-                .and_then(|id| String::from(id).try_into().ok())
+                .and_then(|id| read::id(id).try_into().ok())
                 .ok_or("it has no valid id")?,
             customer_id: None,
             name: read::personal(name),
@@ -339,21 +366,63 @@ impl From<wire::PhoneNumberFormatRead> for PhoneNumber {
 mod tests {
     use super::*;
 
+    fn stored() -> Draft {
+        Draft {
+            name: Some("ABC".to_owned()),
+            personally_liable: Some(false),
+            address: Address {
+                country: Some("United States".to_owned().into()),
+                ..Address::default()
+            },
+            phone_number: PhoneNumber::default(),
+            url: None,
+            email: None,
+            business_type: None,
+            tax_id: None,
+        }
+    }
+
     #[test]
     fn an_update_keeps_what_the_vendor_has_even_if_we_would_not_send_it() {
-        let stored = Address {
-            country: Some("United States".to_owned().into()),
-            ..Address::default()
-        };
-        let update = AddressUpdate {
+        let address = AddressUpdate {
             city: Change::Set("Murray".parse().unwrap()),
             ..AddressUpdate::default()
         };
-        let sent = wire::NewAddress::try_from(stored.with(update)).unwrap();
+        let update = BusinessUpdate {
+            address,
+            ..BusinessUpdate::default()
+        };
+        let sent = wire::NewBusiness::try_from(stored().with(update))
+            .unwrap()
+            .address;
         assert_eq!(
             sent.country.map(String::from).as_deref(),
             Some("United States")
         );
         assert_eq!(sent.city.map(String::from).as_deref(), Some("Murray"));
+    }
+
+    #[test]
+    fn everything_that_can_not_be_written_back_is_told_at_once() {
+        let draft = Draft {
+            name: Some("x".repeat(151)),
+            personally_liable: None,
+            phone_number: PhoneNumber {
+                country_code: Some("12345".to_owned().into()),
+                number: None,
+            },
+            tax_id: Some("1".to_owned()),
+            ..stored()
+        };
+        let fields = vec![
+            "name",
+            "personally_liable",
+            "phone_number.country_code",
+            "tax_id",
+        ];
+        assert_eq!(
+            wire::NewBusiness::try_from(draft).err(),
+            Some(Error::RecordIncomplete { fields })
+        );
     }
 }

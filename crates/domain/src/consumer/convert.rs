@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl NewConsumer {
-    /// The record that the vendor has made of this; `None` if its answer has no id.
+    /// The record that the vendor has made of this.
     pub(super) fn created(
         self,
-        owner: CustomerId,
+        owner: &CustomerId,
         created: wire::CreatedConsumer,
-    ) -> Option<Consumer> {
+    ) -> Result<Consumer, &'static str> {
         let Self {
             first_name,
             last_name,
@@ -31,12 +31,17 @@ impl NewConsumer {
         let wire::CreatedConsumer {
             id,
             created_date,
-            customer_id: _,
+            customer_id,
         } = created;
+        if customer_id.is_some_and(|found| read::id(found) != owner.as_str()) {
+            return Err("it is of another customer");
+        }
         let text = |text: Option<Text>| read::personal(text.map(Text::into_string));
-        Some(Consumer {
-            id: String::from(id?).try_into().ok()?,
-            customer_id: Some(owner),
+        Ok(Consumer {
+            id: id
+                .and_then(|id| String::from(id).try_into().ok())
+                .ok_or("it has no valid id")?,
+            customer_id: Some(owner.clone()),
             first_name: text(Some(first_name)),
             last_name: text(Some(last_name)),
             suffix: text(suffix),
@@ -244,15 +249,19 @@ impl From<wire::BirthdayRead> for PartialDate {
             month,
             day_of_month,
         } = birthday;
-        let part = |part: Option<wire::NumberOrString>| {
-            part.and_then(read::number)
+        // A part that is none is one that is not said: the rest is still worth something.
+        let part = |part: Option<wire::NumberOrString>, most: i64| {
+            let number = part
+                .and_then(read::number)
+                .filter(|number| (0..=most).contains(number));
+            number
                 .and_then(|number| i32::try_from(number).ok())
                 .unwrap_or_default()
         };
         Self {
-            year: part(year),
-            month: part(month),
-            day: part(day_of_month),
+            year: part(year, 9_999),
+            month: part(month, 12),
+            day: part(day_of_month, 31),
         }
     }
 }

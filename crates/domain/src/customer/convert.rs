@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl NewCustomer {
-    /// The record that the vendor has made of this; `None` if its answer has no id.
-    pub(super) fn created(self, created: wire::CreatedCustomer) -> Option<Customer> {
+    /// The record that the vendor has made of this.
+    pub(super) fn created(self, created: wire::CreatedCustomer) -> Result<Customer, &'static str> {
         let Self {
             customer_type,
             username,
@@ -22,11 +22,16 @@ impl NewCustomer {
         } = self;
         let wire::CreatedCustomer {
             id,
-            username: _,
+            username: found,
             created_date,
         } = created;
-        Some(Customer {
-            id: read::id(id?).try_into().ok()?,
+        if found.is_some_and(|found| !String::from(found).eq_ignore_ascii_case(username.as_str())) {
+            return Err("it is of another username");
+        }
+        Ok(Customer {
+            id: id
+                .and_then(|id| read::id(id).try_into().ok())
+                .ok_or("it has no valid id")?,
             username: read::personal(Some(username.into_string())),
             type_word: Some(customer_type.as_str().to_owned()),
             first_name: read::personal(first_name.map(Text::into_string)),

@@ -7,7 +7,7 @@ use openfinance::{
     page::{CustomerQuery, PageSize, Start},
 };
 
-use crate::server::{Answer, World};
+use crate::server::{Answer, Gate, LOGIN, World};
 
 fn id() -> CustomerId {
     "5".parse().unwrap()
@@ -128,6 +128,13 @@ async fn a_delete_that_was_done_before_its_answer_was_lost_is_done() {
     let world = World::start();
     world.answers([Answer::HangUp, Answer::json(404, r#"{"code": 14001}"#)]);
     world.client.delete_customer(&id()).await.unwrap();
+    for code in [14006, 60013] {
+        world.answers([
+            Answer::json(504, ""),
+            Answer::json(404, &format!(r#"{{"code": {code}}}"#)),
+        ]);
+        world.client.delete_customer(&id()).await.unwrap();
+    }
     // Without a loss before it, the same answer is a refusal.
     world.answers([Answer::json(404, r#"{"code": 14001}"#)]);
     let error = world.client.delete_customer(&id()).await.unwrap_err();
@@ -160,13 +167,94 @@ async fn a_success_under_another_number_is_a_success() {
     let world = World::start();
     world.answers([Answer::json(200, r#"{"id": 5, "createdDate": 0}"#)]);
     assert_eq!(world.client.create_customer(new()).await.unwrap().id, id());
-    // A change that is confirmed with a text and not with nothing.
-    world.answers([Answer::Send(200, "text/plain", b"OK".to_vec())]);
+    world.answers([Answer::json(201, "")]);
     let update = CustomerUpdate {
         first_name: Some("Ada".parse().unwrap()),
         last_name: None,
     };
-    world.client.update_customer(&id(), update).await.unwrap();
+    world
+        .client
+        .update_customer(&id(), update.clone())
+        .await
+        .unwrap();
+    // A page for people says nothing of what was done.
+    world.answers([Answer::Send(
+        200,
+        "text/html",
+        b"<html>Maintenance</html>".to_vec(),
+    )]);
+    let error = world
+        .client
+        .update_customer(&id(), update)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Malformed {
+                operation: "ModifyCustomer",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    world.answers([Answer::Send(
+        200,
+        "text/html",
+        b"<html>Maintenance</html>".to_vec(),
+    )]);
+    let error = world.client.delete_customer(&id()).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Malformed {
+                operation: "DeleteCustomer",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_code_says_nothing_below_400() {
+    for status in [202, 206, 301, 302] {
+        for code in [10022, 110002] {
+            let world = World::start();
+            world.answers([Answer::json(status, &format!(r#"{{"code": {code}}}"#))]);
+            let error = world.client.create_customer(new()).await.unwrap_err();
+            assert!(
+                matches!(error, Error::OutcomeUnknown { .. }),
+                "{status} {code}: {error:?}"
+            );
+            assert_eq!(
+                world.received("/customers/testing").len(),
+                1,
+                "{status} {code}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_sent_when_its_caller_went_away_is_not_sent_at_all() {
+    let world = World::start();
+    let gate = Gate::default();
+    world.logins([Answer::Behind(
+        gate.clone(),
+        Box::new(Answer::json(200, r#"{"token": "late"}"#)),
+    )]);
+    let client = world.client.clone();
+    let call = tokio::spawn(async move { client.create_customer(new()).await });
+    world.until_received(LOGIN).await;
+    call.abort();
+    // Its end is what tells the write that it is on its own.
+    assert!(call.await.unwrap_err().is_cancelled());
+    gate.open();
+    world.client.idle().await;
+    assert_eq!(world.received("/customers/testing").len(), 0);
+    world.client.create_customer(new()).await.unwrap();
+    assert_eq!(world.received("/customers/testing").len(), 1);
 }
 
 #[tokio::test]
@@ -178,15 +266,83 @@ async fn an_answer_about_another_record_is_no_answer() {
     )]);
     let error = world.client.customer(&id()).await.unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    let lookup = async |body: &str| {
+        world.answers([Answer::json(200, body)]);
+        world
+            .client
+            .lookup_customer(&"household-4711".parse().unwrap())
+            .await
+            .unwrap_err()
+    };
     // A filter that was ignored answers everybody.
     let everybody = r#"{"displaying": 1, "moreAvailable": false, "customers": [{"id": "6", "username": "somebody"}]}"#;
-    world.answers([Answer::json(200, everybody)]);
-    let error = world
-        .client
-        .lookup_customer(&"household-4711".parse().unwrap())
-        .await
-        .unwrap_err();
+    let error = lookup(everybody).await;
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    let shouted = r#"{"displaying": 1, "moreAvailable": false, "customers": [{"id": "6", "username": "HOUSEHOLD-4711"}]}"#;
+    assert_eq!(lookup(shouted).await, Error::NoSuchUsername);
+    // "No" is a list with nobody in it, and not an answer that has no list.
+    assert_eq!(
+        lookup(r#"{"displaying": 0, "moreAvailable": false}"#).await,
+        Error::NoSuchUsername
+    );
+    for nothing in [
+        "{}",
+        r#"{"code": 10022}"#,
+        r#"{"displaying": 3, "customers": null}"#,
+    ] {
+        let error = lookup(nothing).await;
+        assert!(
+            matches!(error, Error::Malformed { .. }),
+            "{nothing}: {error:?}"
+        );
+    }
+    // A record that was made for somebody else is not the one that was asked for.
+    world.answers([Answer::json(
+        201,
+        r#"{"id": "6", "username": "somebody", "createdDate": 0}"#,
+    )]);
+    let error = world.client.create_customer(new()).await.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
+    let world = World::start();
+    let large = Answer::json(
+        200,
+        &format!(
+            r#"{{"customers": [], "padding": "{}"}}"#,
+            "x".repeat(4 * 1024 * 1024)
+        ),
+    );
+    let small = r#"{"displaying": 1, "moreAvailable": true, "customers": [{"id": "6", "username": "somebody"}]}"#;
+    world.answers([large.clone(), large, Answer::json(200, small)]);
+    let page = world
+        .client
+        .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::MAX)
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.customers.len(), page.next.map(Start::get)),
+        (1, Some(2))
+    );
+    let limits: Vec<_> = ["limit=1000", "limit=500", "limit=250"]
+        .map(|limit| world.received(limit).len())
+        .into();
+    assert_eq!(limits, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_page_with_more_than_was_asked_for_is_none() {
+    let world = World::start();
+    let two =
+        r#"{"displaying": 2, "moreAvailable": false, "customers": [{"id": "6"}, {"id": "7"}]}"#;
+    world.answers([Answer::json(200, two)]);
+    let page = world
+        .client
+        .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::new(1))
+        .await;
+    assert!(matches!(page, Err(Error::Malformed { .. })), "{page:?}");
 }
 
 #[tokio::test]

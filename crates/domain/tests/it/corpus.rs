@@ -32,7 +32,11 @@ async fn outcome(world: &World, operation: &str, asked: &Value) -> Option<Result
     };
     let new = |customer_type| NewCustomer {
         customer_type,
-        username: "household-4711".parse().unwrap(),
+        username: asked["username"]
+            .as_str()
+            .unwrap_or("household-4711")
+            .parse()
+            .unwrap(),
         first_name: None,
         last_name: None,
         phone: None,
@@ -195,7 +199,7 @@ async fn outcome(world: &World, operation: &str, asked: &Value) -> Option<Result
             .await
             .map(|found| {
                 format!(
-                    "{} {} {}",
+                    "{} {:?} {:?}",
                     found.institution_login_id, found.start, found.end
                 )
             }),

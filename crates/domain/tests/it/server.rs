@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
 };
@@ -18,6 +18,26 @@ pub(crate) enum Answer {
     Send(u16, &'static str, Vec<u8>),
     /// Hangs up without a word.
     HangUp,
+    /// Sends this head and hangs up before the body that it promises.
+    CutShort(u16),
+    /// Waits for the gate to open, then does this.
+    Behind(Gate, Box<Answer>),
+}
+
+/// Holds answers back until it is opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let open = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(open, |open| !*open).unwrap());
+    }
 }
 
 impl Answer {
@@ -87,6 +107,13 @@ impl World {
         self.script.lock().unwrap().answers.extend(answers);
     }
 
+    /// Waits until a request has come whose first line has this in it.
+    pub(crate) async fn until_received(&self, part: &str) {
+        while self.received(part).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The heads of all requests whose first line has this in it.
     pub(crate) fn received(&self, part: &str) -> Vec<String> {
         let script = self.script.lock().unwrap();
@@ -121,22 +148,39 @@ fn serve(stream: &mut TcpStream, script: &Mutex<Script>) {
             None => Answer::customer(),
         }
     };
-    if let Answer::Send(status, content_type, body) = answer {
-        let length = if status == 204 {
-            String::new()
-        } else {
-            format!("content-length: {}\r\n", body.len())
-        };
-        let head = format!(
-            "HTTP/1.1 {status} Words\r\ncontent-type: {content_type}\r\n{length}connection: close\r\n\r\n"
-        );
-        // The client may hang up first, which is its right.
-        let _ = stream
-            .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(&body));
-        let _ = stream.shutdown(Shutdown::Write);
-        let _ = stream.read(&mut [0; 1]);
-    }
+    send(stream, answer);
+}
+
+fn send(stream: &mut TcpStream, answer: Answer) {
+    let (status, content_type, length, body) = match answer {
+        Answer::HangUp => return,
+        Answer::Behind(gate, answer) => {
+            gate.wait();
+            return send(stream, *answer);
+        }
+        Answer::Send(204, content_type, body) => (204, content_type, String::new(), body),
+        Answer::Send(status, content_type, body) => (
+            status,
+            content_type,
+            format!("content-length: {}\r\n", body.len()),
+            body,
+        ),
+        Answer::CutShort(status) => (
+            status,
+            "application/json",
+            "content-length: 100\r\n".to_owned(),
+            b"{".to_vec(),
+        ),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} Words\r\ncontent-type: {content_type}\r\n{length}connection: close\r\n\r\n"
+    );
+    // The client may hang up first, which is its right.
+    let _ = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(&body));
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read(&mut [0; 1]);
 }
 
 /// The head of one request, when its body has come too; `None` if the connection ends before.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use openfinance::{Error, id::CustomerId};
+use openfinance::{Client, Error, id::CustomerId};
 use tokio::time::advance;
 
-use crate::server::{Answer, LOGIN, World};
+use crate::server::{Answer, Gate, LOGIN, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -71,11 +71,15 @@ async fn the_old_token_serves_while_it_cannot_be_renewed_and_not_beyond_115_minu
         Answer::json(200, "<html>"),
     ]);
     advance(91 * MINUTE).await;
-    for _ in 0..3 {
-        world.client.customer(&id()).await.unwrap();
+    for login in 1..=3 {
+        // Within the pause after a failure no login goes out, however many calls there are.
+        for _ in 0..5 {
+            world.client.customer(&id()).await.unwrap();
+        }
+        assert_eq!(world.received(LOGIN).len(), 1 + login);
+        advance(MINUTE).await;
     }
-    assert_eq!(world.received(LOGIN).len(), 4);
-    advance(25 * MINUTE).await;
+    advance(22 * MINUTE).await;
     let error = world.client.customer(&id()).await.unwrap_err();
     assert!(
         matches!(
@@ -87,6 +91,7 @@ async fn the_old_token_serves_while_it_cannot_be_renewed_and_not_beyond_115_minu
         ),
         "{error:?}"
     );
+    advance(MINUTE).await;
     world.client.customer(&id()).await.unwrap();
 }
 
@@ -122,39 +127,90 @@ async fn every_way_to_refuse_a_login_closes_the_door() {
         Answer::json(404, r#"{"Errors": {"Error": [{"ReasonCode": "12401"}]}}"#),
         Answer::Send(401, "text/plain", b"Invalid (Finicity-App-Key)".to_vec()),
         Answer::Send(403, "text/html", b"<html>Forbidden</html>".to_vec()),
+        // What else they say, or fail to say, does not make it a login that may be tried again.
+        Answer::CutShort(401),
+        Answer::json(401, &"x".repeat(5 * 1024 * 1024)),
+        stale(),
+        Answer::json(400, r#"{"code": 99999}"#),
+        Answer::json(404, r#"{"code": 14001, "message": "Customer not found."}"#),
+        Answer::json(409, r#"{"code": 11000}"#),
+        Answer::json(400, r#"{"code": 42000}"#),
+        Answer::json(418, ""),
     ] {
         let world = World::start();
         world.logins([answer.clone()]);
         for _ in 0..2 {
-            let error = world.client.customer(&id()).await.unwrap_err();
+            let error = world.client.delete_customer(&id()).await.unwrap_err();
             assert!(
                 matches!(error, Error::CredentialsRejected { .. }),
                 "{answer:?}: {error:?}"
             );
         }
         assert_eq!(world.received(LOGIN).len(), 1, "{answer:?}");
+        assert_eq!(world.received("DELETE ").len(), 0, "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_login_that_fails_otherwise_is_not_repeated_within_a_call_and_closes_no_door() {
-    let world = World::start();
-    world.logins([Answer::HangUp, Answer::json(500, "")]);
-    for _ in 0..2 {
-        let error = world.client.customer(&id()).await.unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::Unavailable {
-                    operation: "CreateToken",
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+async fn a_login_that_fails_otherwise_is_tried_again_after_a_pause_that_grows() {
+    let _clock = HeldClock::new();
+    for answer in [
+        Answer::HangUp,
+        Answer::CutShort(200),
+        Answer::json(500, ""),
+        Answer::json(302, ""),
+        Answer::json(408, ""),
+        Answer::json(429, ""),
+        Answer::json(200, "{}"),
+        Answer::json(200, r#"{"token": "a\nb"}"#),
+        Answer::json(200, r#"{"code": 10001}"#),
+    ] {
+        let world = World::start();
+        world.logins([answer.clone(), answer.clone()]);
+        for (logins, pause) in [(1, 1_100), (2, 2_100)] {
+            for _ in 0..5 {
+                let error = world.client.customer(&id()).await.unwrap_err();
+                let expected = matches!(
+                    error,
+                    Error::Unavailable { .. } | Error::Malformed { .. } | Error::RateLimited { .. }
+                );
+                assert!(expected, "{answer:?}: {error:?}");
+            }
+            assert_eq!(world.received(LOGIN).len(), logins, "{answer:?}");
+            advance(Duration::from_millis(pause)).await;
+        }
+        world.client.customer(&id()).await.unwrap();
+        assert!(!world.client.credentials_rejected());
     }
-    assert_eq!(world.received(LOGIN).len(), 2);
-    world.client.customer(&id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_login_is_seen_through_although_every_caller_goes_away() {
+    let world = World::start();
+    let gate = Gate::default();
+    world.logins([Answer::Behind(gate.clone(), Box::new(refused()))]);
+    let call = |client: Client| tokio::spawn(async move { client.customer(&id()).await });
+    let first = call(world.client.clone());
+    world.until_received(LOGIN).await;
+    first.abort();
+    let patient = call(world.client.clone());
+    for _ in 0..8 {
+        let impatient = call(world.client.clone());
+        tokio::task::yield_now().await;
+        impatient.abort();
+    }
+    gate.open();
+    let error = patient.await.unwrap().unwrap_err();
+    assert!(
+        matches!(error, Error::CredentialsRejected { .. }),
+        "{error:?}"
+    );
+    world.client.idle().await;
+    assert_eq!(
+        world.received(LOGIN).len(),
+        1,
+        "five refused logins lock the company out"
+    );
 }
 
 #[tokio::test]

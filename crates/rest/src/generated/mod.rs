@@ -350,11 +350,12 @@ pub mod types {
     pub struct Business {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub address: ::std::option::Option<NewAddressRead>,
+        ///Id of a business: 1 to 50 characters, decimal digits as far as seen.
         #[serde(
             rename = "businessId",
             skip_serializing_if = "::std::option::Option::is_none"
         )]
-        pub business_id: ::std::option::Option<BusinessIdRead>,
+        pub business_id: ::std::option::Option<NumberOrString>,
         #[serde(
             rename = "createdDate",
             skip_serializing_if = "::std::option::Option::is_none"
@@ -459,46 +460,6 @@ pub mod types {
                 .map_err(|e: self::error::ConversionError| {
                     <D::Error as ::serde::de::Error>::custom(e.to_string())
                 })
-        }
-    }
-    ///Id of a business: 1 to 50 characters, decimal digits as far as seen.
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[serde(transparent)]
-    pub struct BusinessIdRead(pub ::std::string::String);
-    impl ::std::fmt::Debug for BusinessIdRead {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            f.debug_tuple("BusinessIdRead").finish_non_exhaustive()
-        }
-    }
-    impl ::std::ops::Deref for BusinessIdRead {
-        type Target = ::std::string::String;
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-    impl ::std::convert::From<BusinessIdRead> for ::std::string::String {
-        fn from(value: BusinessIdRead) -> Self {
-            value.0
-        }
-    }
-    impl ::std::convert::From<::std::string::String> for BusinessIdRead {
-        fn from(value: ::std::string::String) -> Self {
-            Self(value)
-        }
-    }
-    impl ::std::str::FromStr for BusinessIdRead {
-        type Err = ::std::convert::Infallible;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.to_string()))
         }
     }
     ///The business of a customer: an array that always holds one.
