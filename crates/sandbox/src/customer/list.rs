@@ -14,7 +14,8 @@ const DEFAULT_LIMIT: i32 = 25;
 const LARGEST_LIMIT: i32 = 1000;
 
 /// What a list request asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 struct Query {
     username: Option<String>,
     customer_type: Option<CustomerType>,
