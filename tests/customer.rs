@@ -7,6 +7,7 @@ use openfinance_sandbox::Operation;
 use prost_types::{FieldMask, Timestamp};
 use serde_json::json;
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use crate::{
     canary,
@@ -472,6 +473,36 @@ async fn all_violations_are_told_at_once_and_nothing_is_sent() {
         crate::refusals::OURS,
         &fields,
     );
+    assert_eq!(world.calls(), 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn update_customer_tells_all_kinds_of_violations_at_once() {
+    let world = World::start().await;
+    let change = pb::Customer {
+        customer_id: UNKNOWN.to_owned(),
+        first_name: "a\u{7}".to_owned(),
+        ..Default::default()
+    };
+    let paths = ["first_name", "username", "last_name"];
+    let status = update(&world, change, &paths).await.unwrap_err();
+    let fields = [
+        "customer.first_name",
+        "customer.username",
+        "customer.last_name",
+    ];
+    crate::refusals::check(
+        &status,
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        crate::refusals::OURS,
+        &fields,
+    );
+    let details = status.get_error_details();
+    let told = &details.bad_request().unwrap().field_violations;
+    assert_eq!(told[1].description, "can't be changed");
+    assert_eq!(told[2].description, "can't be cleared");
     assert_eq!(world.calls(), 0);
     world.stop().await;
 }

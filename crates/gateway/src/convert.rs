@@ -8,7 +8,10 @@ use openfinance::value::{Birthday, PartialDate, Personal, Text};
 use openfinance_rpc::pb;
 use tonic::Status;
 
-use crate::{failure::Failure, reason::Reason};
+use crate::{
+    failure::{Failure, MOST_VIOLATIONS},
+    reason::Reason,
+};
 
 /// A value of the domain that a message stands for.
 pub(crate) trait FromPb<P>: Sized {
@@ -29,33 +32,55 @@ pub(crate) trait IntoPb {
 }
 
 /// Fields that are wrong, each as a path with the rule that it breaks. Neither holds a value.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadFields(Vec<(String, String)>);
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct BadFields {
+    /// The first of them, as many as are told.
+    told: Vec<(String, String)>,
+    /// How many there are besides.
+    untold: usize,
+}
 
 impl BadFields {
     /// One field, `path`, that breaks `rule`. An empty path stands for the message itself.
     pub(crate) fn new(path: impl Into<String>, rule: impl Display) -> Self {
-        Self(vec![(path.into(), rule.to_string())])
+        let mut bad = Self::default();
+        bad.push(path, rule);
+        bad
+    }
+
+    /// What is not told is not even written: a request may have thousands of faults.
+    fn push(&mut self, path: impl Into<String>, rule: impl Display) {
+        if self.told.len() < MOST_VIOLATIONS {
+            self.told.push((path.into(), rule.to_string()));
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    /// The refusal that tells of the fields, for this reason.
+    pub(crate) fn status(self, reason: Reason) -> Status {
+        let Self { told, untold } = self;
+        let message = match told.as_slice() {
+            [(path, rule)] => format!("{path} {rule}"),
+            [(path, rule), rest @ ..] => {
+                format!("{path} {rule}, and {} more", rest.len() + untold)
+            }
+            [] => "the request is invalid".to_owned(),
+        };
+        Failure::new(reason, message).fields(told).into()
     }
 }
 
 impl From<BadFields> for Status {
-    fn from(BadFields(fields): BadFields) -> Self {
-        let message = match fields.as_slice() {
-            [(path, rule)] => format!("{path} {rule}"),
-            [(path, rule), rest @ ..] => format!("{path} {rule}, and {} more", rest.len()),
-            [] => "the request is invalid".to_owned(),
-        };
-        Failure::new(Reason::InvalidField, message)
-            .fields(fields)
-            .into()
+    fn from(bad: BadFields) -> Self {
+        bad.status(Reason::InvalidField)
     }
 }
 
 /// Reads the fields of one message and notes what is wrong with them.
 #[derive(Default)]
 pub(crate) struct Check {
-    bad: Vec<(String, String)>,
+    bad: BadFields,
 }
 
 impl Check {
@@ -65,7 +90,17 @@ impl Check {
 
     /// Notes that `field` breaks `rule`.
     pub(crate) fn refuse(&mut self, field: impl Into<String>, rule: impl Display) {
-        self.bad.push((field.into(), rule.to_string()));
+        self.bad.push(field, rule);
+    }
+
+    /// Whether anything was wrong so far.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.bad != BadFields::default()
+    }
+
+    /// All that was wrong.
+    pub(crate) fn into_bad(self) -> BadFields {
+        self.bad
     }
 
     /// A text that must be there.
@@ -117,12 +152,14 @@ impl Check {
 
     /// What came of checking the message at `field`: its faults become faults here, by the longer path.
     pub(crate) fn inside<T>(&mut self, field: &str, value: Result<T, BadFields>) -> Option<T> {
-        let bad = |BadFields(fields): BadFields| {
-            self.bad
-                .extend(fields.into_iter().map(|(path, rule)| match path.as_str() {
-                    "" => (field.to_owned(), rule),
-                    path => (format!("{field}.{path}"), rule),
-                }));
+        let bad = |BadFields { told, untold }| {
+            for (path, rule) in told {
+                match path.as_str() {
+                    "" => self.bad.push(field, rule),
+                    path => self.bad.push(format!("{field}.{path}"), rule),
+                }
+            }
+            self.bad.untold += untold;
         };
         value.map_err(bad).ok()
     }
@@ -147,8 +184,8 @@ impl Check {
     /// [`BadFields`]: all that were wrong.
     pub(crate) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, BadFields> {
         match build() {
-            Some(value) if self.bad.is_empty() => Ok(value),
-            _ => Err(BadFields(self.bad)),
+            Some(value) if !self.has_refused() => Ok(value),
+            _ => Err(self.into_bad()),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const OURS: &str = "openfinance";
 pub(crate) const VENDORS: &str = "api.finicity.com";
 
 /// How many fields `BadRequest` names at most. Clients refuse trailers that are longer than 8 KiB.
-const MOST_VIOLATIONS: usize = 25;
+pub(crate) const MOST_VIOLATIONS: usize = 25;
 
 /// Why a call failed, and what is told of it.
 pub(crate) struct Failure {

@@ -15,6 +15,9 @@ use crate::{
     reason::Reason,
 };
 
+/// How many paths a mask may have: more than any record has fields.
+const MOST_PATHS: usize = 100;
+
 /// The fields of a record, as a mask may name them.
 pub(crate) struct Fields {
     /// The record's name in the request, such as `customer`.
@@ -65,14 +68,14 @@ impl Edit {
 
     fn read(&mut self, paths: &[String]) {
         let mut named = BTreeSet::new();
-        for (index, path) in paths.iter().enumerate() {
-            match path.as_str() {
-                "*" if paths.iter().all(|path| path == "*") => named.extend(self.fields.mutable),
-                "*" => self.check.refuse(
-                    "update_mask",
-                    format!("paths[{index}]: * stands alone or not at all"),
-                ),
-                path => self.read_path(index, path, &mut named),
+        if paths.len() > MOST_PATHS {
+            let rule = format_args!("must not have more than {MOST_PATHS} paths");
+            self.check.refuse("update_mask", rule);
+        } else if paths.iter().all(|path| path == "*") {
+            named.extend(self.fields.mutable);
+        } else {
+            for (index, path) in paths.iter().enumerate() {
+                self.read_path(index, path, &mut named);
             }
         }
         self.named = Some(named);
@@ -89,21 +92,22 @@ impl Edit {
                 .strip_prefix(path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let parts = mutable.iter().filter(is_part);
-        let before = named.len();
-        let known = parts.clone().next().is_some();
-        named.extend(parts);
-        debug_assert!(known || named.len() == before);
-        if known {
+        let mut parts = mutable.iter().filter(is_part).peekable();
+        if parts.peek().is_some() {
+            named.extend(parts);
             return;
         }
         match fixed.iter().find(|field| **field == path) {
             Some(field) if self.not_mutable.contains(field) => {}
             Some(field) => self.not_mutable.push(field),
+            None if path == "*" => self.check.refuse(
+                "update_mask",
+                format_args!("paths[{index}]: * stands alone or not at all"),
+            ),
             // The path itself is not told: it may hold anything.
             None => self.check.refuse(
                 "update_mask",
-                format!("paths[{index}] names no field of the {record}"),
+                format_args!("paths[{index}] names no field of the {record}"),
             ),
         }
     }
@@ -193,45 +197,36 @@ impl Edit {
     /// The update that `build` makes of the fields, if nothing was wrong.
     ///
     /// # Errors
-    /// The first that applies of: malformed fields and unknown paths, fields that can't be changed, fields that can't
-    /// be cleared, no change at all. Each tells all the fields it is about.
+    /// The reason is the first that applies of: malformed fields and unknown paths, fields that can't be changed,
+    /// fields that can't be cleared, no change at all. Whichever it is, the fields of all of them are told.
     pub(crate) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Status> {
         let Self {
-            fields,
+            fields: Fields { record, .. },
             named: _,
-            check,
+            mut check,
             not_mutable,
             not_clearable,
             changes,
         } = self;
-        let value = match check.finish(|| Some(())) {
-            Ok(()) => build(),
-            Err(bad) => return Err(bad.into()),
-        };
-        let refuse = |reason, paths: Vec<&str>, what: &str| {
-            let message = format!("{what}: {}", paths.join(", "));
-            let fields = paths
-                .iter()
-                .map(|path| (format!("{}.{path}", fields.record), what.to_owned()));
-            Status::from(Failure::new(reason, message).fields(fields))
-        };
-        match value {
-            _ if !not_mutable.is_empty() => Err(refuse(
-                Reason::FieldNotMutable,
-                not_mutable,
-                "can't be changed",
-            )),
-            _ if !not_clearable.is_empty() => Err(refuse(
-                Reason::FieldNotClearable,
-                not_clearable,
-                "can't be cleared",
-            )),
-            _ if changes == 0 => {
-                Err(Failure::new(Reason::NothingToUpdate, "there is nothing to update").into())
-            }
-            Some(value) => Ok(value),
-            None => Err(BadFields::new("update_mask", "can't be applied").into()),
+        let reason = [
+            (check.has_refused(), Reason::InvalidField),
+            (!not_mutable.is_empty(), Reason::FieldNotMutable),
+            (!not_clearable.is_empty(), Reason::FieldNotClearable),
+        ];
+        let reason = reason.into_iter().find(|(applies, _)| *applies);
+        for field in not_mutable {
+            check.refuse(format!("{record}.{field}"), "can't be changed");
         }
+        for field in not_clearable {
+            check.refuse(format!("{record}.{field}"), "can't be cleared");
+        }
+        if let Some((_, reason)) = reason {
+            return Err(check.into_bad().status(reason));
+        }
+        if changes == 0 {
+            return Err(Failure::new(Reason::NothingToUpdate, "there is nothing to update").into());
+        }
+        build().ok_or_else(|| BadFields::new("update_mask", "can't be applied").into())
     }
 }
 
@@ -347,6 +342,23 @@ mod tests {
                 "FIELD_NOT_CLEARABLE",
                 vec!["business.name"],
             ),
+            (
+                vec!["create_time", "name", "url"],
+                ["", "b", "c", "d"],
+                "FIELD_NOT_MUTABLE",
+                vec!["business.create_time", "business.name"],
+            ),
+            (
+                vec!["name", "business_id", "x", "url"],
+                ["", "\u{1}", "c", "d"],
+                "INVALID_FIELD",
+                vec![
+                    "update_mask",
+                    "business.url",
+                    "business.business_id",
+                    "business.name",
+                ],
+            ),
             (vec![], ["", "", "", ""], "NOTHING_TO_UPDATE", vec![]),
         ] {
             assert_eq!(
@@ -358,5 +370,19 @@ mod tests {
                 "{paths:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_mask_of_more_paths_than_a_record_could_have_is_refused_unread() {
+        for path in ["*", "name", "x", "create_time"] {
+            assert_eq!(
+                refusal(&vec![path; 101], ["\u{1}", "", "", ""]),
+                ("INVALID_FIELD".to_owned(), vec!["update_mask".to_owned()]),
+                "{path}"
+            );
+        }
+        assert!(read(&["name"; 100], ["Acme", "", "", ""]).is_ok());
+        let (_, fields) = refusal(&["x"; 100], ["", "", "", ""]);
+        assert_eq!(fields, vec!["update_mask"; 25]);
     }
 }
