@@ -70,7 +70,7 @@ refusals! {
         let request = pb::ListCustomersRequest { page_size: -1, r#type: 9, search: "a\nb".to_owned(), ..Default::default() };
         list(&world, request).await.unwrap_err()
     }
-    list_customers_foreign_token: "CustomerService/ListCustomers" => INVALID_ARGUMENT "INVALID_PAGE_TOKEN" from OURS at [], |world| {
+    list_customers_foreign_token: "CustomerService/ListCustomers" => INVALID_ARGUMENT "INVALID_PAGE_TOKEN" from OURS at ["page_token"], |world| {
         create(&world, testing("household-1")).await.unwrap();
         create(&world, testing("household-2")).await.unwrap();
         let request = pb::ListCustomersRequest { page_size: 1, ..Default::default() };
@@ -83,7 +83,7 @@ refusals! {
         let request = pb::StreamCustomersRequest { r#type: 9, search: "a\nb".to_owned(), ..Default::default() };
         world.customers().stream_customers(request).await.unwrap_err()
     }
-    stream_customers_broken_token: "CustomerService/StreamCustomers" => INVALID_ARGUMENT "INVALID_PAGE_TOKEN" from OURS at [], |world| {
+    stream_customers_broken_token: "CustomerService/StreamCustomers" => INVALID_ARGUMENT "INVALID_PAGE_TOKEN" from OURS at ["resume_token"], |world| {
         let request = pb::StreamCustomersRequest { resume_token: "broken".to_owned(), ..Default::default() };
         world.customers().stream_customers(request).await.unwrap_err()
     }

@@ -88,7 +88,7 @@ impl CustomerService for Api {
         let size = page_size_of(&mut check, page_size);
         let query = query(&mut check, r#type, search);
         let (size, query) = check.finish(|| Some((size?, query?)))?;
-        let start = self.page_tokens.open(&query, &page_token)?;
+        let start = self.page_tokens.open(&query, "page_token", &page_token)?;
         let page = self.page(&query, start, size).await?;
         let next_page_token = self.token(&query, page.next)?;
         Ok(Response::new(pb::ListCustomersResponse {
@@ -113,7 +113,9 @@ impl CustomerService for Api {
         let mut check = Check::new();
         let query = query(&mut check, r#type, search);
         let query = check.finish(|| query)?;
-        let first = self.page_tokens.open(&query, &resume_token)?;
+        let first = self
+            .page_tokens
+            .open(&query, "resume_token", &resume_token)?;
         let api = self.clone();
         // The next page is fetched only when the one before has been taken.
         Ok(Response::new(Box::pin(async_stream::try_stream! {

@@ -16,7 +16,7 @@ use openfinance::{
 use sha2::Sha256;
 use tonic::Status;
 
-use crate::{config::SharedKey, failure::Failure, reason::Reason};
+use crate::{config::SharedKey, convert::BadFields, failure::Failure, reason::Reason};
 
 /// Seals and opens page tokens.
 #[derive(Clone)]
@@ -68,18 +68,23 @@ impl PageTokens {
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), sealed.as_slice()].concat()))
     }
 
-    /// Where `token` says that `query` goes on; the first record where there is no token.
+    /// Where `token`, the request's field of this name, says that `query` goes on; the first record where there is no
+    /// token.
     ///
     /// # Errors
     /// INVALID_PAGE_TOKEN if the token is none of ours or belongs to another query.
-    pub(crate) fn open(&self, query: &CustomerQuery, token: &str) -> Result<Start, Status> {
+    pub(crate) fn open(
+        &self,
+        query: &CustomerQuery,
+        field: &str,
+        token: &str,
+    ) -> Result<Start, Status> {
         if token.is_empty() {
             return Ok(Start::FIRST);
         }
         self.try_open(query, token).ok_or_else(|| {
-            let message =
-                "the page token is broken or belongs to another query: start again without a token";
-            Failure::new(Reason::InvalidPageToken, message).into()
+            let rule = "is broken or belongs to another query: start again without it";
+            BadFields::new(field, rule).status(Reason::InvalidPageToken)
         })
     }
 
@@ -123,6 +128,9 @@ fn bound(query: &CustomerQuery) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::violated;
+
+    const FIELD: &str = "resume_token";
 
     fn tokens(byte: u8) -> PageTokens {
         PageTokens::new(&SharedKey::new([byte; 32]))
@@ -140,13 +148,16 @@ mod tests {
         let query = query(Some(CustomerType::Testing), "smith");
         let start = Start::new(26).unwrap();
         let token = tokens(7).seal(&query, start).unwrap();
-        assert_eq!(tokens(7).open(&query, &token).unwrap(), start);
+        assert_eq!(tokens(7).open(&query, FIELD, &token).unwrap(), start);
         assert!(!token.contains("smith") && !token.contains('='));
     }
 
     #[test]
     fn no_token_is_the_beginning() {
-        assert_eq!(tokens(7).open(&query(None, ""), "").unwrap(), Start::FIRST);
+        assert_eq!(
+            tokens(7).open(&query(None, ""), FIELD, "").unwrap(),
+            Start::FIRST
+        );
     }
 
     #[test]
@@ -160,8 +171,10 @@ mod tests {
             query(None, "smith"),
             query(Some(CustomerType::Testing), ""),
         ] {
-            let status = tokens(7).open(&other, &token).unwrap_err();
+            let status = tokens(7).open(&other, FIELD, &token).unwrap_err();
             assert_eq!(status.code(), tonic::Code::InvalidArgument);
+            assert!(status.message().starts_with(FIELD), "{status}");
+            assert_eq!(violated(status), [FIELD]);
         }
     }
 
@@ -169,12 +182,15 @@ mod tests {
     fn a_token_that_was_touched_or_made_elsewhere_is_refused() {
         let query = query(None, "");
         let token = tokens(7).seal(&query, Start::FIRST).unwrap();
-        assert!(tokens(8).open(&query, &token).is_err());
+        assert!(tokens(8).open(&query, FIELD, &token).is_err());
         for index in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
             let touched = String::from_utf8(bytes).unwrap();
-            assert!(tokens(7).open(&query, &touched).is_err(), "byte {index}");
+            assert!(
+                tokens(7).open(&query, FIELD, &touched).is_err(),
+                "byte {index}"
+            );
         }
         for bad in [
             "x",
@@ -184,7 +200,7 @@ mod tests {
             "é",
             &format!("{token}="),
         ] {
-            assert!(tokens(7).open(&query, bad).is_err(), "{bad}");
+            assert!(tokens(7).open(&query, FIELD, bad).is_err(), "{bad}");
         }
     }
 }
