@@ -249,7 +249,7 @@ mod tests {
         let bad = NewBusiness::from_pb(pb::Business {
             business_id: "1".to_owned(),
             address: Some(pb::Address {
-                country: "USA".to_owned(),
+                country: "United States".to_owned(),
                 ..pb::Address::default()
             }),
             url: "no url".to_owned(),

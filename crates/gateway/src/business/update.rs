@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_fault_in_a_part_of_the_address_is_told_by_its_path() {
         let address = Some(pb::Address {
-            country: "USA".to_owned(),
+            country: "United States".to_owned(),
             ..pb::Address::default()
         });
         let status = edit(
