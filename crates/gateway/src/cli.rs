@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     banner,
-    config::{self, Config, Flags},
+    config::{self, Config, Flags, Settings},
     gateway::Gateway,
     log,
 };
@@ -27,7 +27,8 @@ struct Arguments {
     /// Settings file in TOML; the environment (OPENFINANCE_PARTNER__ID ...) wins over it.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Run against an embedded sandbox of the vendor: no account, no credentials, nothing is kept.
+    /// Run against an embedded sandbox of the vendor: no account, no credentials (partner.* and upstream.* are
+    /// ignored), nothing is kept.
     #[arg(long, global = true)]
     sandbox: bool,
     /// Serve other machines although nothing protects or identifies callers.
@@ -85,12 +86,11 @@ pub fn run(
         .map(|(name, value)| (text(name), text(value)));
     let environment: Vec<_> = environment.collect();
     let done = match command {
-        None => Config::load(&flags, environment)
-            .map_err(Exit::usage)
-            .and_then(|config| serve(config, out)),
-        Some(Command::CheckConfig) => Config::describe(&flags, environment)
-            .map_err(Exit::usage)
-            .and_then(|text| out.write_all(text.as_bytes()).map_err(Exit::failure)),
+        None => settings(&flags, environment, err).and_then(|settings| serve(settings.config, out)),
+        Some(Command::CheckConfig) => settings(&flags, environment, err).and_then(|settings| {
+            out.write_all(settings.show().as_bytes())
+                .map_err(Exit::failure)
+        }),
         Some(Command::Healthcheck) => {
             let admin = config::admin_listen(&flags, environment).map_err(Exit::usage);
             admin.and_then(|admin| ask(reachable(admin)).map_err(Exit::failure))
@@ -125,6 +125,23 @@ impl Exit {
             message: error.to_string(),
         }
     }
+}
+
+/// The settings; what is ignored of them is told to `err`.
+fn settings(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (String, String)>,
+    err: &mut dyn Write,
+) -> Result<Settings, Exit> {
+    let settings = Settings::load(flags, environment).map_err(Exit::usage)?;
+    if !settings.ignored.is_empty() {
+        let ignored = settings.ignored.join(", ");
+        let _ = writeln!(
+            err,
+            "openfinance-gateway: warning: --sandbox brings a vendor and a partner of its own, so this is ignored: {ignored}"
+        );
+    }
+    Ok(settings)
 }
 
 fn serve(config: Config, out: &mut dyn Write) -> Result<(), Exit> {
@@ -243,6 +260,30 @@ mod tests {
         assert!(
             err.starts_with("openfinance-gateway: 6 settings are wrong\n"),
             "{err}"
+        );
+    }
+
+    #[test]
+    fn the_sandbox_says_in_one_line_what_it_ignores() {
+        let (code, out, err) = told(
+            &["--sandbox", "check-config"],
+            &[
+                ("OPENFINANCE_PARTNER__ID", "canary"),
+                ("OPENFINANCE_PARTNER__SECRET_FILE", "/none/of/canary"),
+                ("OPENFINANCE_UPSTREAM__BASE_URL", "canary"),
+                ("OPENFINANCE_VENDOR_DOCS", "canary"),
+            ],
+        );
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(
+            err.ends_with(": partner.id, partner.secret, upstream.base_url\n"),
+            "{err}"
+        );
+        assert!(!out.contains("partner") && !out.contains("canary"), "{out}");
+        assert!(
+            out.contains("[sandbox]\nlisten = \"127.0.0.1:8080\" # default"),
+            "{out}"
         );
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Flags come first, then the environment (`OPENFINANCE_PARTNER__ID`), then the TOML file. Every secret may also be the
 //! content of a file (`partner.secret_file`). All that is wrong is told at once, and no secret is ever printed.
-//! [`Key`] lists the settings; here is what they come to.
+//! [`Key`] lists the settings, [`Settings`] reads them, and [`Config`] is what they come to.
 
 mod check;
 mod duration;
@@ -12,7 +12,7 @@ mod problem;
 mod show;
 mod source;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::{SecretBox, SecretString};
 use url::Url;
@@ -30,10 +30,42 @@ pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 pub struct Flags {
     /// The settings file.
     pub file: Option<PathBuf>,
-    /// Run against the embedded sandbox.
+    /// Run against the embedded sandbox. What is set for the vendor, `partner.*` and `upstream.*`, is then ignored.
     pub sandbox: bool,
     /// Take callers from other machines although nothing protects them.
     pub insecure: bool,
+}
+
+/// Settings as they were read: what they come to, and how that came about.
+#[derive(Debug)]
+pub struct Settings {
+    /// What is in force.
+    pub config: Config,
+    /// The settings that were given, right or wrong, and that `--sandbox` ignores, such as `partner.id`.
+    pub ignored: Vec<&'static str>,
+    sources: Sources,
+}
+
+/// Where each setting that was given came from.
+type Sources = BTreeMap<&'static str, Source>;
+
+impl Settings {
+    /// Reads and checks the settings from `flags`, the variables of `environment` and the file.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong with the settings, not only what was found first.
+    pub fn load(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        load::load(flags, environment)
+    }
+
+    /// What is in force, as TOML with each setting's source beside it and secrets masked.
+    #[must_use]
+    pub fn show(&self) -> String {
+        show::show(&self.config, &self.sources)
+    }
 }
 
 /// The settings of a gateway. `Debug` prints no secret.
@@ -158,28 +190,6 @@ impl LogFormat {
 }
 
 impl Config {
-    /// Reads and checks the settings from `flags`, the variables of `environment` and the file.
-    ///
-    /// # Errors
-    /// [`Problems`]: everything that is wrong with the settings, not only what was found first.
-    pub fn load(
-        flags: &Flags,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
-        load::load(flags, environment).map(|(config, _)| config)
-    }
-
-    /// The settings as [`Config::load`] reads them, as TOML with each setting's source beside it and secrets masked.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn describe(
-        flags: &Flags,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<String, Problems> {
-        load::load(flags, environment).map(|(config, sources)| show::show(&config, &sources))
-    }
-
     /// Settings for a test: free ports of the loopback interface, and otherwise the defaults.
     #[must_use]
     pub fn for_tests(upstream: Upstream) -> Self {

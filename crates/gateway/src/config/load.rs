@@ -1,7 +1,6 @@
 //! From settings as written to settings as meant, with every rule that they must keep.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -12,24 +11,27 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Shared,
-    SharedKey, Source, Upstream, Vendor, check, duration,
+    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Settings,
+    Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
 /// The vendor's host.
 const VENDOR: &str = "https://api.finicity.com";
 
-/// Where each setting that was given came from.
-pub(super) type Sources = BTreeMap<&'static str, Source>;
-
 pub(super) fn load(
     flags: &Flags,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<(Config, Sources), Problems> {
+) -> Result<Settings, Problems> {
     let mut read = Reader::new(flags, environment);
+    read.entries.forget_lost_file();
+    let ignored = if flags.sandbox {
+        read.ignore_vendor()
+    } else {
+        Vec::new()
+    };
     let upstream = if flags.sandbox {
-        read.sandbox()
+        Some(read.sandbox())
     } else {
         read.vendor()
     };
@@ -41,8 +43,8 @@ pub(super) fn load(
     let log = read.log();
     let Reader { entries, sources } = read;
     match (upstream, shared, entries.problems) {
-        (Some(upstream), Some(shared), problems) if problems.is_empty() => Ok((
-            Config {
+        (Some(upstream), Some(shared), problems) if problems.is_empty() => Ok(Settings {
+            config: Config {
                 upstream,
                 shared,
                 grpc_listen,
@@ -51,8 +53,9 @@ pub(super) fn load(
                 drain_grace,
                 log,
             },
+            ignored,
             sources,
-        )),
+        }),
         (_, _, problems) => Err(Problems(problems)),
     }
 }
@@ -97,20 +100,7 @@ impl Reader {
         // The environment first: what it says wins.
         entries.add_environment(environment);
         if let Some(path) = &flags.file {
-            match fs::read_to_string(path) {
-                Ok(text) => entries.add_file(path, &text),
-                Err(error) => {
-                    let message = format!(
-                        "the settings file {} can't be read: {error}",
-                        path.display()
-                    );
-                    entries.problems.push(Problem {
-                        key: String::new(),
-                        source: None,
-                        message,
-                    });
-                }
-            }
+            entries.read_file(path);
         }
         Self {
             entries,
@@ -131,20 +121,23 @@ impl Reader {
         }))
     }
 
-    fn sandbox(&mut self) -> Option<Upstream> {
-        for key in Key::ALL
-            .iter()
-            .filter(|key| key.name.starts_with("partner.") || key.name.starts_with("upstream."))
-        {
-            if let Some(entry) = self.entries.take(key.name) {
-                let message =
-                    "can't be set with --sandbox, which brings a vendor and a partner of its own";
-                self.refuse(key.name, &entry, message);
-            }
-        }
-        Some(Upstream::Sandbox {
+    fn sandbox(&mut self) -> Upstream {
+        Upstream::Sandbox {
             listen: self.address("sandbox.listen", SANDBOX_LISTEN),
-        })
+        }
+    }
+
+    /// Leaves out what only concerns the vendor, right or wrong, and says what that was: the sandbox brings a vendor
+    /// and a partner of its own.
+    fn ignore_vendor(&mut self) -> Vec<&'static str> {
+        let names = Key::ALL.iter().map(|key| key.name);
+        names
+            .filter(|name| name.starts_with("partner.") || name.starts_with("upstream."))
+            .filter(|name| {
+                let was_wrong = self.entries.forgive(name);
+                self.entries.take(name).is_some() || was_wrong
+            })
+            .collect()
     }
 
     fn base_url(&mut self) -> Option<Url> {
@@ -171,17 +164,10 @@ impl Reader {
         }
         let store_path = self.store_path();
         if !sandbox && redis.is_none() && store_path.is_none() {
-            let known = self
-                .entries
-                .problems
-                .iter()
-                .any(|problem| problem.key == "shared.store_path");
-            if !known {
-                self.missing(
-                    "shared.store_path",
-                    "is required: a file in a folder that the gateway may write to",
-                );
-            }
+            self.missing(
+                "shared.store_path",
+                "is required: a file in a folder that the gateway may write to",
+            );
         }
         let key = self.shared_key(sandbox);
         Some(Shared {
@@ -207,17 +193,10 @@ impl Reader {
             if sandbox {
                 return Some(SharedKey::sandbox());
             }
-            let already = self
-                .entries
-                .problems
-                .iter()
-                .any(|problem| problem.key.starts_with("shared.key"));
-            if !already {
-                self.missing(
-                    "shared.key",
-                    "is required: 64 random hexadecimal digits, as `openssl rand -hex 32` makes",
-                );
-            }
+            self.missing(
+                "shared.key",
+                "is required: 64 random hexadecimal digits, as `openssl rand -hex 32` makes",
+            );
             return None;
         };
         let text = self.content("shared.key", &entry)?;
@@ -249,28 +228,30 @@ impl Reader {
 
     fn deadlines(&mut self) -> Deadlines {
         let Deadlines { default, max } = Deadlines::default();
-        let default_source = self.entries.source("deadline.default");
-        let deadlines = Deadlines {
-            default: self.duration("deadline.default", default),
-            max: self.duration("deadline.max", max),
-        };
-        if deadlines.default > deadlines.max {
-            let message = format!(
-                "must not be longer than deadline.max, {}",
-                duration::show(deadlines.max)
-            );
+        let source = self.entries.source("deadline.default");
+        let given = self.duration("deadline.default");
+        let max = self.duration("deadline.max").unwrap_or(max);
+        let max_is_meant = !self.entries.file_is_lost && !self.entries.is_wrong("deadline.max");
+        if max_is_meant && given.is_some_and(|given| given > max) {
+            let max = duration::show(max);
             self.entries.problems.push(Problem {
                 key: "deadline.default".to_owned(),
-                source: default_source,
-                message,
+                source,
+                message: format!("must not be longer than deadline.max, {max}"),
             });
         }
-        deadlines
+        // Our default is nobody's wish: a shorter limit holds for it too.
+        Deadlines {
+            default: given.unwrap_or(default.min(max)),
+            max,
+        }
     }
 
     fn drain_grace(&mut self) -> Duration {
         let source = self.entries.source("drain.grace");
-        let grace = self.duration("drain.grace", Duration::from_secs(10));
+        let grace = self
+            .duration("drain.grace")
+            .unwrap_or(Duration::from_secs(10));
         if grace > DRAIN_LIMIT {
             let message = format!("must not be longer than {}", duration::show(DRAIN_LIMIT));
             self.entries.problems.push(Problem {
@@ -313,17 +294,15 @@ impl Reader {
         Log { format, level }
     }
 
-    fn duration(&mut self, name: &'static str, default: Duration) -> Duration {
-        let Some(entry) = self.take(name) else {
-            return default;
-        };
-        match duration::parse(&entry.text) {
-            Some(duration) if !duration.is_zero() || name == "drain.grace" => duration,
-            _ => {
-                self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
-                default
-            }
+    /// A duration, if one was given and is right.
+    fn duration(&mut self, name: &'static str) -> Option<Duration> {
+        let entry = self.take(name)?;
+        let duration = duration::parse(&entry.text)
+            .filter(|duration| !duration.is_zero() || name == "drain.grace");
+        if duration.is_none() {
+            self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
         }
+        duration
     }
 
     fn address(&mut self, name: &'static str, default: SocketAddr) -> SocketAddr {
@@ -395,7 +374,11 @@ impl Reader {
         });
     }
 
+    /// Notes that a setting is missing, unless the true problem is that what was given can't be used.
     fn missing(&mut self, name: &str, message: &str) {
+        if self.entries.file_is_lost || self.entries.is_wrong(name) {
+            return;
+        }
         self.entries.problems.push(Problem {
             key: name.to_owned(),
             source: None,

@@ -15,6 +15,13 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// The setting that is meant, where [`Problem::key`] may name the file that holds its value.
+    pub(super) fn setting(&self) -> &str {
+        Key::find(&self.key).map_or(&self.key, |(key, _)| key.name)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Key, Upstream, duration, load::Sources};
+use super::{Config, Key, Sources, Upstream, duration};
 
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";

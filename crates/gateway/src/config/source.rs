@@ -1,6 +1,6 @@
 //! Where settings come from: the file and the environment, put one above the other.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
@@ -42,6 +42,8 @@ pub(super) struct Entry {
 pub(super) struct Entries {
     by_name: BTreeMap<&'static str, Entry>,
     pub(super) problems: Vec<Problem>,
+    /// Whether the file can't be read, or not all of it, so that nobody knows what it sets.
+    pub(super) file_is_lost: bool,
 }
 
 impl Entries {
@@ -53,24 +55,62 @@ impl Entries {
         self.by_name.get(name).map(|entry| entry.source.clone())
     }
 
-    /// Adds what the TOML of `text` says.
-    pub(super) fn add_file(&mut self, path: &Path, text: &str) {
+    /// Adds what the TOML file at `path` says.
+    pub(super) fn read_file(&mut self, path: &Path) {
+        match fs::read_to_string(path) {
+            Ok(text) => self.add_file(path, &text),
+            Err(error) => {
+                let path = path.display();
+                self.lose_file(
+                    None,
+                    format!("the settings file {path} can't be read: {error}"),
+                );
+            }
+        }
+    }
+
+    fn add_file(&mut self, path: &Path, text: &str) {
         let file = File {
             path: path.display().to_string(),
             text,
         };
         let (table, errors) = DeTable::parse_recoverable(text);
+        let before = self.problems.len();
+        self.add_table(&file, "", table.get_ref());
+        if !errors.is_empty() {
+            // What a parser makes of a broken file is not always what was meant, and not to be complained about.
+            self.problems.truncate(before);
+        }
         for error in errors {
             // The error's `Display` quotes the line, which may hold a secret; its message does not.
-            let source = error.span().map(|span| file.source(span.start));
-            let source = source.or_else(|| Some(file.source(0)));
-            self.problems.push(Problem {
-                key: String::new(),
-                source,
-                message: error.message().replace('\n', ", "),
-            });
+            let source = file.source(error.span().map_or(0, |span| span.start));
+            self.lose_file(Some(source), error.message().replace('\n', ", "));
         }
-        self.add_table(&file, "", table.get_ref());
+    }
+
+    /// Leaves out what could be made of a file that can't be read whole.
+    pub(super) fn forget_lost_file(&mut self) {
+        let lost = self.file_is_lost;
+        self.by_name
+            .retain(|_, entry| !lost || matches!(entry.source, Source::Variable(_)));
+    }
+
+    fn lose_file(&mut self, source: Option<Source>, message: String) {
+        self.file_is_lost = true;
+        self.problems.push(Problem {
+            key: String::new(),
+            source,
+            message,
+        });
+    }
+
+    /// Whether the setting `name` was given, and so that it can't be used: then it is not missing.
+    pub(super) fn is_wrong(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| {
+            // A section that is none takes all its settings along.
+            let rest = name.strip_prefix(problem.setting());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     fn add_table(&mut self, file: &File<'_>, above: &str, table: &DeTable<'_>) {
@@ -108,6 +148,13 @@ impl Entries {
                 }
             }
         }
+    }
+
+    /// Drops what is wrong with the setting `name`, and says whether there was anything.
+    pub(super) fn forgive(&mut self, name: &str) -> bool {
+        let before = self.problems.len();
+        self.problems.retain(|problem| problem.setting() != name);
+        self.problems.len() < before
     }
 
     /// Adds the variables with our prefix.

@@ -58,8 +58,12 @@ impl Given {
         self
     }
 
+    fn settings(&self) -> Result<Settings, Problems> {
+        Settings::load(&self.flags, self.variables.clone())
+    }
+
     fn load(&self) -> Result<Config, Problems> {
-        Config::load(&self.flags, self.variables.clone())
+        self.settings().map(|settings| settings.config)
     }
 
     fn problems(&self) -> Vec<String> {
@@ -325,6 +329,97 @@ fn the_default_deadline_is_within_the_longest_and_the_grace_within_the_limit() {
 }
 
 #[test]
+fn a_longest_deadline_below_the_default_one_is_the_default_too() {
+    let seconds = |default, max| Deadlines {
+        default: Duration::from_secs(default),
+        max: Duration::from_secs(max),
+    };
+    let mut given = Given::complete();
+    given.set("DEADLINE__MAX", "5s");
+    assert_eq!(given.load().unwrap().deadline, seconds(5, 5));
+    given.set("DEADLINE__DEFAULT", "2s");
+    assert_eq!(given.load().unwrap().deadline, seconds(2, 5));
+    // What was asked for is not changed in silence.
+    assert_eq!(
+        given.set("DEADLINE__DEFAULT", "6s").problem(),
+        "deadline.default (OPENFINANCE_DEADLINE__DEFAULT): must not be longer than deadline.max, 5s"
+    );
+    // Against a limit that is wrong itself nothing is held.
+    given
+        .set("DEADLINE__DEFAULT", "2m")
+        .set("DEADLINE__MAX", "x");
+    assert!(given.problem().starts_with("deadline.max "));
+}
+
+#[test]
+fn what_is_given_and_wrong_is_not_missing_too() {
+    for (name, text, expected) in [
+        (
+            "PARTNER__ID",
+            "[partner]\nid = 5\n",
+            "partner.id (DIR/gateway.toml:2): must be a string in quotes",
+        ),
+        (
+            "PARTNER__SECRET",
+            "[partner]\nsecret_file = 5\n",
+            "partner.secret_file (DIR/gateway.toml:2): must be a string in quotes",
+        ),
+        (
+            "SHARED__STORE_PATH",
+            "[shared]\nstore_path = 5\n",
+            "shared.store_path (DIR/gateway.toml:2): must be a string in quotes",
+        ),
+        (
+            "SHARED__KEY",
+            "[shared.key]\nx = 5\n",
+            "shared.key (DIR/gateway.toml:1): must be a string in quotes",
+        ),
+    ] {
+        let mut given = Given::complete();
+        assert_eq!(given.unset(name).file(text).problem(), expected);
+    }
+    let mut given = Given::nothing();
+    let problems = given.file("partner = 5\nshared = 5\n").problems();
+    assert_eq!(
+        problems,
+        [
+            "partner (DIR/gateway.toml:1): is a section: write its settings below it",
+            "shared (DIR/gateway.toml:2): is a section: write its settings below it"
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_can_not_be_read_is_the_only_problem_that_it_makes() {
+    let mut given = Given::nothing();
+    given.flags.file = Some(given.folder.path().join("none.toml"));
+    assert!(
+        given
+            .problem()
+            .starts_with("the settings file DIR/none.toml can't be read: ")
+    );
+    for text in [
+        "[partner]\nid = 1 2\n",
+        "[partner]\nid = \"1\nsecret = 5\n",
+        "[deadline]\nmax = 5s\n",
+        "[deadline]\nmax = \"5m\"\nx\n",
+    ] {
+        let mut given = Given::nothing();
+        given.file(text).set("DEADLINE__DEFAULT", "2m");
+        let problems = given.problems();
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.starts_with("DIR/gateway.toml:")),
+            "{problems:#?}"
+        );
+        // What is wrong elsewhere is told all the same.
+        given.set("LOG__FORMAT", "yaml");
+        assert_eq!(given.problems().len(), problems.len() + 1);
+    }
+}
+
+#[test]
 fn off_loopback_needs_insecure() {
     let mut given = Given::complete();
     given.set("GRPC__LISTEN", "[::]:50051");
@@ -340,24 +435,34 @@ fn off_loopback_needs_insecure() {
 }
 
 #[test]
-fn the_sandbox_needs_no_setting_and_takes_no_partner() {
+fn the_sandbox_needs_no_setting_and_ignores_the_vendors() {
     let mut given = Given::nothing();
     given.flags.sandbox = true;
-    let config = given.load().unwrap();
+    let settings = given.settings().unwrap();
     assert!(
-        matches!(config.upstream, Upstream::Sandbox { listen } if listen.to_string() == "127.0.0.1:8080")
+        matches!(settings.config.upstream, Upstream::Sandbox { listen } if listen.to_string() == "127.0.0.1:8080")
     );
+    assert!(settings.ignored.is_empty());
+    // Right or wrong, from wherever.
     given
         .set("PARTNER__ID", "1")
-        .set("UPSTREAM__BASE_URL", "https://example.com");
-    let problems = given.problems();
-    assert_eq!(problems.len(), 2, "{problems:#?}");
-    assert!(
-        problems
-            .iter()
-            .all(|problem| problem.contains("can't be set with --sandbox")),
-        "{problems:#?}"
+        .set("PARTNER__SECRET", "canary")
+        .set("UPSTREAM__BASE_URL", "no url")
+        .file("[partner]\nid = 5\nsecret_file = \"/none/of/these\"\napp_key = 5\n");
+    let settings = given.settings().unwrap();
+    assert_eq!(
+        settings.ignored,
+        [
+            "partner.id",
+            "partner.secret",
+            "partner.app_key",
+            "upstream.base_url"
+        ]
     );
+    assert!(matches!(settings.config.upstream, Upstream::Sandbox { .. }));
+    // A name that does not exist is a slip there too.
+    let problem = given.set("PARTNER__NAME", "1").problem();
+    assert!(problem.contains("there is no such setting"), "{problem}");
 }
 
 #[test]
@@ -374,7 +479,7 @@ fn variables_of_other_tools_are_left_alone() {
 fn no_secret_is_printed() {
     let given = Given::complete();
     let printed = format!("{:?}", given.load().unwrap());
-    let shown = Config::describe(&given.flags, given.variables.clone()).unwrap();
+    let shown = given.settings().unwrap().show();
     for text in [printed, shown] {
         assert!(
             !text.contains("canary") && !text.to_lowercase().contains(&KEY.to_lowercase()),
@@ -387,7 +492,7 @@ fn no_secret_is_printed() {
 fn the_settings_shown_are_toml_with_sources() {
     let mut given = Given::complete();
     given.file("[deadline]\nmax = \"90s\"\n");
-    let shown = Config::describe(&given.flags, given.variables.clone()).unwrap();
+    let shown = given.settings().unwrap().show();
     assert!(toml::de::DeTable::parse(&shown).is_ok(), "{shown}");
     for line in [
         "secret = \"[redacted]\" # OPENFINANCE_PARTNER__SECRET",
