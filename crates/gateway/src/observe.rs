@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
+use tracing::Level;
 
 use crate::{
     method::Called,
@@ -130,16 +131,49 @@ impl Call {
         self.metrics.call(self.method, code, took);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
-        let (method, code) = (self.method, code_name(code));
-        tracing::info!(
-            method,
-            code,
-            reason,
-            operation,
-            vendor_code,
-            duration_ms,
-            "call"
-        );
+        let (method, level, code) = (self.method, level(code), code_name(code));
+        // The level of a line is a part of its place in the code.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    method,
+                    code,
+                    reason,
+                    operation,
+                    vendor_code,
+                    duration_ms,
+                    "call"
+                )
+            };
+        }
+        match level {
+            Level::ERROR => line!(error),
+            Level::WARN => line!(warn),
+            _ => line!(info),
+        }
+    }
+}
+
+/// How much a call that ended with this code matters to whoever runs the gateway: an error is a defect or a record in
+/// doubt, a warning is something that does not work as it should, and the rest is between the caller and the vendor.
+fn level(code: Code) -> Level {
+    match code {
+        Code::Internal | Code::Unknown => Level::ERROR,
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition => Level::WARN,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::DataLoss
+        | Code::Unauthenticated => Level::INFO,
     }
 }
 
@@ -185,6 +219,11 @@ impl HttpBody for ObservedBody {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
     use http_body_util::BodyExt as _;
     use tower::service_fn;
 
@@ -234,5 +273,65 @@ mod tests {
 
         drop(call(&metrics, ok).await);
         assert!(counted(&metrics, "CANCELLED"));
+    }
+
+    #[test]
+    fn a_call_is_logged_at_the_level_of_what_it_means() {
+        for (reason, expected) in [
+            (Reason::GatewayInternal, "ERROR"),
+            (Reason::OutcomeUnknown, "ERROR"),
+            (Reason::Draining, "WARN"),
+            (Reason::DeadlineExceeded, "WARN"),
+            (Reason::UpstreamRateLimited, "WARN"),
+            (Reason::PartnerCredentialsRejected, "WARN"),
+            (Reason::CustomerNotFound, "INFO"),
+            (Reason::InvalidField, "INFO"),
+        ] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let log = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(log, || {
+                let mut call = Call {
+                    metrics: Metrics::new(),
+                    method: "Get",
+                    started: Instant::now(),
+                    ended: false,
+                };
+                let answer = Status::from(Failure::new(reason, "no")).into_http::<Body>();
+                call.end(answer.headers());
+            });
+            let text = lines.text();
+            assert_eq!(text.lines().count(), 1, "{text}");
+            let word = format!(" {expected} ");
+            assert!(
+                text.contains(&word) && text.contains(reason.as_str()),
+                "{text}"
+            );
+        }
+        assert_eq!(level(Code::Ok), Level::INFO);
+        assert_eq!(level(Code::Cancelled), Level::INFO);
+    }
+
+    /// Where a log may be written and read again.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Lines {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }
