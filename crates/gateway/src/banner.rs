@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use crate::gateway::Gateway;
 
-/// The request of the call to paste.
-const REQUEST: &str = r#"{"customer":{"username":"first-customer","type":"CUSTOMER_TYPE_TESTING","first_name":"Ada"}}"#;
+/// The request of the call to paste: the first of the README, so that whoever goes on there has the ids it names.
+const REQUEST: &str = r#"{"customer": {"username": "household-4711", "type": "CUSTOMER_TYPE_TESTING", "firstName": "Ada", "lastName": "Lovelace"}}"#;
 
 const METHOD: &str = "openfinance.v1.CustomerService/CreateCustomer";
 
@@ -31,9 +31,23 @@ Paste one of these into another terminal to create a customer:
 
   grpcurl -plaintext -d '{REQUEST}' {grpc} {METHOD}
 
-  buf curl --protocol grpc --http2-prior-knowledge -d '{REQUEST}' http://{grpc}/{METHOD}
+  buf curl --protocol grpc --http2-prior-knowledge --data '{REQUEST}' http://{grpc}/{METHOD}
 
 "
     )?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_call_to_paste_is_the_first_of_the_readme() {
+        let readme = include_str!("../../../README.md");
+        assert!(
+            readme.contains(REQUEST),
+            "the README's first call and the banner's are to be one request"
+        );
+    }
 }
