@@ -12,7 +12,13 @@ pub(crate) fn start(log: &Log) {
     // The settings have been checked; were they wrong, the default level is better than none.
     let filter = |level: &str| EnvFilter::try_new(format!("{QUIETER},{level}"));
     let filter = filter(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for eyes that want them; in a file or a pipe they are noise.
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !unwanted;
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     // Fails only if there is a log already, as in a test.
     let _ = match log.format {
         LogFormat::Text => lines.try_init(),
