@@ -73,12 +73,20 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
         }
         Error::RecordIncomplete { fields } => {
             let rule = "must be set: the vendor's record has no valid value to keep";
-            let message = format!("the vendor's record has no valid {}: set it with this update", fields.join(", "));
+            let message = format!(
+                "the vendor's record has no valid {}: set it with this update",
+                fields.join(", ")
+            );
             let record = match subject {
                 Subject::Business(_) => "business.",
-                Subject::Nothing | Subject::Customer(_) | Subject::Consumer(_) | Subject::InstitutionLogin(_) => "",
+                Subject::Nothing
+                | Subject::Customer(_)
+                | Subject::Consumer(_)
+                | Subject::InstitutionLogin(_) => "",
             };
-            let violations = fields.into_iter().map(|field| (format!("{record}{field}"), rule.to_owned()));
+            let violations = fields
+                .into_iter()
+                .map(|field| (format!("{record}{field}"), rule.to_owned()));
             Failure::new(Reason::InvalidField, message).fields(violations)
         }
         Error::CredentialsRejected { vendor } => {
@@ -123,7 +131,11 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
                 None => failure.operation(operation),
             }
         }
-        Error::Malformed { operation, problem: _, vendor } => {
+        Error::Malformed {
+            operation,
+            problem: _,
+            vendor,
+        } => {
             let message = "the vendor answered outside its contract";
             let failure = Failure::new(Reason::UpstreamMalformed, message);
             match vendor {
@@ -243,7 +255,9 @@ mod tests {
                 false,
             ),
             (
-                Error::RecordIncomplete { fields: vec!["name"] },
+                Error::RecordIncomplete {
+                    fields: vec!["name"],
+                },
                 Code::InvalidArgument,
                 "INVALID_FIELD",
                 ours,
