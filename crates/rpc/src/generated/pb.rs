@@ -731,7 +731,7 @@ pub struct UpdateBusinessRequest {
     pub business: ::core::option::Option<Business>,
     /// The fields to change, such as `name`, `address` (whole) or `address.city`. `*` replaces all. `url`, `email`,
     /// `type`, `tax_id` and the parts of address and telephone number are cleared when the mask names them and they are
-    /// empty. Absent: those that are set in `business`.
+    /// empty. Absent: those that are set in `business`. At most 100 paths.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
@@ -1499,7 +1499,7 @@ pub struct UpdateConsumerRequest {
     #[prost(message, optional, tag = "1")]
     pub consumer: ::core::option::Option<Consumer>,
     /// The fields to change, such as `city` or `end_user` (always whole, as is `birthday`). `*` stands for every field
-    /// that can be changed. Absent: those that are set in `consumer`. No field can be cleared.
+    /// that can be changed. Absent: those that are set in `consumer`. No field can be cleared. At most 100 paths.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
@@ -2388,7 +2388,8 @@ pub struct UpdateCustomerRequest {
     /// mask names them.
     #[prost(message, optional, tag = "1")]
     pub customer: ::core::option::Option<Customer>,
-    /// The fields to change: `first_name`, `last_name`, or `*` for both. Absent: those that are set in `customer`.
+    /// The fields to change: `first_name`, `last_name`, or `*` for both. Absent: those that are set in `customer`. At most
+    /// 100 paths.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
