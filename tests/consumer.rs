@@ -3,7 +3,8 @@
 mod refused;
 
 use openfinance_rpc::pb;
-use openfinance_sandbox::Partnership;
+use openfinance_sandbox::{Operation, Partnership};
+use serde_json::json;
 use tonic::Status;
 
 use crate::{
@@ -285,6 +286,33 @@ async fn update_consumer_without_mask_makes_get_edit_update_work() {
     };
     // The four digits that were read are output only, and never sent back as a number.
     assert_eq!(update(&world, edited.clone(), &[]).await.unwrap(), edited);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn get_edit_update_works_although_the_vendor_keeps_half_a_birthday() {
+    let world = World::start().await;
+    let customer_id = world.customer().await;
+    let created = create(&world, &customer_id, whole()).await.unwrap();
+    let body = json!({
+        "id": created.consumer_id, "customerId": created.customer_id, "firstName": "A", "lastName": "B", "state": "UT",
+        "birthday": {"year": 1990, "month": null}, "createdDate": 1607450357
+    });
+    world.answers(Operation::GetConsumer, 200, body);
+    let read = get(&world, &created.consumer_id).await.unwrap();
+    assert_eq!(
+        read.birthday,
+        Some(pb::Date {
+            year: 1990,
+            month: 0,
+            day: 0
+        })
+    );
+    let edited = pb::Consumer {
+        city: "Provo".to_owned(),
+        ..read
+    };
+    assert_eq!(update(&world, edited, &[]).await.unwrap().city, "Provo");
     world.stop().await;
 }
 

@@ -58,6 +58,12 @@ refusals! {
         let change = pb::Business { business_id: "..".to_owned(), tax_id: "1".to_owned(), ..Default::default() };
         update(&world, change, &["tax_id", "adress"]).await.unwrap_err()
     }
+    update_business_that_is_incomplete: "BusinessService/UpdateBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["business.personally_liable", "business.tax_id"], |world| {
+        let stored = json!([{"businessId": UNKNOWN_BUSINESS, "name": "ABC", "personallyLiable": null, "taxId": "1"}]);
+        world.answers(Operation::GetBusinessById, 200, stored);
+        let change = pb::Business { business_id: UNKNOWN_BUSINESS.to_owned(), name: "DEF".to_owned(), ..Default::default() };
+        update(&world, change, &["name"]).await.unwrap_err()
+    }
     update_business_immutable: "BusinessService/UpdateBusiness" => INVALID_ARGUMENT "FIELD_NOT_MUTABLE" from OURS at ["business.create_time", "business.customer_id"], |world| {
         let change = pb::Business { business_id: UNKNOWN_BUSINESS.to_owned(), ..whole() };
         update(&world, change, &["customer_id", "create_time"]).await.unwrap_err()

@@ -215,13 +215,11 @@ impl Client {
         };
         let found = self
             .call(GET_CUSTOMERS, send, |page| {
-                let mut customers = customers(page)?.0.into_iter();
-                let (Some(customer), None) = (customers.next(), customers.next()) else {
-                    return if customers.len() == 0 {
-                        Ok(None)
-                    } else {
-                        Err(Unfit::Malformed(FILTER_IGNORED))
-                    };
+                let mut customers = customers(page)?.customers.into_iter();
+                let customer = match (customers.next(), customers.next()) {
+                    (None, _) => return Ok(None),
+                    (Some(customer), None) => customer,
+                    (Some(_), Some(_)) => return Err(FILTER_IGNORED.into()),
                 };
                 let found = customer.username.as_ref().map_or("", Personal::as_str);
                 match (
@@ -289,19 +287,26 @@ impl Client {
             .await
         };
         self.call(GET_CUSTOMERS, send, |page| {
-            let (customers, more_available, total) = customers(page)?;
+            let Listed {
+                customers,
+                more_available,
+                total,
+            } = customers(page)?;
             if customers.len() > usize::try_from(size.get()).unwrap_or(usize::MAX) {
                 return Err("it has more customers than were asked for".into());
             }
             let next = match (more_available, customers.len()) {
-                (false, _) => None,
+                (Some(false), _) => None,
                 // Going on from here would never end.
-                (true, 0) => return Err("it promises more customers and has none".into()),
-                (true, count) => Some(
+                (Some(true), 0) => return Err("it promises more customers and has none".into()),
+                (Some(true), count) => Some(
                     start
                         .after(count)
                         .ok_or("it has more customers than can be counted")?,
                 ),
+                (None, 0) => None,
+                // Taking this for the end could leave customers out.
+                (None, _) => return Err("it does not say whether there are more customers".into()),
             };
             Ok(CustomerPage {
                 customers,
@@ -336,8 +341,7 @@ impl Client {
         .await
     }
 
-    /// Deletes a customer, its bank connections and the link to its business, at once and for good. Its consumer
-    /// survives.
+    /// Deletes a customer and access to its linked accounts, at once and for good. Its consumer survives.
     ///
     /// # Errors
     /// [`Refusal::CustomerNotFound`] if the partner has no such customer (any more); [`Refusal::TemporaryCustomer`] if
@@ -405,8 +409,15 @@ impl Client {
 /// The problem of an answer to a lookup that has others than the one customer who was looked up.
 const FILTER_IGNORED: &str = "it has customers that were not asked for";
 
-/// What a page of the vendor's holds: its customers, whether there are more, and how many there are in all.
-fn customers(page: wire::Customers) -> Result<(Vec<Customer>, bool, Option<u32>), &'static str> {
+/// What a page of the vendor's holds.
+struct Listed {
+    customers: Vec<Customer>,
+    more_available: Option<bool>,
+    /// How many there are in all.
+    total: Option<u32>,
+}
+
+fn customers(page: wire::Customers) -> Result<Listed, &'static str> {
     let wire::Customers {
         found,
         displaying,
@@ -423,12 +434,14 @@ fn customers(page: wire::Customers) -> Result<(Vec<Customer>, bool, Option<u32>)
         None if found == Some(0) || displaying == Some(0) => Vec::new(),
         None => return Err("it has no list of customers"),
     };
-    let customers = customers
-        .into_iter()
-        .map(Customer::try_from)
-        .collect::<Result<_, _>>()?;
-    let total = found.and_then(|found| u32::try_from(found).ok());
-    Ok((customers, more_available.is_some_and(|more| more.0), total))
+    Ok(Listed {
+        customers: customers
+            .into_iter()
+            .map(Customer::try_from)
+            .collect::<Result<_, _>>()?,
+        more_available: more_available.map(|more| more.0),
+        total: found.and_then(|found| u32::try_from(found).ok()),
+    })
 }
 
 #[cfg(test)]

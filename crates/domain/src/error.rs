@@ -26,9 +26,9 @@ pub enum Error {
     NoSuchUsername,
     /// The vendor's record has fields that it would not take back, or lacks some that every business must have, so that
     /// it can't be written until the update sets them. Nothing was changed.
-    #[error("the record has no valid {}, which must be set with this update", fields.join(", "))]
+    #[error("the record has no value for {} that it would take back: set it with this update", fields.join(", "))]
     RecordIncomplete {
-        /// The fields, as the records of this crate name them.
+        /// The fields, as `openfinance.v1` names them.
         fields: Vec<&'static str>,
     },
     /// The vendor refuses the partner's credentials, its app key or its account. An operator must act. After a refused
@@ -44,7 +44,8 @@ pub enum Error {
         /// Its answer.
         vendor: Vendor,
     },
-    /// The vendor limits the rate of calls. Nothing was done.
+    /// The vendor limits the rate of calls. The call that it refused did nothing; of an update, which writes and then
+    /// reads, the write may have been done, and repeating it does no harm.
     #[error("{operation} was refused: too many calls", operation = vendor.operation)]
     RateLimited {
         /// How long it asks to wait, where it says so.

@@ -39,8 +39,9 @@
 //!
 //! # What a deletion takes along
 //!
-//! Deleting a customer takes its bank connections with it, and its business can no longer be found by the customer. The
-//! consumer survives, stays readable by its own id, and its reports are kept for six years. A consumer or a business
+//! Deleting a customer ends access to its linked accounts. The consumer survives, stays readable by its own id, and its
+//! reports are kept for six years. What becomes of the business, of institution logins and of the username, the vendor does
+//! not say; its sandbox here no longer finds the first two by the customer, and frees the name. A consumer or a business
 //! can't be deleted at all.
 //!
 //! # What is never printed

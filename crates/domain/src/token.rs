@@ -1,17 +1,17 @@
 //! The vendor's token: fetched when first needed, shared by all calls, renewed when it is 90 minutes old.
 //!
 //! The vendor lets a token live for two hours and asks to renew it after 90 minutes. Several may be valid at once, so a
-//! renewal harms no call in flight. Five refused logins lock the company out: after the first one no further login
+//! renewal harms no call in flight, and no call waits for one while the old token is good. Five refused logins lock the company out: after the first one no further login
 //! goes out, until the client is made anew with other credentials.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use openfinance_rest::types as wire;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::Instant;
+use tokio::{sync::OwnedMutexGuard, time::Instant};
 
 use crate::{
     Client, Error, Vendor,
@@ -26,8 +26,10 @@ const RENEW_AFTER: Duration = Duration::from_secs(90 * 60);
 const UNUSABLE_AFTER: Duration = Duration::from_secs(115 * 60);
 /// How long no login goes out after one that failed; each further failure doubles it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest that no login goes out.
+/// The longest that no login goes out, unless the vendor asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest that the vendor may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 const CREATE_TOKEN: Operation = Operation::new("CreateToken", Kind::Repeatable);
 
@@ -50,7 +52,17 @@ impl Token {
 pub(crate) struct Tokens {
     state: Mutex<State>,
     /// Held while a login is under way, so that one serves all who wait.
-    login: tokio::sync::Mutex<()>,
+    login: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What can be said of the token without a login.
+enum Ready {
+    /// Use this, or fail with that.
+    Known(Result<Token, Error>),
+    /// Use this, and renew it.
+    Due(Token),
+    /// There is none to use.
+    Missing,
 }
 
 #[derive(Default)]
@@ -70,11 +82,32 @@ struct LoginFailure {
     until: Instant,
 }
 
+impl LoginFailure {
+    /// The error for those who call while no login goes out; `None` when one may.
+    fn paused(&self) -> Option<Error> {
+        let left = self
+            .until
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())?;
+        if let Error::RateLimited {
+            retry_after: Some(_),
+            vendor,
+        } = self.error
+        {
+            return Some(Error::RateLimited {
+                retry_after: Some(left),
+                vendor,
+            });
+        }
+        Some(self.error.clone())
+    }
+}
+
 impl Tokens {
     pub(crate) fn new() -> Self {
         Self {
             state: Mutex::default(),
-            login: tokio::sync::Mutex::default(),
+            login: Arc::default(),
         }
     }
 
@@ -83,23 +116,20 @@ impl Tokens {
         self.state().credentials_rejected
     }
 
-    /// What can be said without a login; `None` if it takes one. A token must be of generation `oldest` or newer.
-    fn ready(&self, oldest: u64) -> Option<Result<Token, Error>> {
+    /// What can be said without a login. A token must be of generation `oldest` or newer.
+    fn ready(&self, oldest: u64) -> Ready {
         let state = self.state();
         if state.credentials_rejected {
-            return Some(Err(Error::CredentialsRejected { vendor: None }));
+            return Ready::Known(Err(Error::CredentialsRejected { vendor: None }));
         }
-        let usable = state.usable(oldest);
-        if let Some(token) = &usable
-            && token.issued.elapsed() < RENEW_AFTER
-        {
-            return Some(Ok(token.clone()));
+        let paused = state.failure.as_ref().and_then(LoginFailure::paused);
+        match (state.usable(oldest), paused) {
+            (Some(token), _) if token.issued.elapsed() < RENEW_AFTER => Ready::Known(Ok(token)),
+            (Some(token), Some(_)) => Ready::Known(Ok(token)),
+            (Some(token), None) => Ready::Due(token),
+            (None, Some(error)) => Ready::Known(Err(error)),
+            (None, None) => Ready::Missing,
         }
-        let failure = state
-            .failure
-            .as_ref()
-            .filter(|failure| Instant::now() < failure.until)?;
-        Some(usable.ok_or(failure.error.clone()))
     }
 
     /// Notes what a login came to, and says what that means for those who waited for it.
@@ -177,29 +207,46 @@ fn pause(count: u32, error: &Error) -> Duration {
         | Error::Malformed { .. } => Duration::ZERO,
     };
     let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1)));
-    doubled.max(asked).min(LONGEST_PAUSE)
+    doubled.min(LONGEST_PAUSE).max(asked.min(LONGEST_ASKED))
 }
 
 impl Client {
     /// A usable token, and a newer one than `refused` where the vendor refused that.
     pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Error> {
+        let tokens = &self.inner.tokens;
         let oldest = refused.map_or(0, |token| token.generation + 1);
-        if let Some(ready) = self.inner.tokens.ready(oldest) {
-            return ready;
+        match tokens.ready(oldest) {
+            Ready::Known(result) => return result,
+            Ready::Due(token) => {
+                if let Ok(turn) = Arc::clone(&tokens.login).try_lock_owned() {
+                    let client = self.clone();
+                    self.in_background(async move { client.log_in(turn, oldest).await });
+                }
+                return Ok(token);
+            }
+            Ready::Missing => {}
+        }
+        // Waited for by the caller, who may go away; only the login itself is seen through.
+        let turn = Arc::clone(&tokens.login).lock_owned().await;
+        match tokens.ready(oldest) {
+            Ready::Known(result) => return result,
+            Ready::Due(token) => return Ok(token),
+            Ready::Missing => {}
         }
         let client = self.clone();
-        // A login must be seen through: one that is cut short may have been refused, and would count all the same.
-        self.detached(async move {
-            let tokens = &client.inner.tokens;
-            let _under_way = tokens.login.lock().await;
-            if let Some(ready) = tokens.ready(oldest) {
-                return ready;
-            }
-            // From before the request: the vendor's two hours can't have begun earlier.
-            let issued = Instant::now();
-            tokens.note(oldest, client.create_token().await, issued)
-        })
-        .await
+        self.detached(async move { client.log_in(turn, oldest).await })
+            .await
+    }
+
+    /// Logs in and notes what came of it. Must be seen through: a login that is cut short may have been refused, and
+    /// would count all the same.
+    async fn log_in(&self, turn: OwnedMutexGuard<()>, oldest: u64) -> Result<Token, Error> {
+        // From before the request: the vendor's two hours can't have begun earlier.
+        let issued = Instant::now();
+        let login = self.create_token().await;
+        let token = self.inner.tokens.note(oldest, login, issued);
+        drop(turn);
+        token
     }
 
     /// Logs in, once. Never ends in an error about a record: whoever called asked for something else than a login.

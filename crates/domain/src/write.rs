@@ -1,4 +1,5 @@
-//! Writes run to their end, whoever goes away meanwhile: cancellation never decides the outcome of what was sent.
+//! Writes and logins run to their end, whoever goes away meanwhile: cancellation never decides the outcome of what was
+//! sent.
 
 use std::sync::{
     Arc,
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 use crate::Client;
 
 tokio::task_local! {
-    /// Whether the caller of the write that this task runs has gone.
+    /// Whether the caller of the write or login that this task runs has gone.
     static CALLER_GONE: Arc<AtomicBool>;
 }
 
@@ -77,8 +78,20 @@ impl Client {
         }
     }
 
-    /// Waits until no write is under way. A write runs to its end although its caller has gone, so whoever ends the
-    /// process waits for this first.
+    /// Runs a task that nobody waits for.
+    pub(crate) fn in_background<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) {
+        let under_way = self.inner.writes.begin();
+        tokio::spawn(async move {
+            task.await;
+            drop(under_way);
+        });
+    }
+
+    /// Waits until no write and no login is under way. They run to their end although their callers have gone, so
+    /// whoever ends the process waits for this first.
     pub async fn idle(&self) {
         let mut count = self.inner.writes.0.subscribe();
         // The sender lives in the client, so there is always one.

@@ -10,7 +10,7 @@ use prost_types::FieldMask;
 use tonic::Status;
 
 use crate::{
-    convert::{BadFields, Check, FromPb},
+    convert::{Check, FromPb},
     failure::Failure,
     reason::Reason,
 };
@@ -141,6 +141,11 @@ impl Edit {
         }
     }
 
+    /// Whether a mask says which fields change, and not the record itself.
+    pub(crate) fn has_mask(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// A message that is always given whole and that the vendor can't clear.
     pub(crate) fn set_message<T: FromPb<P>, P>(
         &mut self,
@@ -226,7 +231,8 @@ impl Edit {
         if changes == 0 {
             return Err(Failure::new(Reason::NothingToUpdate, "there is nothing to update").into());
         }
-        build().ok_or_else(|| BadFields::new("update_mask", "can't be applied").into())
+        // Nothing was refused, so everything is there.
+        build().ok_or_else(|| Failure::internal().into())
     }
 }
 

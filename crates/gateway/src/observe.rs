@@ -22,6 +22,7 @@ use tracing::Level;
 use crate::{
     method::Called,
     metrics::{Metrics, code_name},
+    reason::Reason,
 };
 
 /// Tells of the calls of a service.
@@ -112,10 +113,11 @@ impl Call {
                     status.code(),
                     reason,
                     metadata("operation"),
+                    metadata("http_status"),
                     metadata("vendor_code"),
                 );
             }
-            Some(_) | None => self.tell(Code::Ok, None, None, None),
+            Some(_) | None => self.tell(Code::Ok, None, None, None, None),
         }
     }
 
@@ -124,6 +126,7 @@ impl Call {
         code: Code,
         reason: Option<&str>,
         operation: Option<&str>,
+        http_status: Option<&str>,
         vendor_code: Option<&str>,
     ) {
         self.ended = true;
@@ -131,7 +134,12 @@ impl Call {
         self.metrics.call(self.method, code, took);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
-        let (method, level, code) = (self.method, level(code), code_name(code));
+        let level = match reason.and_then(Reason::of) {
+            Some(reason) => reason.level(),
+            // No reason is given where none is needed.
+            None => Level::INFO,
+        };
+        let (method, code) = (self.method, code_name(code));
         // The level of a line is a part of its place in the code.
         macro_rules! line {
             ($level:ident) => {
@@ -140,6 +148,7 @@ impl Call {
                     code,
                     reason,
                     operation,
+                    http_status,
                     vendor_code,
                     duration_ms,
                     "call"
@@ -154,33 +163,10 @@ impl Call {
     }
 }
 
-/// How much a call that ended with this code matters to whoever runs the gateway: an error is a defect or a record in
-/// doubt, a warning is something that does not work as it should, and the rest is between the caller and the vendor.
-fn level(code: Code) -> Level {
-    match code {
-        Code::Internal | Code::Unknown => Level::ERROR,
-        Code::Unavailable
-        | Code::DeadlineExceeded
-        | Code::ResourceExhausted
-        | Code::FailedPrecondition => Level::WARN,
-        Code::Ok
-        | Code::Cancelled
-        | Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unimplemented
-        | Code::DataLoss
-        | Code::Unauthenticated => Level::INFO,
-    }
-}
-
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.ended {
-            self.tell(Code::Cancelled, None, None, None);
+            self.tell(Code::Cancelled, None, None, None, None);
         }
     }
 }
@@ -284,6 +270,7 @@ mod tests {
             (Reason::DeadlineExceeded, "WARN"),
             (Reason::UpstreamRateLimited, "WARN"),
             (Reason::PartnerCredentialsRejected, "WARN"),
+            (Reason::ConsumerRequired, "INFO"),
             (Reason::CustomerNotFound, "INFO"),
             (Reason::InvalidField, "INFO"),
         ] {
@@ -311,8 +298,6 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(level(Code::Ok), Level::INFO);
-        assert_eq!(level(Code::Cancelled), Level::INFO);
     }
 
     /// Where a log may be written and read again.

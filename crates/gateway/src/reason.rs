@@ -4,10 +4,12 @@
 //! `api.finicity.com` is the vendor, `openfinance` the gateway.
 
 use tonic::Code;
+use tracing::Level;
 
-/// Defines the reasons: the name in code, the name on the wire, and the code that goes with it.
+/// Defines the reasons: the name in code, the name on the wire, the code that goes with it, and the level of
+/// its line in the log.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal, $code:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $code:ident, $level:ident;)*) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason {
@@ -33,85 +35,98 @@ macro_rules! reasons {
                     $(Self::$name => Code::$code,)*
                 }
             }
+
+            /// How much it matters to whoever runs the gateway: an error is a defect or a record in doubt, a warning
+            /// is something that does not work as it should, and the rest is between the caller and the vendor.
+            pub(crate) const fn level(self) -> Level {
+                match self {
+                    $(Self::$name => Level::$level,)*
+                }
+            }
+
+            /// The reason with this word.
+            pub(crate) fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+            }
         }
     };
 }
 
 reasons! {
     /// A field is missing or malformed, or the bytes are not a message. `BadRequest` names every such field.
-    InvalidField = "INVALID_FIELD", InvalidArgument;
+    InvalidField = "INVALID_FIELD", InvalidArgument, INFO;
     /// A page token or resume token is broken, or belongs to another query.
-    InvalidPageToken = "INVALID_PAGE_TOKEN", InvalidArgument;
+    InvalidPageToken = "INVALID_PAGE_TOKEN", InvalidArgument, INFO;
     /// The header `grpc-timeout` is malformed.
-    InvalidDeadline = "INVALID_DEADLINE", InvalidArgument;
+    InvalidDeadline = "INVALID_DEADLINE", InvalidArgument, INFO;
     /// The mask names a field that the vendor can't change.
-    FieldNotMutable = "FIELD_NOT_MUTABLE", InvalidArgument;
+    FieldNotMutable = "FIELD_NOT_MUTABLE", InvalidArgument, INFO;
     /// The mask names an empty field that the vendor can't clear.
-    FieldNotClearable = "FIELD_NOT_CLEARABLE", InvalidArgument;
+    FieldNotClearable = "FIELD_NOT_CLEARABLE", InvalidArgument, INFO;
     /// An update without a field to change.
-    NothingToUpdate = "NOTHING_TO_UPDATE", InvalidArgument;
+    NothingToUpdate = "NOTHING_TO_UPDATE", InvalidArgument, INFO;
     /// The vendor refuses a value and does not say which in a way that could be relied on.
-    VendorRejectedField = "VENDOR_REJECTED_FIELD", InvalidArgument;
+    VendorRejectedField = "VENDOR_REJECTED_FIELD", InvalidArgument, INFO;
     /// The vendor refuses a character in a name.
-    InvalidNameCharacter = "INVALID_NAME_CHARACTER", InvalidArgument;
+    InvalidNameCharacter = "INVALID_NAME_CHARACTER", InvalidArgument, INFO;
     /// The vendor holds the username against its policy.
-    UsernamePolicy = "USERNAME_POLICY", InvalidArgument;
+    UsernamePolicy = "USERNAME_POLICY", InvalidArgument, INFO;
     /// The partner is a reseller and must name the consumer's end user.
-    EndUserRequired = "END_USER_REQUIRED", InvalidArgument;
+    EndUserRequired = "END_USER_REQUIRED", InvalidArgument, INFO;
     /// The partner has no such customer.
-    CustomerNotFound = "CUSTOMER_NOT_FOUND", NotFound;
+    CustomerNotFound = "CUSTOMER_NOT_FOUND", NotFound, INFO;
     /// The partner has no such consumer, or the customer has none.
-    ConsumerNotFound = "CONSUMER_NOT_FOUND", NotFound;
+    ConsumerNotFound = "CONSUMER_NOT_FOUND", NotFound, INFO;
     /// The partner has no such business, or the customer has none.
-    BusinessNotFound = "BUSINESS_NOT_FOUND", NotFound;
+    BusinessNotFound = "BUSINESS_NOT_FOUND", NotFound, INFO;
     /// There is no such institution login, or it is not an OAuth connection.
-    InstitutionLoginNotFound = "INSTITUTION_LOGIN_NOT_FOUND", NotFound;
+    InstitutionLoginNotFound = "INSTITUTION_LOGIN_NOT_FOUND", NotFound, INFO;
     /// No application is registered, or the customer belongs to none.
-    ApplicationNotFound = "APPLICATION_NOT_FOUND", NotFound;
+    ApplicationNotFound = "APPLICATION_NOT_FOUND", NotFound, INFO;
     /// Something does not exist and the vendor does not say what.
-    RecordNotFound = "RECORD_NOT_FOUND", NotFound;
+    RecordNotFound = "RECORD_NOT_FOUND", NotFound, INFO;
     /// The username is in use, in whatever plan or partner.
-    UsernameTaken = "USERNAME_TAKEN", AlreadyExists;
+    UsernameTaken = "USERNAME_TAKEN", AlreadyExists, INFO;
     /// The customer has a consumer already.
-    ConsumerExists = "CONSUMER_EXISTS", AlreadyExists;
+    ConsumerExists = "CONSUMER_EXISTS", AlreadyExists, INFO;
     /// The customer has a business already.
-    BusinessExists = "BUSINESS_EXISTS", AlreadyExists;
+    BusinessExists = "BUSINESS_EXISTS", AlreadyExists, INFO;
     /// The owner is personally liable, and the customer has no consumer yet.
-    ConsumerRequired = "CONSUMER_REQUIRED", FailedPrecondition;
+    ConsumerRequired = "CONSUMER_REQUIRED", FailedPrecondition, INFO;
     /// The customer authorized before the vendor kept such details.
-    AuthorizationNotCaptured = "AUTHORIZATION_NOT_CAPTURED", FailedPrecondition;
+    AuthorizationNotCaptured = "AUTHORIZATION_NOT_CAPTURED", FailedPrecondition, INFO;
     /// A dispute freezes the names of the consumer.
-    DisputeActive = "DISPUTE_ACTIVE", FailedPrecondition;
+    DisputeActive = "DISPUTE_ACTIVE", FailedPrecondition, INFO;
     /// The vendor made the customer itself for a short while.
-    TemporaryCustomer = "TEMPORARY_CUSTOMER", FailedPrecondition;
+    TemporaryCustomer = "TEMPORARY_CUSTOMER", FailedPrecondition, INFO;
     /// The partner's plan does not include the operation.
-    PlanNotEntitled = "PLAN_NOT_ENTITLED", FailedPrecondition;
+    PlanNotEntitled = "PLAN_NOT_ENTITLED", FailedPrecondition, INFO;
     /// The vendor refuses the gateway's credentials or has locked the account: an operator must act.
-    PartnerCredentialsRejected = "PARTNER_CREDENTIALS_REJECTED", FailedPrecondition;
+    PartnerCredentialsRejected = "PARTNER_CREDENTIALS_REJECTED", FailedPrecondition, WARN;
     /// The partner has as many testing customers as it may.
-    TestingCustomerLimit = "TESTING_CUSTOMER_LIMIT", ResourceExhausted;
+    TestingCustomerLimit = "TESTING_CUSTOMER_LIMIT", ResourceExhausted, WARN;
     /// The vendor limits the rate of calls.
-    UpstreamRateLimited = "UPSTREAM_RATE_LIMITED", ResourceExhausted;
+    UpstreamRateLimited = "UPSTREAM_RATE_LIMITED", ResourceExhausted, WARN;
     /// A message is larger than its limit: 64 KiB for a request, 4 MiB for an answer.
-    MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted;
+    MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted, INFO;
     /// The vendor refuses a token that it has just issued.
-    UpstreamTokenRejected = "UPSTREAM_TOKEN_REJECTED", Unavailable;
+    UpstreamTokenRejected = "UPSTREAM_TOKEN_REJECTED", Unavailable, WARN;
     /// The vendor can't be reached or fails; nothing was done, or repeating is safe.
-    UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Unavailable;
+    UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Unavailable, WARN;
     /// The gateway is stopping; nothing was done, or repeating is safe.
-    Draining = "DRAINING", Unavailable;
+    Draining = "DRAINING", Unavailable, WARN;
     /// The call's time is over. A write that was sent goes on and ends by itself.
-    DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded;
+    DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, WARN;
     /// A create was sent and its answer lost: the record may exist. Read before repeating.
-    OutcomeUnknown = "OUTCOME_UNKNOWN", Unknown;
+    OutcomeUnknown = "OUTCOME_UNKNOWN", Unknown, ERROR;
     /// The vendor answered outside its contract.
-    UpstreamMalformed = "UPSTREAM_MALFORMED", Internal;
+    UpstreamMalformed = "UPSTREAM_MALFORMED", Internal, ERROR;
     /// A defect of the gateway.
-    GatewayInternal = "GATEWAY_INTERNAL", Internal;
+    GatewayInternal = "GATEWAY_INTERNAL", Internal, ERROR;
     /// There is no such method.
-    MethodUnknown = "METHOD_UNKNOWN", Unimplemented;
+    MethodUnknown = "METHOD_UNKNOWN", Unimplemented, INFO;
     /// The request is compressed, which the gateway does not take.
-    CompressionUnsupported = "COMPRESSION_UNSUPPORTED", Unimplemented;
+    CompressionUnsupported = "COMPRESSION_UNSUPPORTED", Unimplemented, INFO;
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl From<NewEndUser> for wire::ConsumerEndUser {
             zip: zip.into_string().into(),
             phone: phone.into_string().into(),
             email: email.map(|text| text.into_string().into()),
-            // Its length was checked by the same rule.
+            // Its length was checked by the same rule, which a test below holds together.
             url: url.and_then(|text| text.into_string().try_into().ok()),
         }
     }
@@ -294,6 +294,23 @@ impl From<wire::ConsumerEndUserRead> for EndUser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_document_takes_every_url_that_we_take() {
+        for length in [2, 999] {
+            let url: EndUserUrl = "x".repeat(length).parse().unwrap();
+            assert!(
+                wire::EndUserUrl::try_from(url.into_string()).is_ok(),
+                "{length}"
+            );
+        }
+        for length in [1, 1_000] {
+            assert!(
+                "x".repeat(length).parse::<EndUserUrl>().is_err(),
+                "{length}"
+            );
+        }
+    }
 
     #[test]
     fn a_masked_number_gives_its_last_four_digits_and_never_more() {

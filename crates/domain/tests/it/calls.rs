@@ -278,6 +278,10 @@ async fn an_answer_about_another_record_is_no_answer() {
     let everybody = r#"{"displaying": 1, "moreAvailable": false, "customers": [{"id": "6", "username": "somebody"}]}"#;
     let error = lookup(everybody).await;
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    let two = r#"{"displaying": 2, "moreAvailable": false, "customers": [
+        {"id": "5", "username": "household-4711"}, {"id": "6", "username": "somebody"}]}"#;
+    let error = lookup(two).await;
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
     let shouted = r#"{"displaying": 1, "moreAvailable": false, "customers": [{"id": "6", "username": "HOUSEHOLD-4711"}]}"#;
     assert_eq!(lookup(shouted).await, Error::NoSuchUsername);
     // "No" is a list with nobody in it, and not an answer that has no list.
@@ -359,6 +363,22 @@ async fn a_list_that_promises_more_and_has_none_does_not_go_on_forever() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_say_whether_it_goes_on_is_not_taken_for_whole() {
+    let world = World::start();
+    for more in ["", r#""moreAvailable": null,"#] {
+        world.answers([Answer::json(
+            200,
+            &format!(r#"{{{more} "found": 5, "customers": [{{"id": "6"}}]}}"#),
+        )]);
+        let page = world
+            .client
+            .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::DEFAULT)
+            .await;
+        assert!(matches!(page, Err(Error::Malformed { .. })), "{page:?}");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,16 @@ impl Answer {
         Self::Send(status, "application/json", body.as_bytes().to_vec())
     }
 
+    /// Too many calls, and how many seconds to wait.
+    pub(crate) fn limited(seconds: u32) -> Self {
+        // The content type is the last header that is written as it is.
+        Self::Send(
+            429,
+            format!("text/plain\r\nretry-after: {seconds}").leak(),
+            Vec::new(),
+        )
+    }
+
     pub(crate) fn customer() -> Self {
         Self::json(
             200,

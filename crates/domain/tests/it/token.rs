@@ -53,10 +53,64 @@ async fn a_token_serves_for_90_minutes_and_is_then_renewed() {
     world.client.customer(&id()).await.unwrap();
     assert_eq!(world.received(LOGIN).len(), 1);
     advance(Duration::from_secs(2)).await;
+    for token in ["token-1", "token-2"] {
+        // The first call begins the renewal and does not wait for it.
+        world.client.customer(&id()).await.unwrap();
+        let last = world.received("GET ").pop().unwrap();
+        assert!(
+            last.contains(&format!("finicity-app-token: {token}\r\n")),
+            "{last}"
+        );
+        world.client.idle().await;
+        assert_eq!(world.received(LOGIN).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn no_call_waits_for_a_renewal_while_the_old_token_is_good() {
+    let world = World::start();
+    let _clock = HeldClock::new();
     world.client.customer(&id()).await.unwrap();
+    let gate = Gate::default();
+    world.logins([Answer::Behind(gate.clone(), Box::new(Answer::HangUp))]);
+    advance(91 * MINUTE).await;
+    for _ in 0..10 {
+        world.client.customer(&id()).await.unwrap();
+    }
+    gate.open();
+    world.client.idle().await;
     assert_eq!(world.received(LOGIN).len(), 2);
-    let last = world.received("GET ").pop().unwrap();
-    assert!(last.contains("finicity-app-token: token-2"), "{last}");
+}
+
+#[tokio::test]
+async fn callers_who_give_up_waiting_for_a_login_leave_nothing_behind() {
+    let world = World::start();
+    let gate = Gate::default();
+    world.logins([Answer::Behind(
+        gate.clone(),
+        Box::new(Answer::json(503, "")),
+    )]);
+    let call = || {
+        let client = world.client.clone();
+        tokio::spawn(async move { client.customer(&id()).await })
+    };
+    let first = call();
+    world.until_received(LOGIN).await;
+    let impatient: Vec<_> = (0..100).map(|_| call()).collect();
+    tokio::task::yield_now().await;
+    for call in impatient {
+        call.abort();
+        let _ = call.await;
+    }
+    // The test itself, its first caller, and the one login.
+    assert!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+            < 20
+    );
+    gate.open();
+    first.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]
@@ -75,6 +129,7 @@ async fn the_old_token_serves_while_it_cannot_be_renewed_and_not_beyond_115_minu
         // Within the pause after a failure no login goes out, however many calls there are.
         for _ in 0..5 {
             world.client.customer(&id()).await.unwrap();
+            world.client.idle().await;
         }
         assert_eq!(world.received(LOGIN).len(), 1 + login);
         advance(MINUTE).await;
@@ -182,6 +237,26 @@ async fn a_login_that_fails_otherwise_is_tried_again_after_a_pause_that_grows() 
         world.client.customer(&id()).await.unwrap();
         assert!(!world.client.credentials_rejected());
     }
+}
+
+#[tokio::test]
+async fn a_login_waits_as_long_as_the_vendor_asks() {
+    let world = World::start();
+    let _clock = HeldClock::new();
+    world.logins([Answer::limited(600)]);
+    for left in [600, 500] {
+        let error = world.client.customer(&id()).await.unwrap_err();
+        let Error::RateLimited {
+            retry_after: Some(wait),
+            ..
+        } = error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(wait.as_secs_f64().round(), f64::from(left));
+        advance(Duration::from_secs(100)).await;
+    }
+    assert_eq!(world.received(LOGIN).len(), 1);
 }
 
 #[tokio::test]

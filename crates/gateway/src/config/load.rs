@@ -79,7 +79,8 @@ pub fn admin_listen(
     let mut read = Reader::new(flags, environment);
     let address = read.address("admin.listen", ADMIN_LISTEN);
     let mut problems = read.entries.problems;
-    problems.retain(|problem| problem.key == "admin.listen");
+    // A file that can't be read may say another address, and has a problem without a key.
+    problems.retain(|problem| problem.key == "admin.listen" || problem.key.is_empty());
     if problems.is_empty() {
         Ok(address)
     } else {

@@ -76,6 +76,9 @@ pub(super) fn update(
     } = consumer;
     let mut edit = Edit::new(&FIELDS, update_mask);
     let id = edit.check().required("consumer.consumer_id", consumer_id);
+    // Half a date is what the vendor keeps of some, and was read from there; nobody sets one without naming it.
+    let whole = |date: &pb::Date| date.year != 0 && date.month != 0 && date.day != 0;
+    let birthday = birthday.filter(|date| edit.has_mask() || whole(date));
     let update = ConsumerUpdate {
         first_name: edit.set("first_name", first_name),
         last_name: edit.set("last_name", last_name),

@@ -564,7 +564,8 @@ pub mod authorization_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// A calendar date without time or zone.
+/// A calendar date without time or zone. In an answer, a part that the vendor does not say is 0; in a request all three
+/// are needed, and an update without mask takes a date that lacks one for one that is not set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Date {
@@ -945,6 +946,7 @@ pub mod business_service_client {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a field is malformed, or the mask names a field that does not exist|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |the vendor's record lacks fields, or has some that it would not take back|INVALID_ARGUMENT|INVALID_FIELD|set the fields named, too|
         /// |the mask names a field that the vendor can't change|INVALID_ARGUMENT|FIELD_NOT_MUTABLE|leave it out|
         /// |the mask names a field that is empty and that every business must have|INVALID_ARGUMENT|FIELD_NOT_CLEARABLE|set it, or leave it out|
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
@@ -1043,6 +1045,7 @@ pub mod business_service_server {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a field is malformed, or the mask names a field that does not exist|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |the vendor's record lacks fields, or has some that it would not take back|INVALID_ARGUMENT|INVALID_FIELD|set the fields named, too|
         /// |the mask names a field that the vendor can't change|INVALID_ARGUMENT|FIELD_NOT_MUTABLE|leave it out|
         /// |the mask names a field that is empty and that every business must have|INVALID_ARGUMENT|FIELD_NOT_CLEARABLE|set it, or leave it out|
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
@@ -2762,10 +2765,10 @@ pub mod customer_service_client {
         }
         /// Deletes a customer at once and for good: there is no confirmation and no way back.
         ///
-        /// The customer's bank connections go with it: linked accounts can no longer be reached, institution login ids are
-        /// unknown from then on, and the business can no longer be found by the customer. The consumer survives: it stays
-        /// readable by its own id, and its reports are kept for six years. Data that was collected is retained by the vendor
-        /// under its own policy. The username is free again.
+        /// Access to the linked accounts ends. The consumer survives: it stays readable by its own id, and its reports are
+        /// kept for six years. Data that was collected is retained by the vendor under its own policy. The vendor does not say
+        /// what becomes of the business, of institution login ids and of the username; its sandbox finds the first two no
+        /// longer by the customer, and frees the name.
         ///
         /// Refusals:
         ///
@@ -2963,10 +2966,10 @@ pub mod customer_service_server {
         ) -> std::result::Result<tonic::Response<super::Customer>, tonic::Status>;
         /// Deletes a customer at once and for good: there is no confirmation and no way back.
         ///
-        /// The customer's bank connections go with it: linked accounts can no longer be reached, institution login ids are
-        /// unknown from then on, and the business can no longer be found by the customer. The consumer survives: it stays
-        /// readable by its own id, and its reports are kept for six years. Data that was collected is retained by the vendor
-        /// under its own policy. The username is free again.
+        /// Access to the linked accounts ends. The consumer survives: it stays readable by its own id, and its reports are
+        /// kept for six years. Data that was collected is retained by the vendor under its own policy. The vendor does not say
+        /// what becomes of the business, of institution login ids and of the username; its sandbox finds the first two no
+        /// longer by the customer, and frees the name.
         ///
         /// Refusals:
         ///
