@@ -152,7 +152,7 @@ impl Client {
         if let Some(token) = token {
             call = call.token(token.expose());
         }
-        let sent = send(call.client(&self.inner.base_url, &self.inner.http)).await;
+        let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http)).await;
         tracing::debug!(
             operation = operation.name,
             http_status = call.answer().map(|answer| answer.status.as_u16()),

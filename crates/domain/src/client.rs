@@ -6,13 +6,51 @@ use openfinance_rest as rest;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::{retry::Backoff, token::Tokens, write::Writes};
+use crate::{retry::Backoff, token::Tokens, value::InvalidValue, write::Writes};
+
+/// Where an API is: scheme, host and port, and nothing more. https, or http where the host is this machine: the partner's
+/// credentials travel there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// The URL, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for BaseUrl {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let url: Url = text
+            .parse()
+            .map_err(|_| InvalidValue("must be a URL such as https://api.finicity.com"))?;
+        let this_machine = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(InvalidValue("must have a host")),
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && this_machine) {
+            return Err(InvalidValue(
+                "must begin with https, or with http where the host is this machine",
+            ));
+        }
+        let no_user = url.username().is_empty() && url.password().is_none();
+        if !no_user || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidValue("must be scheme, host and port only"));
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
 
 /// What a [`Client`] needs to know. Prints without secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the vendor's API is: scheme, host and port; https, or http for an upstream on this machine.
-    pub base_url: Url,
+    /// Where the vendor's API is.
+    pub base_url: BaseUrl,
     /// The partner's id.
     pub partner_id: String,
     /// The partner's secret.
@@ -26,7 +64,7 @@ pub struct Config {
 impl Config {
     /// The settings of a partner, with the defaults for all else.
     pub fn new(
-        base_url: Url,
+        base_url: BaseUrl,
         partner_id: String,
         partner_secret: SecretString,
         app_key: SecretString,
@@ -65,7 +103,6 @@ pub struct Client {
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    pub(crate) base_url: String,
     pub(crate) http: reqwest::Client,
     pub(crate) tokens: Tokens,
     pub(crate) backoff: Backoff,
@@ -78,7 +115,6 @@ impl Client {
     /// # Errors
     /// [`InvalidConfig`] says which setting can't be used.
     pub fn new(config: Config) -> Result<Self, InvalidConfig> {
-        let base_url = base_url(&config.base_url).ok_or(InvalidConfig::BaseUrl)?;
         if !config
             .app_key
             .expose_secret()
@@ -88,11 +124,10 @@ impl Client {
         {
             return Err(InvalidConfig::AppKey);
         }
-        let http =
-            rest::http_client(&base_url).map_err(|error| InvalidConfig::Http(Box::new(error)))?;
+        let http = rest::http_client(config.base_url.as_str())
+            .map_err(|error| InvalidConfig::Http(Box::new(error)))?;
         let inner = Inner {
             config,
-            base_url,
             http,
             tokens: Tokens::new(),
             backoff: Backoff::new(),
@@ -114,25 +149,9 @@ impl Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.inner.base_url)
+            .field("base_url", &self.inner.config.base_url)
             .finish_non_exhaustive()
     }
-}
-
-/// The URL as the generated client wants it, without a slash at the end; `None` if it may not be used.
-fn base_url(url: &Url) -> Option<String> {
-    let loopback = match url.host()? {
-        url::Host::Domain(name) => name == "localhost",
-        url::Host::Ipv4(address) => address.is_loopback(),
-        url::Host::Ipv6(address) => address.is_loopback(),
-    };
-    let bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none();
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    (safe && bare).then(|| url.as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -147,7 +166,7 @@ mod tests {
             "http://localhost:1",
             "http://[::1]:8080/",
         ] {
-            assert!(base_url(&good.parse().unwrap()).is_some(), "{good}");
+            assert!(good.parse::<BaseUrl>().is_ok(), "{good}");
         }
         for bad in [
             "http://api.finicity.com",
@@ -159,7 +178,7 @@ mod tests {
             "http://localhost.example.com",
             "https://api.finicity.com/#top",
         ] {
-            assert!(base_url(&bad.parse().unwrap()).is_none(), "{bad}");
+            assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
         }
     }
 

@@ -65,5 +65,5 @@ mod token;
 pub mod value;
 mod write;
 
-pub use client::{Client, Config, InvalidConfig};
+pub use client::{BaseUrl, Client, Config, InvalidConfig};
 pub use error::{Error, Refusal, Vendor};

@@ -14,8 +14,8 @@ mod source;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use openfinance::BaseUrl;
 use secrecy::{SecretBox, SecretString};
-use url::Url;
 
 pub use key::Key;
 pub use load::admin_listen;
@@ -103,7 +103,7 @@ pub enum Upstream {
 #[derive(Debug)]
 pub struct Vendor {
     /// Scheme, host and port of the vendor, `upstream.base_url`.
-    pub base_url: Url,
+    pub base_url: BaseUrl,
     /// The partner id, `partner.id`.
     pub partner_id: String,
     /// The partner secret, `partner.secret`.

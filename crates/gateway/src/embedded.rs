@@ -26,7 +26,7 @@ impl Embedded {
             }
         })?;
         let vendor = Vendor {
-            base_url: url::Url::parse(&sandbox.base_url())?,
+            base_url: sandbox.base_url().parse()?,
             partner_id: partner.id,
             partner_secret: partner.secret.into(),
             app_key: partner.app_key.into(),

@@ -63,7 +63,7 @@ pub enum StartError {
     NoSandbox,
     /// The address of the embedded sandbox is none for a client: a defect.
     #[error("the address of the embedded sandbox can't be used: {0}")]
-    SandboxAddress(#[from] url::ParseError),
+    SandboxAddress(#[from] openfinance::value::InvalidValue),
 }
 
 impl Gateway {

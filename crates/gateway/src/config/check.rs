@@ -2,29 +2,6 @@
 
 use std::{fs, path::Path};
 
-use url::{Host, Url};
-
-/// Plain HTTP is for a stand-in on the same machine: the partner's credentials travel here.
-pub(super) fn base_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "must be a URL such as https://api.finicity.com")?;
-    let local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err("must have a host"),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        _ => return Err("must begin with https, or with http where the host is this machine"),
-    }
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !bare || !url.username().is_empty() || url.password().is_some() {
-        return Err("must be scheme, host and port only");
-    }
-    Ok(url)
-}
-
 /// A file that this process may make or write, in a folder that is there; or the folder, for a file of our own in it.
 pub(super) fn store(path: &Path) -> Result<(), String> {
     let folder = match path.parent() {

@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use openfinance::{BaseUrl, value::InvalidValue};
 use secrecy::SecretString;
-use url::Url;
 
 use super::{
     Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Settings,
@@ -141,14 +141,14 @@ impl Reader {
             .collect()
     }
 
-    fn base_url(&mut self) -> Option<Url> {
+    fn base_url(&mut self) -> Option<BaseUrl> {
         let Some(entry) = self.take("upstream.base_url") else {
-            return Url::parse(VENDOR).ok();
+            return VENDOR.parse().ok();
         };
-        match check::base_url(&entry.text) {
+        match entry.text.parse() {
             Ok(url) => Some(url),
-            Err(message) => {
-                self.refuse("upstream.base_url", &entry, message);
+            Err(rule) => {
+                self.refuse("upstream.base_url", &entry, &InvalidValue::to_string(&rule));
                 None
             }
         }

@@ -46,9 +46,7 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
     match key.name {
         "partner.id" => vendor.map(|vendor| vendor.partner_id.clone()),
         "partner.secret" | "partner.app_key" => vendor.map(|_| REDACTED.to_owned()),
-        "upstream.base_url" => {
-            vendor.map(|vendor| vendor.base_url.as_str().trim_end_matches('/').to_owned())
-        }
+        "upstream.base_url" => vendor.map(|vendor| vendor.base_url.as_str().to_owned()),
         "shared.store_path" => shared
             .store_path
             .as_ref()

@@ -100,7 +100,7 @@ fn the_defaults_are_those_of_the_contract() {
     let Upstream::Vendor(vendor) = config.upstream else {
         panic!("not the vendor")
     };
-    assert_eq!(vendor.base_url.as_str(), "https://api.finicity.com/");
+    assert_eq!(vendor.base_url.as_str(), "https://api.finicity.com");
 }
 
 #[test]
