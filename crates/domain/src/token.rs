@@ -1,8 +1,8 @@
 //! The vendor's token: fetched when first needed, shared by all calls, renewed when it is 90 minutes old.
 //!
 //! The vendor lets a token live for two hours and asks to renew it after 90 minutes. Several may be valid at once, so a
-//! renewal harms no call in flight, and no call waits for one while the old token is good. Five refused logins lock the company out: after the first one no further login
-//! goes out, until the client is made anew with other credentials.
+//! renewal harms no call in flight, and no call waits for one while the old token is good. Five refused logins lock the
+//! company out: after the first one no further login goes out, until the client is made anew with other credentials.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,8 +1,8 @@
 //! Conversions of businesses.
 
 use openfinance::business::{
-    Address, Business, BusinessType, CallingCode, CountryCode, LocalNumber, NewAddress,
-    NewBusiness, NewPhoneNumber, PhoneNumber, TaxId, WebAddress,
+    Address, Business, BusinessType, NewAddress, NewBusiness, NewPhoneNumber, PhoneNumber, TaxId,
+    WebAddress,
 };
 use openfinance_rpc::pb;
 
@@ -112,8 +112,8 @@ impl IntoPb for NewBusiness {
             customer_id: String::new(),
             name: name.into_string(),
             personally_liable: Some(personally_liable),
-            address: Some(address.into_pb()),
-            phone_number: Some(phone_number.into_pb()),
+            address: Some(Address::from(address).into_pb()),
+            phone_number: Some(PhoneNumber::from(phone_number).into_pb()),
             url: url.map(WebAddress::into_string).unwrap_or_default(),
             email: given(email),
             r#type: business_type
@@ -122,46 +122,6 @@ impl IntoPb for NewBusiness {
             tax_id: tax_id.map(TaxId::into_string).unwrap_or_default(),
             create_time: None,
             update_time: None,
-        }
-    }
-}
-
-impl IntoPb for NewAddress {
-    type Pb = pb::Address;
-
-    fn into_pb(self) -> pb::Address {
-        let Self {
-            address_line1,
-            address_line2,
-            city,
-            state,
-            country,
-            postal_code,
-        } = self;
-        pb::Address {
-            address_line1: given(address_line1),
-            address_line2: given(address_line2),
-            city: given(city),
-            state: given(state),
-            country: country.map(CountryCode::into_string).unwrap_or_default(),
-            postal_code: given(postal_code),
-        }
-    }
-}
-
-impl IntoPb for NewPhoneNumber {
-    type Pb = pb::PhoneNumber;
-
-    fn into_pb(self) -> pb::PhoneNumber {
-        let Self {
-            country_code,
-            number,
-        } = self;
-        pb::PhoneNumber {
-            country_code: country_code
-                .map(CallingCode::into_string)
-                .unwrap_or_default(),
-            number: number.map(LocalNumber::into_string).unwrap_or_default(),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Conversions of consumers.
 
 use openfinance::{
-    consumer::{
-        BusinessConsumer, Consumer, Contact, EndUser, EndUserUrl, Identity, NewConsumer, NewEndUser,
-    },
+    consumer::{BusinessConsumer, Consumer, Contact, EndUser, Identity, NewConsumer, NewEndUser},
     id::CustomerId,
     value::{Birthday, Phone, Ssn, Text},
 };
@@ -206,35 +204,8 @@ impl IntoPb for NewConsumer {
             birthday: identity
                 .birthday()
                 .map(|birthday: Birthday| birthday.to_partial().into_pb()),
-            end_user: end_user.map(IntoPb::into_pb),
+            end_user: end_user.map(|end_user| EndUser::from(end_user).into_pb()),
             create_time: None,
-        }
-    }
-}
-
-impl IntoPb for NewEndUser {
-    type Pb = pb::EndUser;
-
-    fn into_pb(self) -> pb::EndUser {
-        let Self {
-            name,
-            address,
-            city,
-            state,
-            zip,
-            phone,
-            email,
-            url,
-        } = self;
-        pb::EndUser {
-            name: name.into_string(),
-            address: address.into_string(),
-            city: city.into_string(),
-            state: state.into_string(),
-            zip: zip.into_string(),
-            phone: phone.into_string(),
-            email: given(email),
-            url: url.map(EndUserUrl::into_string).unwrap_or_default(),
         }
     }
 }
