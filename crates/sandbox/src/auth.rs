@@ -8,12 +8,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::{
-    answer::Answer,
-    json::Fields,
-    refusal::Refusal,
-    state::{Call, State},
-};
+use crate::{answer::Answer, call::Call, json::Fields, refusal::Refusal, state::State};
 
 pub use partner::Lock;
 pub(crate) use partner::{OldSecret, Partner};

@@ -8,13 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    answer::Answer,
-    auth::PartnerIndex,
-    config::PersonallyLiableRule,
-    customer::parse_id,
-    json::Fields,
-    refusal::Refusal,
-    state::{Call, State},
+    answer::Answer, auth::PartnerIndex, call::Call, config::PersonallyLiableRule,
+    customer::parse_id, json::Fields, refusal::Refusal, state::State,
 };
 
 /// One business. No `Debug`: a tax id is in here.

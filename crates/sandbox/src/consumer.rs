@@ -9,10 +9,11 @@ use serde::Serialize;
 use crate::{
     answer::Answer,
     auth::PartnerIndex,
+    call::{Call, check_id},
     config::Partnership,
     json::Fields,
     refusal::Refusal,
-    state::{Call, State, check_id},
+    state::State,
 };
 
 use details::Details;

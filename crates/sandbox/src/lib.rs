@@ -25,6 +25,7 @@ mod answer;
 mod auth;
 mod authorization;
 mod business;
+mod call;
 mod clock;
 mod config;
 mod consumer;

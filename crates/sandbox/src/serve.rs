@@ -27,11 +27,12 @@ use http_body_util::BodyExt;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
+    call::{Call, Outcome},
     config::Config,
     control::{self, Control},
     operation,
     refusal::Refusal,
-    state::{Call, Outcome, State},
+    state::State,
 };
 
 /// A larger body is refused with 413. No source has a limit; this one is ours.

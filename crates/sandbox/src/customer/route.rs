@@ -8,10 +8,11 @@ use super::{Customer, CustomerType, CustomerUpdate, NewCustomer};
 use crate::{
     answer::Answer,
     auth::PartnerIndex,
+    call::{Call, check_id},
     config::Plan,
     json::Fields,
     refusal::Refusal,
-    state::{Call, State, check_id},
+    state::State,
 };
 
 /// A customer as it is read. Absent members are left out; dates are epoch seconds as text.
