@@ -32,6 +32,7 @@ mod consumer;
 mod control;
 mod customer;
 mod fault;
+mod id_list;
 mod json;
 mod operation;
 mod random;

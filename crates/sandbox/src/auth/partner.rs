@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{config::PartnerCredentials, refusal::Refusal};
+use crate::{config::PartnerCredentials, id_list::IdList, refusal::Refusal};
 
 /// How long the old secret works after a change with `immediate: false`.
 const SECRET_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -26,9 +26,9 @@ pub(crate) struct Partner {
     pub(crate) most_consecutive_failures: u32,
     pub(crate) token_requests: u64,
     /// Ids of this partner's live customers, ascending, which is the order of creation and of lists.
-    pub(crate) customers: Vec<u64>,
-    pub(crate) testing_customers: Vec<u64>,
-    pub(crate) active_customers: Vec<u64>,
+    pub(crate) customers: IdList,
+    pub(crate) testing_customers: IdList,
+    pub(crate) active_customers: IdList,
 }
 
 impl Partner {
@@ -43,9 +43,9 @@ impl Partner {
             failures: 0,
             most_consecutive_failures: 0,
             token_requests: 0,
-            customers: Vec::new(),
-            testing_customers: Vec::new(),
-            active_customers: Vec::new(),
+            customers: IdList::default(),
+            testing_customers: IdList::default(),
+            active_customers: IdList::default(),
         }
     }
 

@@ -46,20 +46,19 @@ impl State {
         };
         let (found, ids) = if let Some(username) = &query.username {
             let hit = self.usernames.get(username.as_str()).copied();
-            let hits = hit.filter(|id| ids.binary_search(id).is_ok());
+            let hits = hit.filter(|id| ids.contains(*id));
             let hits = hits.filter(|id| self.is_searched(*id, query.search.as_deref()));
             page(hits.into_iter(), query)
         } else if query.search.is_some() {
-            let hits = ids.iter().copied();
+            let hits = ids.iter();
             page(
                 hits.filter(|id| self.is_searched(*id, query.search.as_deref())),
                 query,
             )
         } else {
             // Without a filter the page is cut out directly, so the last page costs no more than the first.
-            let start = query.skip.min(ids.len());
-            let end = start.saturating_add(query.limit).min(ids.len());
-            (ids.len(), ids[start..end].to_vec())
+            let page = ids.from_position(query.skip).take(query.limit);
+            (ids.len(), page.collect())
         };
         let views = ids
             .iter()
