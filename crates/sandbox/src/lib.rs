@@ -34,7 +34,9 @@ mod customer;
 mod fault;
 mod id_list;
 mod json;
+mod mask;
 mod operation;
+pub mod quirk;
 mod random;
 mod refusal;
 mod request_log;
@@ -47,5 +49,6 @@ pub use config::{Config, PartnerCredentials, Partnership, PersonallyLiableRule, 
 pub use control::{Control, ControlError, Counts, PartnerSummary, Summary};
 pub use fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, InvalidFault, Target};
 pub use operation::{InvalidOperation, Operation};
+pub use quirk::Quirks;
 pub use request_log::RequestRecord;
 pub use serve::{Sandbox, StartError};
