@@ -7,8 +7,11 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
+use jiff::Timestamp;
 use openfinance_sandbox::{
-    Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Sandbox, StartError,
+    Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Sandbox, Start,
+    StartError,
+    quirk::{self, Setting},
 };
 
 /// Simulates the customer records API of Mastercard Open Finance US. State is in memory and gone when it stops.
@@ -42,6 +45,18 @@ struct Flags {
     /// How many live testing customers a partner may have
     #[arg(long, value_name = "N", default_value_t = Config::default().testing_customer_limit)]
     testing_customer_limit: usize,
+    /// Time at which the clock starts, such as 2026-01-01T00:00:00Z, in place of the host's
+    #[arg(long, value_name = "TIME")]
+    start_time: Option<Timestamp>,
+    /// The clock stands until it is put forward; at 2026-01-01T00:00:00Z without --start-time
+    #[arg(long)]
+    frozen: bool,
+    /// Whom to follow where the vendor's sources disagree; may be repeated
+    #[arg(long = "quirk", value_name = "NAME=VALUE")]
+    settings: Vec<Setting>,
+    /// Print every behaviour with its source, its switch and its default, and exit
+    #[arg(long)]
+    quirks: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,7 +95,12 @@ impl From<Flags> for Config {
                 Partnership::Direct
             },
             testing_customer_limit: flags.testing_customer_limit,
-            ..Self::default()
+            start: match (flags.start_time, flags.frozen) {
+                (None, false) => Start::Host,
+                (Some(time), false) => Start::At(time),
+                (time, true) => Start::Frozen(time.unwrap_or(Start::STANDING)),
+            },
+            quirks: flags.settings.into_iter().collect(),
         }
     }
 }
@@ -88,6 +108,11 @@ impl From<Flags> for Config {
 /// Runs the program: 0 after a signal, 1 if it could not start, 2 on flags it does not know.
 pub(crate) async fn run() -> ExitCode {
     let flags = Flags::parse();
+    if flags.quirks {
+        // Whoever reads only the top of it has read enough.
+        let _ = io::stdout().write_all(quirk::table().as_bytes());
+        return ExitCode::SUCCESS;
+    }
     let log = tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
@@ -151,6 +176,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use openfinance_sandbox::quirk::{FoundCount, Quirks, Search};
 
     use super::*;
 
@@ -172,6 +198,8 @@ mod tests {
             config.testing_customer_limit,
             default.testing_customer_limit
         );
+        assert_eq!(config.start, default.start);
+        assert_eq!(config.quirks, default.quirks);
     }
 
     #[test]
@@ -187,6 +215,9 @@ mod tests {
             "--personally-liable-rule=off",
             "--reseller",
             "--testing-customer-limit=3",
+            "--start-time=2027-03-04T05:06:07+01:00",
+            "--quirk=found=absent",
+            "--quirk=search=names-only",
         ]));
         assert_eq!(config.listen.port(), 0);
         assert_eq!((config.seed, config.testing_customer_limit), (9, 3));
@@ -198,5 +229,38 @@ mod tests {
         assert_eq!(config.plan, Plan::TestDrive);
         assert_eq!(config.personally_liable_rule, PersonallyLiableRule::Off);
         assert_eq!(config.partnership, Partnership::Reseller);
+        let start = "2027-03-04T04:06:07Z".parse().unwrap();
+        assert_eq!(config.start, Start::At(start));
+        let quirks = Quirks {
+            found: FoundCount::Absent,
+            search: Search::NamesOnly,
+            ..Quirks::default()
+        };
+        assert_eq!(config.quirks, quirks);
+    }
+
+    #[test]
+    fn a_frozen_clock_stands_where_the_tests_have_it_or_where_it_is_told() {
+        let start = |flags: &[&str]| {
+            let words = ["openfinance-sandbox", "--frozen"].iter().chain(flags);
+            Config::from(Flags::parse_from(words)).start
+        };
+        assert_eq!(start(&[]), Config::for_tests().start);
+        let time = "2027-03-04T05:06:07Z";
+        let expected = Start::Frozen(time.parse().unwrap());
+        assert_eq!(start(&["--start-time", time]), expected);
+    }
+
+    #[test]
+    fn a_quirk_that_is_none_is_told_the_legal_ones() {
+        let refusal = |setting: &str| {
+            let words = ["openfinance-sandbox", "--quirk", setting];
+            let error = Flags::try_parse_from(words).err().unwrap();
+            assert_eq!(error.exit_code(), 2);
+            error.to_string()
+        };
+        assert!(refusal("lock=5").contains("there are token-life, lock-after, "));
+        assert!(refusal("found=no").contains("found is one of present, absent"));
+        assert!(refusal("found").contains("NAME=VALUE"));
     }
 }

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use jiff::Timestamp;
 
+use crate::quirk::Quirks;
+
 /// Settings of one sandbox.
 ///
 /// `Debug` is left out on purpose: the partner's secret is in here.
@@ -25,6 +27,8 @@ pub struct Config {
     pub testing_customer_limit: usize,
     /// Where the virtual clock starts.
     pub start: Start,
+    /// Whom to follow where the vendor's sources disagree.
+    pub quirks: Quirks,
 }
 
 /// What a partner proves itself with.
@@ -78,6 +82,11 @@ pub enum Start {
     Frozen(Timestamp),
 }
 
+impl Start {
+    /// Where a frozen clock stands if nobody says otherwise: 2026-01-01T00:00:00Z.
+    pub const STANDING: Timestamp = Timestamp::constant(1_767_225_600, 0);
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -93,6 +102,7 @@ impl Default for Config {
             partnership: Partnership::Direct,
             testing_customer_limit: 500,
             start: Start::Host,
+            quirks: Quirks::default(),
         }
     }
 }
@@ -103,7 +113,7 @@ impl Config {
     pub fn for_tests() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            start: Start::Frozen(Timestamp::constant(1_767_225_600, 0)),
+            start: Start::Frozen(Start::STANDING),
             ..Self::default()
         }
     }
