@@ -23,7 +23,8 @@ pub enum Connection {
 
 /// One login at an institution.
 pub(crate) struct InstitutionLogin {
-    partner: PartnerIndex,
+    pub(crate) partner: PartnerIndex,
+    customer: u64,
     connection: Connection,
     authorization: Period,
 }
@@ -67,14 +68,39 @@ struct DetailsView {
     authorization_end_date: String,
 }
 
+/// A login as the control plane shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoginRecord {
+    institution_login_id: i64,
+    customer_id: String,
+    connection: &'static str,
+    authorization_start_date: String,
+    authorization_end_date: String,
+    expired: bool,
+}
+
+impl Connection {
+    /// The word for it in the control plane.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Oauth => "oauth",
+            Self::Legacy => "legacy",
+            Self::Uncaptured => "uncaptured",
+        }
+    }
+}
+
 impl State {
     /// Gives a customer of any partner a login.
     pub(crate) fn add_institution_login(
         &mut self,
         new: &NewInstitutionLogin,
     ) -> Result<i64, InvalidInstitutionLogin> {
-        let customer = parse_id(&new.customer_id)
-            .and_then(|id| self.customers.get_mut(&id))
+        let owner = parse_id(&new.customer_id).ok_or(InvalidInstitutionLogin::UnknownCustomer)?;
+        let customer = self
+            .customers
+            .get_mut(&owner)
             .ok_or(InvalidInstitutionLogin::UnknownCustomer)?;
         let start = new.start.unwrap_or_else(|| self.clock.now());
         let year = SignedDuration::from_hours(365 * 24);
@@ -89,6 +115,7 @@ impl State {
         customer.institution_logins.push(id);
         let login = InstitutionLogin {
             partner: customer.partner,
+            customer: owner,
             connection: new.connection,
             authorization: Period { start, end },
         };
@@ -130,6 +157,20 @@ impl State {
             authorization_end_date: with_fraction(authorization.end),
         };
         Ok(Answer::json(StatusCode::OK, &view))
+    }
+}
+
+impl InstitutionLogin {
+    /// The login as the control plane shows it: more than the vendor tells, and of every connection.
+    pub(crate) fn record(&self, id: i64, now: Timestamp) -> impl Serialize + use<> {
+        LoginRecord {
+            institution_login_id: id,
+            customer_id: self.customer.to_string(),
+            connection: self.connection.as_str(),
+            authorization_start_date: with_fraction(self.authorization.start),
+            authorization_end_date: with_fraction(self.authorization.end),
+            expired: self.authorization.end <= now,
+        }
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
 
 /// One business. No `Debug`: a tax id is in here.
 pub(crate) struct Business {
-    partner: PartnerIndex,
+    pub(crate) partner: PartnerIndex,
+    /// Whose it was when it was created; that customer may be gone.
+    pub(crate) customer: u64,
     created: Timestamp,
     modified: Timestamp,
     details: Details,
@@ -108,6 +110,7 @@ impl State {
         let now = self.clock.now();
         let business = Business {
             partner: caller,
+            customer: owner,
             created: now,
             modified: now,
             details,
@@ -213,6 +216,11 @@ impl State {
 }
 
 impl Business {
+    /// The record as the vendor answers it.
+    pub(crate) fn record(&self, id: u64) -> impl Serialize {
+        self.view(id, Zone::Absent)
+    }
+
     fn view(&self, id: u64, zone: Zone) -> BusinessView<'_> {
         let write = |time: Timestamp| match zone {
             Zone::Absent => time.strftime("%Y-%m-%dT%H:%M:%S").to_string(),

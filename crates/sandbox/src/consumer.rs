@@ -20,8 +20,8 @@ use details::Details;
 
 /// One consumer. No `Debug`: a person is in here.
 pub(crate) struct Consumer {
-    partner: PartnerIndex,
-    customer: u64,
+    pub(crate) partner: PartnerIndex,
+    pub(crate) customer: u64,
     created: Timestamp,
     details: Details,
 }
@@ -167,13 +167,17 @@ impl State {
 
 impl Consumer {
     fn answer(&self, id: &str) -> Answer {
-        let view = ConsumerView {
+        Answer::json(StatusCode::OK, &self.record(id))
+    }
+
+    /// The record as the vendor answers it.
+    pub(crate) fn record<'state>(&'state self, id: &'state str) -> impl Serialize {
+        ConsumerView {
             id,
             customer_id: self.customer,
             created_date: self.created.as_second(),
             details: &self.details,
-        };
-        Answer::json(StatusCode::OK, &view)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! shows a secret, a token or a personal field.
 
 mod http;
+mod records;
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use http::{control_path, route};
+pub use records::{Personal, RecordKind, RecordQuery, Records};
 
 /// Why the control plane refuses.
 #[derive(Debug, thiserror::Error)]

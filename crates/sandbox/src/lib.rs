@@ -46,7 +46,10 @@ mod state;
 pub use auth::{Lock, Revoke};
 pub use authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin};
 pub use config::{Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Start};
-pub use control::{Control, ControlError, Counts, PartnerSummary, Summary};
+pub use control::{
+    Control, ControlError, Counts, PartnerSummary, Personal, RecordKind, RecordQuery, Records,
+    Summary,
+};
 pub use fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, InvalidFault, Target};
 pub use operation::{InvalidOperation, Operation};
 pub use quirk::Quirks;

@@ -1,6 +1,7 @@
 //! The control plane as JSON over HTTP. Unknown keys are errors; an error names keys, never values.
 
 mod keys;
+mod records;
 mod rule;
 
 use std::{sync::Mutex, time::Duration};
@@ -69,6 +70,9 @@ pub(crate) fn route(
         .and_then(|body| {
             if (method, path) == (&Method::GET, "requests") {
                 return requests(state, query);
+            }
+            if (method, path) == (&Method::GET, "records") {
+                return records::records(state, query);
             }
             if !query.is_empty() {
                 return Err(bad("this route takes no query"));
@@ -298,7 +302,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    pub(super) struct Plane(Mutex<State>);
+    pub(super) struct Plane(pub(super) Mutex<State>);
 
     impl Plane {
         pub(super) fn new() -> Self {

@@ -71,6 +71,13 @@ fn as_optional_text<S: Serializer>(value: &Option<i64>, serializer: S) -> Result
 }
 
 impl Customer {
+    /// The record as the vendor answers it.
+    pub(crate) fn record(&self, id: u64) -> impl Serialize {
+        let mut view = self.view(id);
+        view.application_id = self.application_id.as_deref();
+        view
+    }
+
     /// How the record looks in a list, which has no application.
     pub(super) fn view(&self, id: u64) -> CustomerView<'_> {
         CustomerView {
