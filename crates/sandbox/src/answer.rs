@@ -1,11 +1,7 @@
 //! An answer before it becomes HTTP.
 
-use axum::{
-    body::Body,
-    http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
-    response::Response,
-};
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// Status, headers and body of one answer.
@@ -15,6 +11,15 @@ pub(crate) struct Answer {
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
+    /// More body, which is made while it is sent.
+    pub(crate) filler: Option<Filler>,
+}
+
+/// A stretch of one letter, and what comes after it.
+#[derive(Clone)]
+pub(crate) struct Filler {
+    pub(crate) bytes: u64,
+    pub(crate) tail: Bytes,
 }
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -46,18 +51,7 @@ impl Answer {
             content_type,
             headers: Vec::new(),
             body,
+            filler: None,
         }
-    }
-
-    pub(crate) fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body));
-        *response.status_mut() = self.status;
-        if let Some(content_type) = self.content_type {
-            response.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
-        for (name, value) in self.headers {
-            response.headers_mut().append(name, value);
-        }
-        response
     }
 }

@@ -4,7 +4,7 @@
 
 mod partner;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -166,7 +166,7 @@ impl State {
     pub(crate) fn route_create_token(
         &mut self,
         app_key: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         let fields = Fields::of(&body)?;
@@ -179,7 +179,7 @@ impl State {
     pub(crate) fn route_modify_partner_secret(
         &mut self,
         app_key: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         let fields = Fields::of(&body)?;

@@ -2,7 +2,7 @@
 //!
 //! The vendor's Data Connect makes the logins; the control plane stands in for it.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

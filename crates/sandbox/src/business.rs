@@ -3,7 +3,7 @@
 //! Validation stops at required members and types. The limits in the vendor's document are looser on the wire: its own
 //! Java tests send a three-letter country and expect success.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -166,7 +166,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         owner: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         self.customer(caller, owner)
@@ -205,7 +205,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         id: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         self.business(caller, id)?;

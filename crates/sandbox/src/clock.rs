@@ -16,6 +16,8 @@ pub(crate) struct Clock {
     base: Timestamp,
     /// Since when time elapses; `None` if it does not.
     origin: Option<Instant>,
+    /// What it shows meanwhile, to work that is done after its time.
+    pinned: Option<Timestamp>,
 }
 
 impl Clock {
@@ -26,16 +28,28 @@ impl Clock {
             Start::At(time) => (time, Some(Instant::now())),
             Start::Frozen(time) => (time, None),
         };
-        Self { base, origin }
+        Self {
+            base,
+            origin,
+            pinned: None,
+        }
     }
 
     /// The present virtual time; stops at the end of year 9999.
     pub(crate) fn now(&self) -> Timestamp {
+        if let Some(pinned) = self.pinned {
+            return pinned;
+        }
         let elapsed = self
             .origin
             .map_or(Duration::ZERO, |origin| origin.elapsed());
         let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
         self.base.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Shows another time for a while, `None` for the present one again.
+    pub(crate) fn pin(&mut self, to: Option<Timestamp>) {
+        self.pinned = to;
     }
 
     /// Puts the clock forward. `None`, and no change, if that would pass the end of year 9999.

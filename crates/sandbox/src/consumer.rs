@@ -2,7 +2,7 @@
 
 mod details;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -121,7 +121,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         customer: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         check_id(customer, "customerId")?;
         let body = call.json()?;
@@ -155,7 +155,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         id: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         check_id(id, "consumerId")?;
         let body = call.json()?;

@@ -6,21 +6,19 @@
 mod http;
 mod records;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use crate::{
     auth::{Lock, Partner, Revoke},
     authorization::{InvalidInstitutionLogin, NewInstitutionLogin},
+    barrier::BarrierStatus,
     config::PartnerCredentials,
-    fault::{FaultRule, FaultStatus, InvalidFault},
+    fault::{FaultRule, FaultStatus, InvalidFault, Target},
+    journal::{Journal, RequestRecord},
     operation::Operation,
-    request_log::RequestRecord,
-    serve::lock,
+    shared::Shared,
     state::State,
 };
 
@@ -42,6 +40,9 @@ pub enum ControlError {
     /// No rule has this id.
     #[error("no such fault")]
     UnknownFault,
+    /// No barrier has this id.
+    #[error("no such barrier")]
+    UnknownBarrier,
     /// The rule cannot be kept to.
     #[error(transparent)]
     Fault(#[from] InvalidFault),
@@ -94,41 +95,48 @@ pub struct Summary {
 }
 
 /// Controls one sandbox. Clones control the same one, also after it has stopped.
+///
+/// With a state file, a method returns when what it did is on disk.
 #[derive(Clone)]
 pub struct Control {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
 }
 
 impl Control {
-    pub(crate) fn new(state: Arc<Mutex<State>>) -> Self {
-        Self { state }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        let (result, durable) = self.shared.with(f);
+        // A failure has been logged, and whoever asks over HTTP gets no answer any more.
+        let _ = durable.wait_blocking();
+        result
     }
 
     /// Starts over as if just started, from `seed` if one is given.
     pub fn reset(&self, seed: Option<u64>) {
-        lock(&self.state).reset(seed);
+        self.with(|state| state.reset(seed));
     }
 
     /// The virtual time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        lock(&self.state).clock.now()
+        self.with(|state| state.clock.now())
     }
 
-    /// Puts the clock forward and answers the new time.
+    /// Puts the clock forward and answers the new time. What falls due meanwhile happens at its own time.
     ///
     /// # Errors
     /// [`ControlError::ClockOverflow`] beyond the year 9999; the clock is then left as it was.
     pub fn advance(&self, by: Duration) -> Result<Timestamp, ControlError> {
-        lock(&self.state)
-            .clock
-            .advance(by)
+        self.with(|state| state.clock.advance(by))
             .ok_or(ControlError::ClockOverflow)
     }
 
     /// Forgets tokens and answers how many; using one is refused with code 10022 from now on.
     pub fn revoke_tokens(&self, which: Revoke) -> usize {
-        lock(&self.state).revoke_tokens(which)
+        self.with(|state| state.revoke_tokens(which))
     }
 
     /// Adds a partner. Records of one partner do not exist for the other; usernames stay unique over all.
@@ -136,7 +144,7 @@ impl Control {
     /// # Errors
     /// [`ControlError::PartnerExists`] if the id is taken.
     pub fn add_partner(&self, credentials: &PartnerCredentials) -> Result<(), ControlError> {
-        lock(&self.state).add_partner(credentials)
+        self.with(|state| state.add_partner(credentials))
     }
 
     /// Locks or unlocks a partner, `None` being the configured one.
@@ -144,8 +152,7 @@ impl Control {
     /// # Errors
     /// [`ControlError::UnknownPartner`].
     pub fn set_partner_locked(&self, partner: Option<&str>, to: Lock) -> Result<(), ControlError> {
-        lock(&self.state).partner_mut(partner)?.set_lock(to);
-        Ok(())
+        self.with(|state| Ok(state.partner_mut(partner)?.set_lock(to)))
     }
 
     /// Gives a partner another secret at once, whatever the policy; `None` is the configured partner.
@@ -157,15 +164,12 @@ impl Control {
         partner: Option<&str>,
         secret: &str,
     ) -> Result<(), ControlError> {
-        lock(&self.state).partner_mut(partner)?.set_secret(secret);
-        Ok(())
+        self.with(|state| Ok(state.partner_mut(partner)?.set_secret(secret)))
     }
 
     /// Registers an application for all partners, or renames it.
     pub fn add_application(&self, id: &str, name: &str) {
-        lock(&self.state)
-            .applications
-            .insert(id.to_owned(), name.to_owned());
+        self.with(|state| state.applications.insert(id.to_owned(), name.to_owned()));
     }
 
     /// Gives a customer a login at an institution, as Data Connect would, and answers the login's id.
@@ -173,7 +177,7 @@ impl Control {
     /// # Errors
     /// [`ControlError::InstitutionLogin`] if the customer is unknown or the dates are the wrong way round.
     pub fn add_institution_login(&self, new: &NewInstitutionLogin) -> Result<i64, ControlError> {
-        Ok(lock(&self.state).add_institution_login(new)?)
+        Ok(self.with(|state| state.add_institution_login(new))?)
     }
 
     /// Plans a fault and answers its id.
@@ -181,13 +185,13 @@ impl Control {
     /// # Errors
     /// [`ControlError::Fault`] if the rule cannot be kept to.
     pub fn add_fault(&self, rule: FaultRule) -> Result<u64, ControlError> {
-        Ok(lock(&self.state).faults.add(rule)?)
+        Ok(self.with(|state| state.add_fault(rule))?)
     }
 
     /// All rules, oldest first, spent ones too.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultStatus> {
-        lock(&self.state).faults.list()
+        self.with(|state| state.faults.list())
     }
 
     /// Removes one rule.
@@ -195,7 +199,7 @@ impl Control {
     /// # Errors
     /// [`ControlError::UnknownFault`].
     pub fn remove_fault(&self, id: u64) -> Result<(), ControlError> {
-        if lock(&self.state).faults.remove(id) {
+        if self.with(|state| state.remove_fault(id)) {
             Ok(())
         } else {
             Err(ControlError::UnknownFault)
@@ -204,25 +208,72 @@ impl Control {
 
     /// Removes all rules and answers how many there were.
     pub fn clear_faults(&self) -> usize {
-        lock(&self.state).faults.clear()
+        self.with(|state| state.clear_faults())
+    }
+
+    /// Holds requests from now on, each when it is complete and before anything is done, and answers the barrier's id.
+    pub fn add_barrier(&self, target: Target) -> u64 {
+        self.with(|state| state.barriers.add(target))
+    }
+
+    /// How many requests wait at a barrier.
+    ///
+    /// # Errors
+    /// [`ControlError::UnknownBarrier`].
+    pub fn barrier(&self, id: u64) -> Result<BarrierStatus, ControlError> {
+        self.with(|state| state.barriers.status(id))
+            .ok_or(ControlError::UnknownBarrier)
+    }
+
+    /// Ends when at least `waiting` requests wait at a barrier.
+    ///
+    /// # Errors
+    /// [`ControlError::UnknownBarrier`], also if a reset removes it meanwhile.
+    pub async fn barrier_holds(&self, id: u64, waiting: usize) -> Result<(), ControlError> {
+        let mut signals = self.shared.signals();
+        while self.barrier(id)?.waiting < waiting {
+            if signals.changed().await.is_err() {
+                return Err(ControlError::UnknownBarrier);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the requests at a barrier go on, in the order of their arrival, and answers how many there were. Later
+    /// ones are not held.
+    ///
+    /// # Errors
+    /// [`ControlError::UnknownBarrier`].
+    pub fn release_barrier(&self, id: u64) -> Result<usize, ControlError> {
+        self.with(|state| {
+            let held = state.barriers.release(id)?;
+            Some(state.let_go(held))
+        })
+        .ok_or(ControlError::UnknownBarrier)
     }
 
     /// The requests to one operation, or all, oldest first; at least the last 100,000 are kept.
     #[must_use]
     pub fn requests(&self, operation: Option<Operation>) -> Vec<RequestRecord> {
-        lock(&self.state).log.records(operation)
+        self.with(|state| state.journal.requests(operation))
+    }
+
+    /// The requests that arrived and the records that were committed after line `since`, oldest first.
+    #[must_use]
+    pub fn journal(&self, since: u64) -> Journal {
+        self.with(|state| state.journal.since(since))
     }
 
     /// Time, counts and partners.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        lock(&self.state).summary()
+        self.with(|state| state.summary())
     }
 
     /// How many records there are.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        lock(&self.state).counts()
+        self.with(|state| state.counts())
     }
 }
 
@@ -281,7 +332,7 @@ mod tests {
     use crate::config::Config;
 
     fn control() -> Control {
-        Control::new(Arc::new(Mutex::new(State::new(Config::for_tests()))))
+        Control::new(Arc::new(Shared::new(State::new(Config::for_tests()))))
     }
 
     #[test]
@@ -313,7 +364,7 @@ mod tests {
         );
         assert_eq!(after.now.as_second(), fresh.now.as_second());
         assert_eq!(control.faults(), []);
-        assert!(lock(&control.state).applications.is_empty());
+        assert!(control.with(|state| state.applications.is_empty()));
     }
 
     #[test]

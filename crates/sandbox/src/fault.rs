@@ -1,161 +1,26 @@
 //! Planned misbehaviour: which request is met, whether its work is done, and what the caller gets to see.
 
-use std::time::Duration;
+mod rule;
+mod shape;
 
-use axum::http::{
-    HeaderName, HeaderValue, StatusCode,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
-use serde_json::Value;
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING},
+};
 
 use crate::{
     answer::{Answer, JSON, TEXT},
     operation::Operation,
+    random::Random,
 };
 
-/// Which requests a rule counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// Requests to any operation; those that lead to none are not counted.
-    Any,
-    /// Requests to this operation.
-    Operation(Operation),
-}
-
-/// Whether the work was done when the fault shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Commit {
-    /// The request was carried out; only its answer is replaced or held back.
-    Before,
-    /// The request was not carried out.
-    Never,
-}
-
-/// The body of a fault's answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultBody {
-    /// Sent as it is, `text/plain` unless said otherwise.
-    Text(String),
-    /// Sent as JSON.
-    Json(Value),
-}
-
-/// An answer in place of the real one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FaultAnswer {
-    /// 200 to 599.
-    pub status: u16,
-    /// Empty if absent.
-    pub body: Option<FaultBody>,
-    /// The content type, if not the one that the body suggests.
-    pub content_type: Option<String>,
-    /// Further headers.
-    pub headers: Vec<(String, String)>,
-}
-
-/// One rule. Build it with [`FaultRule::on`] and the methods after it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FaultRule {
-    /// Which requests are counted.
-    pub target: Target,
-    /// How many of them pass before the fault shows.
-    pub after: u64,
-    /// How often the fault shows.
-    pub times: u64,
-    /// Whether the work is done.
-    pub commit: Commit,
-    /// How long the answer is held back.
-    pub latency: Duration,
-    /// What is answered; `None` for the real answer, or an empty 504 if the work was not done.
-    pub answer: Option<FaultAnswer>,
-}
-
-impl FaultRule {
-    /// A rule that meets the next request to `operation` once; say next what it does.
-    #[must_use]
-    pub fn on(operation: Operation) -> Self {
-        Self::target(Target::Operation(operation))
-    }
-
-    /// A rule that meets the next request to any operation once; say next what it does.
-    #[must_use]
-    pub fn on_any() -> Self {
-        Self::target(Target::Any)
-    }
-
-    fn target(target: Target) -> Self {
-        Self {
-            target,
-            after: 0,
-            times: 1,
-            commit: Commit::Before,
-            latency: Duration::ZERO,
-            answer: None,
-        }
-    }
-
-    /// Lets this many requests pass first.
-    #[must_use]
-    pub fn after(self, after: u64) -> Self {
-        Self { after, ..self }
-    }
-
-    /// Shows this often.
-    #[must_use]
-    pub fn times(self, times: u64) -> Self {
-        Self { times, ..self }
-    }
-
-    /// Says whether the work is done.
-    #[must_use]
-    pub fn commit(self, commit: Commit) -> Self {
-        Self { commit, ..self }
-    }
-
-    /// Holds the answer back.
-    #[must_use]
-    pub fn latency(self, latency: Duration) -> Self {
-        Self { latency, ..self }
-    }
-
-    /// Answers this instead.
-    #[must_use]
-    pub fn answer(self, status: u16, body: Option<FaultBody>) -> Self {
-        let answer = FaultAnswer {
-            status,
-            body,
-            content_type: None,
-            headers: Vec::new(),
-        };
-        Self {
-            answer: Some(answer),
-            ..self
-        }
-    }
-}
-
-/// A rule that cannot be kept to.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum InvalidFault {
-    #[error("times must be at least 1")]
-    Times,
-    #[error("effect must have latency_ms or status")]
-    Nothing,
-    #[error("effect.latency_ms must be at most one day")]
-    Latency,
-    #[error("effect.status must be from 200 to 599")]
-    Status,
-    #[error("effect.content_type is not a legal header value")]
-    ContentType,
-    #[error("effect.headers has an illegal name or value")]
-    Header,
-    #[error(
-        "effect.headers must not frame the answer: leave out content-length and transfer-encoding"
-    )]
-    FramingHeader,
-}
+pub use rule::{
+    Commit, ConnectionFault, FaultAnswer, FaultBody, FaultRule, InvalidFault, Malformed, Stage,
+    Target,
+};
 
 /// A rule and how often it has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,44 +37,76 @@ pub struct FaultStatus {
 pub(crate) struct Fired {
     pub(crate) id: u64,
     pub(crate) commit: Commit,
+    pub(crate) effect: Arc<Effect>,
+}
+
+/// What a rule does, checked once so that doing it cannot fail.
+pub(crate) struct Effect {
     pub(crate) latency: Duration,
-    pub(crate) answer: Option<Answer>,
+    pub(crate) connection: Option<ConnectionFault>,
+    pub(crate) truncate_bytes: Option<u64>,
+    pub(crate) drip_bytes_per_second: Option<u32>,
+    pub(crate) malformed: Option<Malformed>,
+    pub(crate) visible_after: Duration,
+    answer: Option<Answer>,
+    redirect_to: Option<HeaderValue>,
+}
+
+impl Effect {
+    /// What is answered in place of `real`, which is there if the work was done.
+    pub(crate) fn answer(&self, real: Option<Answer>) -> Answer {
+        // With nothing done and nothing else to say, the request ran into a time-out on the vendor's side.
+        let mut answer = self
+            .answer
+            .clone()
+            .or(real)
+            .unwrap_or_else(|| Answer::empty(StatusCode::GATEWAY_TIMEOUT));
+        if let Some(malformed) = self.malformed {
+            shape::spoil(&mut answer, malformed);
+        }
+        if let Some(location) = &self.redirect_to {
+            let status = self.answer.as_ref().map(|answer| answer.status);
+            answer = Answer::empty(status.unwrap_or(StatusCode::PERMANENT_REDIRECT));
+            answer.headers.push((LOCATION, location.clone()));
+        }
+        answer
+    }
 }
 
 struct Standing {
     id: u64,
     rule: FaultRule,
-    answer: Option<Answer>,
+    effect: Arc<Effect>,
     /// Requests counted so far, the ones that another rule met included.
     seen: u64,
     fired: u64,
 }
 
 /// The rules of one sandbox, oldest first.
-#[derive(Default)]
 pub(crate) struct Faults {
     rules: Vec<Standing>,
     last_id: u64,
+    /// Draws for [`FaultRule::probability`], apart from the draws for ids, which no fault may change.
+    random: Random,
 }
 
 impl Faults {
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self {
+            rules: Vec::new(),
+            last_id: 0,
+            // Any constant will do, so that the two sequences of one seed differ.
+            random: Random::from_seed(seed ^ 0x6661_756c_7473_0000),
+        }
+    }
+
     pub(crate) fn add(&mut self, rule: FaultRule) -> Result<u64, InvalidFault> {
-        const DAY: Duration = Duration::from_secs(86_400);
-        if rule.times == 0 {
-            return Err(InvalidFault::Times);
-        }
-        if rule.answer.is_none() && rule.latency.is_zero() {
-            return Err(InvalidFault::Nothing);
-        }
-        if rule.latency > DAY {
-            return Err(InvalidFault::Latency);
-        }
-        let answer = rule.answer.as_ref().map(prepare).transpose()?;
+        let effect = Arc::new(check(&rule)?);
         self.last_id += 1;
         self.rules.push(Standing {
             id: self.last_id,
             rule,
-            answer,
+            effect,
             seen: 0,
             fired: 0,
         });
@@ -218,26 +115,41 @@ impl Faults {
 
     /// Counts a request and picks the oldest rule that is due. A rule that was due but not picked stays due.
     pub(crate) fn fire(&mut self, operation: Operation) -> Option<Fired> {
+        self.pick(|rule| {
+            let filters = rule.malformed != Some(Malformed::FilterIgnored)
+                || operation == Operation::GetCustomers;
+            rule.target.includes(operation) && filters && !rule.is_about_accepting()
+        })
+    }
+
+    /// Counts a new connection and picks the oldest rule about these that is due.
+    pub(crate) fn fire_on_accept(&mut self) -> Option<Fired> {
+        self.pick(FaultRule::is_about_accepting)
+    }
+
+    fn pick(&mut self, meets: impl Fn(&FaultRule) -> bool) -> Option<Fired> {
         let mut picked = None;
         for standing in &mut self.rules {
-            let meets = match standing.rule.target {
-                Target::Any => true,
-                Target::Operation(target) => target == operation,
-            };
-            if !meets {
+            if !meets(&standing.rule) {
                 continue;
             }
             standing.seen += 1;
             let due = standing.seen > standing.rule.after && standing.fired < standing.rule.times;
-            if due && picked.is_none() {
-                standing.fired += 1;
-                picked = Some(Fired {
-                    id: standing.id,
-                    commit: standing.rule.commit,
-                    latency: standing.rule.latency,
-                    answer: standing.answer.clone(),
-                });
+            if picked.is_some() || !due {
+                continue;
             }
+            // A certain rule takes no draw, so adding one does not change what the others do.
+            if standing.rule.probability < 1.0
+                && self.random.fraction() >= standing.rule.probability
+            {
+                continue;
+            }
+            standing.fired += 1;
+            picked = Some(Fired {
+                id: standing.id,
+                commit: standing.rule.commit,
+                effect: Arc::clone(&standing.effect),
+            });
         }
         picked
     }
@@ -253,6 +165,10 @@ impl Faults {
             .collect()
     }
 
+    pub(crate) fn has(&self, id: u64) -> bool {
+        self.rules.iter().any(|standing| standing.id == id)
+    }
+
     /// Whether there was such a rule.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.rules.len();
@@ -263,6 +179,66 @@ impl Faults {
     pub(crate) fn clear(&mut self) -> usize {
         std::mem::take(&mut self.rules).len()
     }
+}
+
+/// Checks a rule and prepares what it does.
+fn check(rule: &FaultRule) -> Result<Effect, InvalidFault> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    if rule.times == 0 {
+        return Err(InvalidFault::Times);
+    }
+    if !(rule.probability > 0.0 && rule.probability <= 1.0) {
+        return Err(InvalidFault::Probability);
+    }
+    let shapes = rule.truncate_bytes.is_some()
+        || rule.drip_bytes_per_second.is_some()
+        || rule.redirect_to.is_some()
+        || rule.malformed.is_some()
+        || !rule.visible_after.is_zero();
+    if !shapes && rule.answer.is_none() && rule.latency.is_zero() && rule.connection.is_none() {
+        return Err(InvalidFault::Nothing);
+    }
+    if shapes && rule.commit == Commit::Never {
+        return Err(InvalidFault::NothingToShape);
+    }
+    if rule.latency > DAY {
+        return Err(InvalidFault::Latency);
+    }
+    if rule.drip_bytes_per_second == Some(0) {
+        return Err(InvalidFault::Drip);
+    }
+    if rule.malformed == Some(Malformed::FilterIgnored)
+        && !matches!(
+            rule.target,
+            Target::Any | Target::Operation(Operation::GetCustomers)
+        )
+    {
+        return Err(InvalidFault::NoFilter);
+    }
+    let answer = rule.answer.as_ref().map(prepare).transpose()?;
+    let redirect_to = match &rule.redirect_to {
+        None => None,
+        Some(_)
+            if answer
+                .as_ref()
+                .is_some_and(|answer| !answer.status.is_redirection()) =>
+        {
+            return Err(InvalidFault::RedirectStatus);
+        }
+        Some(location) => {
+            Some(HeaderValue::from_str(location).map_err(|_| InvalidFault::Redirect)?)
+        }
+    };
+    Ok(Effect {
+        latency: rule.latency,
+        connection: rule.connection,
+        truncate_bytes: rule.truncate_bytes,
+        drip_bytes_per_second: rule.drip_bytes_per_second,
+        malformed: rule.malformed,
+        visible_after: rule.visible_after,
+        answer,
+        redirect_to,
+    })
 }
 
 /// Checks an answer once, so that sending it cannot fail.
@@ -298,6 +274,7 @@ fn prepare(answer: &FaultAnswer) -> Result<Answer, InvalidFault> {
         content_type,
         headers,
         body,
+        filler: None,
     })
 }
 
@@ -313,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_rule_lets_some_pass_shows_some_times_and_stays_listed() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::from_seed(1);
         faults
             .add(FaultRule::on(GET).after(1).times(2).answer(500, None))
             .unwrap();
@@ -325,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_rule_for_any_operation_meets_them_all() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::from_seed(1);
         faults
             .add(FaultRule::on_any().times(18).answer(500, None))
             .unwrap();
@@ -334,7 +311,7 @@ mod tests {
 
     #[test]
     fn rules_on_one_operation_queue_up() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::from_seed(1);
         let first = faults.add(FaultRule::on(GET).answer(500, None)).unwrap();
         let second = faults.add(FaultRule::on(GET).answer(500, None)).unwrap();
         let third = faults
@@ -345,8 +322,46 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_by_chance_shows_as_the_seed_has_it() {
+        let shown = |seed| {
+            let mut faults = Faults::from_seed(seed);
+            let rule = FaultRule::on(GET).times(1000).probability(0.25);
+            faults.add(rule.answer(500, None)).unwrap();
+            (0..1000)
+                .map(|_| fired(&mut faults, GET).is_some())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(1), shown(1));
+        assert_ne!(shown(1), shown(2));
+        let count = shown(1).into_iter().filter(|shown| *shown).count();
+        assert!((200..300).contains(&count), "{count} of 1000 at 0.25");
+    }
+
+    #[test]
+    fn rules_about_connections_do_not_meet_requests_nor_the_other_way_round() {
+        let mut faults = Faults::from_seed(1);
+        let accept = faults
+            .add(FaultRule::on(GET).reset_at(Stage::Accept))
+            .unwrap();
+        assert_eq!(fired(&mut faults, GET), None);
+        assert_eq!(faults.fire_on_accept().map(|fired| fired.id), Some(accept));
+        faults.add(FaultRule::on(GET).answer(500, None)).unwrap();
+        assert!(faults.fire_on_accept().is_none());
+    }
+
+    #[test]
+    fn an_ignored_filter_counts_lists_only() {
+        let mut faults = Faults::from_seed(1);
+        faults
+            .add(FaultRule::on_any().malformed(Malformed::FilterIgnored))
+            .unwrap();
+        assert_eq!(fired(&mut faults, GET), None);
+        assert!(fired(&mut faults, Operation::GetCustomers).is_some());
+    }
+
+    #[test]
     fn removed_rules_do_not_show() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::from_seed(1);
         let id = faults.add(FaultRule::on(GET).answer(500, None)).unwrap();
         assert!(faults.remove(id));
         assert!(!faults.remove(id));
@@ -358,7 +373,7 @@ mod tests {
 
     #[test]
     fn rules_that_cannot_be_kept_to_are_refused() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::from_seed(1);
         let with_header = |name: &str, value: &str| {
             let mut rule = FaultRule::on(GET).answer(500, None);
             if let Some(answer) = &mut rule.answer {
@@ -389,6 +404,40 @@ mod tests {
                 InvalidFault::FramingHeader,
             ),
             (bad_type, InvalidFault::ContentType),
+            (
+                FaultRule::on(GET).probability(0.0).answer(500, None),
+                InvalidFault::Probability,
+            ),
+            (
+                FaultRule::on(GET).probability(f64::NAN).answer(500, None),
+                InvalidFault::Probability,
+            ),
+            (
+                FaultRule::on(GET).drip_bytes_per_second(0),
+                InvalidFault::Drip,
+            ),
+            (
+                FaultRule::on(GET).redirect_to("a\nb"),
+                InvalidFault::Redirect,
+            ),
+            (
+                FaultRule::on(GET).answer(200, None).redirect_to("/"),
+                InvalidFault::RedirectStatus,
+            ),
+            (
+                FaultRule::on(GET).malformed(Malformed::FilterIgnored),
+                InvalidFault::NoFilter,
+            ),
+            (
+                FaultRule::on(GET).commit(Commit::Never).truncate_bytes(1),
+                InvalidFault::NothingToShape,
+            ),
+            (
+                FaultRule::on(GET)
+                    .commit(Commit::Never)
+                    .visible_after(Duration::from_secs(1)),
+                InvalidFault::NothingToShape,
+            ),
         ] {
             assert_eq!(faults.add(rule), Err(expected));
         }

@@ -24,34 +24,44 @@
 mod answer;
 mod auth;
 mod authorization;
+mod barrier;
 mod business;
 mod call;
 mod clock;
 mod config;
+mod connection;
 mod consumer;
 mod control;
 mod customer;
+mod exchange;
 mod fault;
 mod id_list;
+mod journal;
 mod json;
 mod mask;
 mod operation;
+mod payload;
 pub mod quirk;
 mod random;
 mod refusal;
-mod request_log;
 mod serve;
+mod shared;
 mod state;
+mod store;
 
 pub use auth::{Lock, Revoke};
 pub use authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin};
+pub use barrier::BarrierStatus;
 pub use config::{Config, PartnerCredentials, Partnership, PersonallyLiableRule, Plan, Start};
 pub use control::{
     Control, ControlError, Counts, PartnerSummary, Personal, RecordKind, RecordQuery, Records,
     Summary,
 };
-pub use fault::{Commit, FaultAnswer, FaultBody, FaultRule, FaultStatus, InvalidFault, Target};
+pub use fault::{
+    Commit, ConnectionFault, FaultAnswer, FaultBody, FaultRule, FaultStatus, InvalidFault,
+    Malformed, Stage, Target,
+};
+pub use journal::{Change, CommitRecord, Journal, JournalEntry, RequestRecord};
 pub use operation::{InvalidOperation, Operation};
 pub use quirk::Quirks;
-pub use request_log::RequestRecord;
 pub use serve::{Sandbox, StartError};

@@ -24,6 +24,14 @@ impl Random {
         self.next() % bound.max(1)
     }
 
+    /// A number from 0 up to, but not, 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        // As many bits as an f64 holds exactly.
+        #[expect(clippy::cast_precision_loss, reason = "53 bits lose nothing")]
+        let numerator = (self.next() >> 11) as f64;
+        numerator / (1_u64 << 53) as f64
+    }
+
     /// 32 lower-case hexadecimal digits, the form of the vendor's consumer ids.
     pub(crate) fn hex_id(&mut self) -> String {
         format!("{:016x}{:016x}", self.next(), self.next())

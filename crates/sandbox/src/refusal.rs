@@ -4,7 +4,7 @@
 //! tests need them; the ones introduced as text (3003, 3004 and the consumer format errors) are text. Where no source
 //! names a code, a comment says that the choice is ours.
 
-use axum::http::{HeaderValue, StatusCode, header::ALLOW};
+use http::{HeaderValue, StatusCode, header::ALLOW};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -1,58 +1,50 @@
-//! The listener, and HTTP on both sides of [`State::handle`].
+//! The listener, and stopping.
 
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, HttpBody},
-    extract::{Request, State as Shared},
-    http::{
-        HeaderMap,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
-        request::Parts,
-    },
-    response::Response,
-    serve::ListenerExt,
+use hyper::{server::conn::http1, service::service_fn};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinHandle, JoinSet},
 };
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    call::{Call, Outcome},
     config::Config,
-    control::{self, Control},
-    operation,
-    refusal::Refusal,
+    connection::{self, Connection},
+    control::Control,
+    exchange,
+    fault::{ConnectionFault, Fired},
+    shared::Shared,
     state::State,
 };
 
-/// A larger body is refused with 413. No source has a limit; this one is ours.
-const LARGEST_BODY: usize = 1024 * 1024;
-/// A body that is refused is still read up to here, because a client that is writing may never read the refusal.
-const LARGEST_DISCARDED_BODY: usize = 16 * 1024 * 1024;
 /// How long stopping waits for requests that are being answered.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// How long it then waits for answers to leave, and for connections on which nothing was asked.
 const SILENCE_GRACE: Duration = Duration::from_millis(200);
 /// How often stopping looks whether requests are still being answered.
 const STOP_POLL: Duration = Duration::from_millis(10);
+/// How long the listener rests when the system has no more sockets to give.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// A running sandbox. Dropping it stops it as well, without waiting.
 pub struct Sandbox {
     address: SocketAddr,
     control: Control,
+    shared: Arc<Shared>,
     stopping: watch::Sender<bool>,
     in_flight: InFlight,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 /// Why a sandbox did not start.
@@ -66,23 +58,23 @@ pub struct StartError {
     pub source: io::Error,
 }
 
-/// What every request needs.
+/// What every connection needs.
 #[derive(Clone)]
-struct Server {
-    state: Arc<Mutex<State>>,
+pub(crate) struct Server {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) in_flight: InFlight,
     stopping: watch::Receiver<bool>,
-    in_flight: InFlight,
 }
 
 /// How many requests are being answered.
 #[derive(Clone, Default)]
-struct InFlight(Arc<AtomicUsize>);
+pub(crate) struct InFlight(Arc<AtomicUsize>);
 
 /// One of them, until it is dropped, be it because the client went away.
-struct Entered(InFlight);
+pub(crate) struct Entered(InFlight);
 
 impl InFlight {
-    fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> Entered {
         self.0.fetch_add(1, Ordering::AcqRel);
         Entered(self.clone())
     }
@@ -115,27 +107,20 @@ impl Sandbox {
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stopping, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared::new(State::new(config)));
         let in_flight = InFlight::default();
-        let state = Arc::new(Mutex::new(State::new(config)));
         let server = Server {
-            state: Arc::clone(&state),
-            stopping: stopped.clone(),
+            shared: Arc::clone(&shared),
+            stopping: stopped,
             in_flight: in_flight.clone(),
         };
-        let router = Router::new().fallback(handle).with_state(server);
-        // Answers are small: without this a kept-alive connection would wait for the client's acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "cannot send small answers at once");
-            }
-        });
-        let server = axum::serve(listener, router).with_graceful_shutdown(stop_signal(stopped));
         Ok(Self {
             address,
-            control: Control::new(state),
+            control: Control::new(Arc::clone(&shared)),
+            shared,
             stopping,
             in_flight,
-            server: tokio::spawn(server.into_future()),
+            server: tokio::spawn(accept(listener, server)),
         })
     }
 
@@ -157,18 +142,23 @@ impl Sandbox {
         &self.control
     }
 
-    /// Stops listening, sends the answers that faults hold back, and lets requests finish for at most five seconds.
-    /// Connections on which nothing was asked hold nothing up.
+    /// Stops listening, sends the answers that faults and barriers hold back, and lets requests finish for at most five
+    /// seconds. Connections on which nothing was asked hold nothing up.
     pub async fn stop(self) {
         let Self {
             address: _,
             control: _,
+            shared,
             stopping,
             in_flight,
             mut server,
         } = self;
         // Nobody listens only if the server has ended already.
         let _ = stopping.send(true);
+        shared.with(|state| {
+            let held = state.barriers.release_all();
+            state.let_go(held)
+        });
         let silence = async {
             if tokio::time::timeout(STOP_GRACE, in_flight.quiet())
                 .await
@@ -185,115 +175,101 @@ impl Sandbox {
     }
 }
 
-/// Ends when the sandbox is told to stop or is dropped.
-async fn stop_signal(mut stopping: watch::Receiver<bool>) {
-    // An error says that the sender is gone, which means the same.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-/// Locks the state. A panic elsewhere does not take the sandbox down: every rule checks before it changes anything.
-pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn handle(Shared(server): Shared<Server>, request: Request) -> Response {
-    let _entered = server.in_flight.enter();
-    let (parts, body) = request.into_parts();
-    let body = read_body(&parts.headers, body).await;
-    let path = parts.uri.path();
-    if let Some(route) = control::control_path(path) {
-        return control::route(&server.state, &parts.method, route, parts.uri.query(), body)
-            .into_response();
+impl Server {
+    /// Ends when the sandbox is told to stop or is dropped.
+    pub(crate) async fn stops(&self) {
+        // An error says that the sender is gone, which means the same.
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
     }
-    answer_call(&server, &parts, &body).await
-}
 
-async fn answer_call(server: &Server, parts: &Parts, body: &Result<Bytes, Refusal>) -> Response {
-    let path = parts.uri.path();
-    let call = Call {
-        method: &parts.method,
-        path,
-        found: operation::find(&parts.method, path),
-        query: parts.uri.query().unwrap_or_default(),
-        app_key: header(&parts.headers, "finicity-app-key"),
-        token: header(&parts.headers, "finicity-app-token"),
-        content_type: header(&parts.headers, CONTENT_TYPE.as_str()),
-        body: body.as_ref().map(AsRef::as_ref).map_err(Clone::clone),
-    };
-    let Outcome {
-        answer,
-        latency,
-        ticket,
-        fault,
-    } = lock(&server.state).handle(&call);
-    if !latency.is_zero() {
-        tokio::select! {
-            () = tokio::time::sleep(latency) => {}
-            () = stop_signal(server.stopping.clone()) => {}
-        }
-        lock(&server.state).log.answered(ticket, answer.status);
-    }
-    let operation = match &call.found {
-        operation::Found::Operation(operation, _) => operation.id(),
-        operation::Found::WrongMethod { .. } | operation::Found::Nothing => "none",
-    };
-    tracing::info!(
-        operation,
-        status = answer.status.as_u16(),
-        fault,
-        "answered a request"
-    );
-    answer.into_response()
-}
-
-/// The value of a header. One that is not text is there but cannot be right, so it reads as a word nobody uses.
-fn header<'headers>(headers: &'headers HeaderMap, name: &str) -> Option<&'headers str> {
-    headers
-        .get(name)
-        .map(|value| value.to_str().unwrap_or("\u{fffd}"))
-}
-
-async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refusal> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let announced =
-        header(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LARGEST_DISCARDED_BODY) {
-        return Err(Refusal::BodyTooLarge);
-    }
-    let mut read = 0_usize;
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        // The client broke off; nobody will see this answer.
-        let frame = frame.map_err(|_| Refusal::BadRequest)?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        read = read.saturating_add(data.len());
-        if read > LARGEST_DISCARDED_BODY {
-            return Err(Refusal::BodyTooLarge);
-        }
-        if read > LARGEST_BODY {
-            continue;
-        }
-        // Nearly every body is one frame, which needs no copy.
-        if first.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
+    /// Ends when the fault is removed or the sandbox stops: nothing holds a connection open any more.
+    pub(crate) async fn gone(&self, fault: u64) {
+        let mut signals = self.shared.signals();
+        let removed = async {
+            while self.shared.with(|state| state.faults.has(fault)).0 {
+                if signals.changed().await.is_err() {
+                    return;
+                }
             }
-            rest.extend_from_slice(&data);
+        };
+        tokio::select! {
+            () = removed => {}
+            () = self.stops() => {}
         }
     }
-    if read > LARGEST_BODY {
-        return Err(Refusal::BodyTooLarge);
+
+    /// Ends when connections are to be closed once they are idle: the sandbox stops, or a rule is about new ones.
+    async fn recycles(&self) {
+        let mut signals = self.shared.signals();
+        let known = signals.borrow_and_update().accept_rules;
+        let recycled = signals.wait_for(|signals| signals.accept_rules > known);
+        tokio::select! {
+            _ = recycled => {}
+            () = self.stops() => {}
+        }
     }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
+}
+
+/// Takes connections until told to stop, then waits for those that are left.
+async fn accept(listener: TcpListener, server: Server) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = server.stops() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(serve(server.clone(), socket));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Serves one connection to its end.
+async fn serve(server: Server, socket: TcpStream) {
+    let (fault, _) = server.shared.with(|state| state.faults.fire_on_accept());
+    if let Some(fault) = fault {
+        return refuse(&server, socket, &fault).await;
+    }
+    let connection = Connection::new(socket);
+    let line = connection.line();
+    let service = service_fn(|request| exchange::answer(&server, &line, request));
+    let http = http1::Builder::new().serve_connection(connection, service);
+    tokio::pin!(http);
+    let ended = tokio::select! {
+        ended = http.as_mut() => ended,
+        () = server.recycles() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = ended {
+        // Broken requests and clients that leave end up here too.
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// Does to a new connection what a fault says.
+async fn refuse(server: &Server, mut socket: TcpStream, fault: &Fired) {
+    match fault.effect.connection {
+        Some(ConnectionFault::StallAt(_)) => {
+            // What the client sends is thrown away, so that its leaving is noticed.
+            let discard = async {
+                let mut buffer = [0; 4096];
+                while socket.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+            };
+            tokio::select! {
+                () = discard => {}
+                () = server.gone(fault.id) => {}
+            }
+        }
+        Some(ConnectionFault::ResetAt(_)) | None => connection::reset(&socket),
+    }
 }

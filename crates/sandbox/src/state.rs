@@ -11,14 +11,17 @@ use std::{
 use crate::{
     auth::{Partner, Token},
     authorization::InstitutionLogin,
+    barrier::Barriers,
     business::Business,
+    call::LateWork,
     clock::Clock,
     config::Config,
     consumer::Consumer,
     customer::Customer,
-    fault::Faults,
+    fault::{FaultRule, Faults, InvalidFault},
+    journal::Lines,
     random::Random,
-    request_log::RequestLog,
+    shared::Signals,
 };
 
 /// The whole state of one sandbox.
@@ -42,7 +45,12 @@ pub(crate) struct State {
     pub(crate) next_business: u64,
     pub(crate) next_institution_login: i64,
     pub(crate) faults: Faults,
-    pub(crate) log: RequestLog,
+    pub(crate) barriers: Barriers,
+    /// Work that is yet to be done, by the time when it is due.
+    pub(crate) late: Vec<LateWork>,
+    pub(crate) journal: Lines,
+    /// Told to those who wait whenever the lock is let go.
+    pub(crate) signals: Signals,
 }
 
 impl State {
@@ -64,19 +72,45 @@ impl State {
             next_business: 1_000 + random.below(1_000),
             next_institution_login: 5_000_000 + i64::try_from(random.below(1_000_000)).unwrap_or(0),
             random,
-            faults: Faults::default(),
-            log: RequestLog::default(),
+            faults: Faults::from_seed(config.seed),
+            barriers: Barriers::default(),
+            late: Vec::new(),
+            journal: Lines::default(),
+            signals: Signals::default(),
             config,
         }
     }
 
-    /// Starts over, from `seed` if one is given; the log goes on in a new epoch, so that answers still held back do
+    /// Starts over, from `seed` if one is given; the journal goes on in a new epoch, so that answers still held back do
     /// not write into it.
     pub(crate) fn reset(&mut self, seed: Option<u64>) {
         let mut config = self.config.clone();
         config.seed = seed.unwrap_or(config.seed);
-        let log = self.log.next_epoch();
+        let journal = self.journal.next_epoch();
+        let mut signals = self.signals;
+        signals.faults_removed += 1;
         *self = Self::new(config);
-        self.log = log;
+        self.journal = journal;
+        self.signals = signals;
+    }
+
+    /// Plans a fault and answers its id.
+    pub(crate) fn add_fault(&mut self, rule: FaultRule) -> Result<u64, InvalidFault> {
+        let about_accepting = rule.is_about_accepting();
+        let id = self.faults.add(rule)?;
+        self.signals.accept_rules += u64::from(about_accepting);
+        Ok(id)
+    }
+
+    /// Removes a rule; whether there was one.
+    pub(crate) fn remove_fault(&mut self, id: u64) -> bool {
+        self.signals.faults_removed += 1;
+        self.faults.remove(id)
+    }
+
+    /// Removes all rules and tells how many there were.
+    pub(crate) fn clear_faults(&mut self) -> usize {
+        self.signals.faults_removed += 1;
+        self.faults.clear()
     }
 }

@@ -1,19 +1,19 @@
 //! The control plane as JSON over HTTP. Unknown keys are errors; an error names keys, never values.
 
+mod journal;
 mod keys;
 mod records;
 mod rule;
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
 use bytes::Bytes;
-use serde::Serialize;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use self::{
     keys::{Keys, Problem, bad, not_found},
-    rule::{fault, fault_view},
+    rule::{fault, fault_view, target, target_view},
 };
 use super::{ControlError, PartnerSummary};
 use crate::{
@@ -23,9 +23,9 @@ use crate::{
     config::PartnerCredentials,
     operation::Operation,
     refusal::Refusal,
-    request_log::RequestRecord,
-    serve::lock,
+    shared::Shared,
     state::State,
+    store::Durable,
 };
 
 /// The control route in a path, if it is one. The vendor has nothing under this prefix.
@@ -45,6 +45,7 @@ impl From<ControlError> for Problem {
         match error {
             ControlError::UnknownPartner
             | ControlError::UnknownFault
+            | ControlError::UnknownBarrier
             | ControlError::InstitutionLogin(InvalidInstitutionLogin::UnknownCustomer) => {
                 not_found(text)
             }
@@ -56,32 +57,31 @@ impl From<ControlError> for Problem {
     }
 }
 
-/// Answers a control request; `path` is what [`control_path`] made of it.
+/// Answers a control request; `path` is what [`control_path`] made of it. The ticket is to be waited for before.
 pub(crate) fn route(
-    state: &Mutex<State>,
+    shared: &Shared,
     method: &Method,
     path: &str,
     query: Option<&str>,
     body: Result<Bytes, Refusal>,
-) -> Answer {
+) -> (Answer, Durable) {
     let query = query.unwrap_or_default();
-    let outcome = body
-        .map_err(|_| bad("the body is too large"))
-        .and_then(|body| {
-            if (method, path) == (&Method::GET, "requests") {
-                return requests(state, query);
-            }
-            if (method, path) == (&Method::GET, "records") {
-                return records::records(state, query);
-            }
-            if !query.is_empty() {
-                return Err(bad("this route takes no query"));
-            }
-            perform(&mut lock(state), method, path, &body)
-                .map(|body| Answer::json(StatusCode::OK, &body))
-        });
-    outcome
-        .unwrap_or_else(|Problem { status, text }| Answer::json(status, &json!({ "error": text })))
+    let outcome = match (method, path, body) {
+        (_, _, Err(_)) => Err(bad("the body is too large")),
+        // Long answers are copied under the lock, but written out after it.
+        (&Method::GET, "requests", _) => journal::requests(shared, query),
+        (&Method::GET, "journal", _) => journal::journal(shared, query),
+        (&Method::GET, "records", _) => records::records(shared, query),
+        _ if !query.is_empty() => Err(bad("this route takes no query")),
+        (method, path, Ok(body)) => {
+            let (outcome, durable) = shared.with(|state| perform(state, method, path, &body));
+            outcome.map(|body| (Answer::json(StatusCode::OK, &body), durable))
+        }
+    };
+    outcome.unwrap_or_else(|Problem { status, text }| {
+        let answer = Answer::json(status, &json!({ "error": text }));
+        (answer, Durable::already())
+    })
 }
 
 fn perform(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Result<Value, Problem> {
@@ -96,26 +96,54 @@ fn perform(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Resul
         ("POST", "applications", "") => add_application(state, Keys::read(body)?),
         ("POST", "institution-logins", "") => add_institution_login(state, Keys::read(body)?),
         ("POST", "faults", "") => {
-            let id = state
-                .faults
-                .add(fault(Keys::read(body)?)?)
-                .map_err(ControlError::from)?;
+            let rule = fault(Keys::read(body)?)?;
+            let id = state.add_fault(rule).map_err(ControlError::from)?;
             Ok(json!({ "id": id }))
         }
         ("GET", "faults", "") => {
             let faults: Vec<_> = state.faults.list().iter().map(fault_view).collect();
             Ok(json!({ "faults": faults }))
         }
-        ("DELETE", "faults", "") => Ok(json!({ "removed": state.faults.clear() })),
+        ("DELETE", "faults", "") => Ok(json!({ "removed": state.clear_faults() })),
         ("DELETE", "faults", id) => {
-            if id.parse().is_ok_and(|id| state.faults.remove(id)) {
+            if id.parse().is_ok_and(|id| state.remove_fault(id)) {
                 Ok(json!({ "removed": 1 }))
             } else {
                 Err(ControlError::UnknownFault.into())
             }
         }
+        ("POST", "barriers", "") => add_barrier(state, Keys::read(body)?),
+        ("GET", "barriers", id) => barrier(state, id),
+        ("POST", "barriers", rest) => match rest.strip_suffix("/release") {
+            Some(id) => release_barrier(state, id, Keys::read(body)?),
+            None => Err(not_found("no such control route")),
+        },
         _ => Err(not_found("no such control route")),
     }
+}
+
+fn add_barrier(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
+    let target = target(&mut keys)?;
+    keys.end()?;
+    Ok(json!({ "id": state.barriers.add(target) }))
+}
+
+fn barrier(state: &State, id: &str) -> Result<Value, Problem> {
+    let status = id.parse().ok().and_then(|id| state.barriers.status(id));
+    let status = status.ok_or(ControlError::UnknownBarrier)?;
+    Ok(json!({
+        "id": status.id,
+        "operation": target_view(status.target),
+        "waiting": status.waiting,
+        "released": status.released,
+    }))
+}
+
+fn release_barrier(state: &mut State, id: &str, keys: Keys) -> Result<Value, Problem> {
+    keys.end()?;
+    let held = id.parse().ok().and_then(|id| state.barriers.release(id));
+    let held = held.ok_or(ControlError::UnknownBarrier)?;
+    Ok(json!({ "released": state.let_go(held) }))
 }
 
 fn reset(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
@@ -238,60 +266,6 @@ fn add_institution_login(state: &mut State, mut keys: Keys) -> Result<Value, Pro
     Ok(json!({ "institutionLoginId": id }))
 }
 
-/// Up to 100,000 records: they are copied under the lock, but written out after it.
-fn requests(state: &Mutex<State>, query: &str) -> Result<Answer, Problem> {
-    let mut operation = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some(("operation", "")) => {}
-            Some(("operation", id)) => operation = Some(parse_operation(id)?),
-            _ => return Err(bad("the only query key is operation")),
-        }
-    }
-    let records = lock(state).log.records(operation);
-    let requests = records.iter().map(RequestView::from).collect();
-    Ok(Answer::json(StatusCode::OK, &Requests { requests }))
-}
-
-#[derive(Serialize)]
-struct Requests<'log> {
-    requests: Vec<RequestView<'log>>,
-}
-
-#[derive(Serialize)]
-struct RequestView<'log> {
-    sequence: u64,
-    at: String,
-    operation: Option<&'static str>,
-    method: &'log str,
-    path: &'log str,
-    status: Option<u16>,
-    fault: Option<u64>,
-}
-
-impl<'log> From<&'log RequestRecord> for RequestView<'log> {
-    fn from(record: &'log RequestRecord) -> Self {
-        let RequestRecord {
-            sequence,
-            at,
-            operation,
-            method,
-            path,
-            status,
-            fault,
-        } = record;
-        Self {
-            sequence: *sequence,
-            at: at.to_string(),
-            operation: operation.map(Operation::id),
-            method,
-            path,
-            status: *status,
-            fault: *fault,
-        }
-    }
-}
-
 fn parse_operation(id: &str) -> Result<Operation, Problem> {
     id.parse()
         .map_err(|_| bad("operation must be one of the vendor's operation ids"))
@@ -302,17 +276,17 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    pub(super) struct Plane(pub(super) Mutex<State>);
+    pub(super) struct Plane(pub(super) Shared);
 
     impl Plane {
         pub(super) fn new() -> Self {
-            Self(Mutex::new(State::new(Config::for_tests())))
+            Self(Shared::new(State::new(Config::for_tests())))
         }
 
         pub(super) fn send(&self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));
             let body = Bytes::from(body.to_string());
-            let answer = route(&self.0, method, path, Some(query), Ok(body));
+            let (answer, _) = route(&self.0, method, path, Some(query), Ok(body));
             (
                 answer.status.as_u16(),
                 serde_json::from_slice(&answer.body).unwrap(),
@@ -362,7 +336,10 @@ mod tests {
             (&Method::POST, "clock"),
             (&Method::DELETE, "faults/1"),
             (&Method::DELETE, "faults/x"),
-            (&Method::GET, "journal"),
+            (&Method::GET, "barriers"),
+            (&Method::GET, "barriers/1"),
+            (&Method::POST, "barriers/1/release"),
+            (&Method::POST, "barriers/x"),
         ] {
             let (status, body) = plane.send(method, path, &json!({}));
             assert_eq!(status, 404, "{method} {path}");
@@ -389,9 +366,9 @@ mod tests {
     #[test]
     fn an_empty_body_is_an_empty_object() {
         let plane = Plane::new();
-        let answer = route(&plane.0, &Method::POST, "reset", None, Ok(Bytes::new()));
+        let (answer, _) = route(&plane.0, &Method::POST, "reset", None, Ok(Bytes::new()));
         assert_eq!(answer.status, StatusCode::OK);
-        let answer = route(
+        let (answer, _) = route(
             &plane.0,
             &Method::POST,
             "reset",
@@ -457,10 +434,9 @@ mod tests {
     #[test]
     fn logins_take_ids_as_text_or_number_and_dates_with_or_without_zone() {
         let plane = Plane::new();
-        let id = {
-            let mut state = lock(&plane.0);
-            crate::customer::tests::customer(&mut state, "customer1")
-        };
+        let (id, _) = plane
+            .0
+            .with(|state| crate::customer::tests::customer(state, "customer1"));
         let number: u64 = id.parse().unwrap();
         let (status, body) = plane.post(
             "institution-logins",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Control, ControlError};
-use crate::{auth::PartnerIndex, customer::parse_id, mask::mask, serve::lock, state::State};
+use crate::{auth::PartnerIndex, customer::parse_id, mask::mask, state::State};
 
 /// What a record is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Control {
     /// One record of any partner as a JSON object, by the id that its `id` member shows.
     #[must_use]
     pub fn record(&self, kind: RecordKind, id: &str, personal: Personal) -> Option<Value> {
-        let mut record = lock(&self.state).record(kind, id)?;
+        let mut record = self.with(|state| state.record(kind, id))?;
         if personal == Personal::Masked {
             mask(&mut record);
         }
@@ -89,7 +89,20 @@ impl Control {
     /// # Errors
     /// [`ControlError::UnknownPartner`].
     pub fn records(&self, query: &RecordQuery) -> Result<Records, ControlError> {
-        lock(&self.state).records(query)
+        self.with(|state| state.records(query))
+    }
+}
+
+impl RecordKind {
+    /// The word for it in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Consumer => "consumer",
+            Self::Business => "business",
+            Self::InstitutionLogin => "institutionLogin",
+        }
     }
 }
 
@@ -227,16 +240,14 @@ fn cut<K: Ord>(ids: impl Iterator<Item = K>, query: &RecordQuery) -> (usize, Vec
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{Arc, Mutex},
-        time::Duration,
-    };
+    use std::{sync::Arc, time::Duration};
 
     use super::*;
     use crate::{
         authorization::{Connection, NewInstitutionLogin},
         consumer::tests::consumer,
         customer::tests::{customer, second_partner, state},
+        shared::Shared,
     };
 
     fn login(state: &mut State, customer: &str) -> i64 {
@@ -362,7 +373,7 @@ mod tests {
         let mut state = state();
         let owner = customer(&mut state, "customer1");
         let consumer = consumer(&mut state, &owner);
-        let control = Control::new(Arc::new(Mutex::new(state)));
+        let control = Control::new(Arc::new(Shared::new(state)));
         for personal in [Personal::Masked, Personal::Shown] {
             let mut query = RecordQuery::of(RecordKind::Consumer);
             query.personal = personal;

@@ -1,6 +1,6 @@
 //! GetCustomers: filters and pages. `start` counts records from one; it is no page number.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use serde::Serialize;
 
 use super::{Customer, CustomerType, route::CustomerView};

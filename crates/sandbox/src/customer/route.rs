@@ -1,6 +1,6 @@
 //! Customers as JSON.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -100,7 +100,7 @@ impl State {
     pub(crate) fn route_add_testing_customer(
         &mut self,
         caller: PartnerIndex,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         self.route_create_customer(caller, CustomerType::Testing, call)
     }
@@ -108,7 +108,7 @@ impl State {
     pub(crate) fn route_add_customer(
         &mut self,
         caller: PartnerIndex,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         if self.config.plan == Plan::TestDrive {
             return Err(Refusal::PlanNotEntitled);
@@ -120,7 +120,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         customer_type: CustomerType,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         let new = NewCustomer::read(Fields::of(&call.json()?)?)?;
         let id = self.create_customer(caller, customer_type, new)?;
@@ -145,7 +145,7 @@ impl State {
         &mut self,
         caller: PartnerIndex,
         id: &str,
-        call: &Call<'_>,
+        call: &Call,
     ) -> Result<Answer, Refusal> {
         check_id(id, "customerId")?;
         let body = call.json()?;

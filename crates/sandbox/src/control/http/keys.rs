@@ -1,6 +1,6 @@
 //! Reading the members of a control request. Errors name keys, never values, which may be secrets.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
@@ -101,6 +101,12 @@ impl Keys {
                     .as_u64()
                     .ok_or_else(|| self.wrong(key, "a whole number that is not negative"))
             })
+            .transpose()
+    }
+
+    pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>, Problem> {
+        self.present(key)
+            .map(|value| value.as_f64().ok_or_else(|| self.wrong(key, "a number")))
             .transpose()
     }
 

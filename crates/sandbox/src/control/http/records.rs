@@ -1,26 +1,24 @@
 //! Records over HTTP, for the page that people look at. Personal values are masked unless the query says otherwise.
 
-use std::sync::Mutex;
-
-use axum::http::StatusCode;
+use http::StatusCode;
 
 use super::keys::{Problem, bad};
 use crate::{
     answer::Answer,
     control::records::{Personal, RecordKind, RecordQuery},
     operation::percent_decode,
-    serve::lock,
-    state::State,
+    shared::Shared,
+    store::Durable,
 };
 
 /// More records than this in one answer are refused.
 const LARGEST_LIMIT: usize = 1000;
 
 /// Answers `{"found":N,"records":[...]}`: written out after the lock, because a thousand records take their time.
-pub(super) fn records(state: &Mutex<State>, query: &str) -> Result<Answer, Problem> {
+pub(super) fn records(shared: &Shared, query: &str) -> Result<(Answer, Durable), Problem> {
     let query = read(query)?;
-    let records = lock(state).records(&query)?;
-    Ok(Answer::json(StatusCode::OK, &records))
+    let (records, durable) = shared.with(|state| state.records(&query));
+    Ok((Answer::json(StatusCode::OK, &records?), durable))
 }
 
 /// Reads a query: `kind` is required; `partner`, `start` (from 1), `limit` (1 to 1000) and `personal` are not. A key
@@ -85,12 +83,11 @@ mod tests {
     #[test]
     fn records_are_masked_unless_asked_for() {
         let plane = Plane::new();
-        let id = {
-            let mut state = lock(&plane.0);
-            let owner = customer(&mut state, "customer1");
-            consumer(&mut state, &owner);
+        let (id, _) = plane.0.with(|state| {
+            let owner = customer(state, "customer1");
+            consumer(state, &owner);
             owner
-        };
+        });
         let (status, body) = plane.get("records?kind=customers&partner=&start=&personal=");
         let expected = json!({"found": 1, "records": [{
             "id": id, "partnerId": "2445580000001", "type": "testing", "createdDate": "1767225600",

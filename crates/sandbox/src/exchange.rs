@@ -1,0 +1,229 @@
+//! One request and its answer over HTTP, with what faults do on the way.
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, Request, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use crate::{
+    answer::Answer,
+    call::{Arrival, Call, Outcome, Submitted, header},
+    connection::Line,
+    control,
+    fault::{ConnectionFault, Fired, Stage},
+    operation::Operation,
+    payload::{Broken, End, Payload},
+    refusal::Refusal,
+    serve::Server,
+};
+
+/// A larger body is refused with 413. No source has a limit; this one is ours.
+const LARGEST_BODY: usize = 1024 * 1024;
+/// A snapshot of a million customers is some hundred megabytes.
+const LARGEST_SNAPSHOT: usize = 1024 * 1024 * 1024;
+/// A body that is refused is still read up to here, because a client that is writing may never read the refusal.
+const LARGEST_DISCARDED_BODY: usize = 16 * 1024 * 1024;
+
+/// Answers a request, or breaks the connection off.
+pub(crate) async fn answer(
+    server: &Server,
+    line: &Line,
+    request: Request<Incoming>,
+) -> Result<Response<Payload>, Broken> {
+    let _entered = server.in_flight.enter();
+    let (head, body) = request.into_parts();
+    if let Some(route) = control::control_path(head.uri.path()) {
+        let largest = if route == "restore" {
+            LARGEST_SNAPSHOT
+        } else {
+            LARGEST_BODY
+        };
+        let body = read_body(&head.headers, body, largest).await;
+        let query = head.uri.query();
+        let (answer, durable) = control::route(&server.shared, &head.method, route, query, body);
+        durable.wait().await.map_err(|_| Broken)?;
+        let payload = Payload::new(answer.body.clone(), answer.filler.clone());
+        return Ok(response(answer, payload));
+    }
+
+    let (arrival, _) = server.shared.with(|state| state.arrive(&head));
+    if let Some(fault) = &arrival.fault
+        && let Some(how) = fault.effect.connection
+        && how.stage().is_before_work()
+    {
+        if how.stage() == Stage::RequestBody {
+            read_half(&head.headers, body).await;
+        }
+        return Err(break_off(server, line, fault, how).await);
+    }
+    let body = read_body(&head.headers, body, LARGEST_BODY).await;
+    let call = Call::new(head, body);
+    let (submitted, _) = server.shared.with(|state| state.submit(call, arrival));
+    let outcome = match submitted {
+        Submitted::Done(outcome) => *outcome,
+        // A reset forgets what a barrier holds.
+        Submitted::Held(outcome) => outcome.await.map_err(|_| Broken)?,
+    };
+    deliver(server, line, outcome).await
+}
+
+/// Sends the answer of a request as its fault has it.
+async fn deliver(
+    server: &Server,
+    line: &Line,
+    outcome: Outcome,
+) -> Result<Response<Payload>, Broken> {
+    let Outcome {
+        answer,
+        arrival: Arrival {
+            ticket,
+            operation,
+            fault,
+        },
+        durable,
+    } = outcome;
+    let effect = fault.as_ref().map(|fault| &*fault.effect);
+    if let Some(effect) = effect
+        && !effect.latency.is_zero()
+    {
+        tokio::select! {
+            () = tokio::time::sleep(effect.latency) => {}
+            () = server.stops() => {}
+        }
+    }
+    durable.wait().await.map_err(|_| Broken)?;
+    let mut payload = Payload::new(answer.body.clone(), answer.filler.clone());
+    if let Some(fault) = &fault {
+        match fault.effect.connection {
+            Some(how) if how.stage() == Stage::ResponseHeaders => {
+                return Err(break_off(server, line, fault, how).await);
+            }
+            how => shape(&mut payload, server, line, fault, how),
+        }
+    }
+    server
+        .shared
+        .with(|state| state.journal.answered(ticket, answer.status));
+    tracing::info!(
+        operation = operation.map_or("none", Operation::id),
+        status = answer.status.as_u16(),
+        fault = fault.map(|fault| fault.id),
+        "answered a request"
+    );
+    Ok(response(answer, payload))
+}
+
+/// Resets the connection, or says nothing for as long as the fault stands.
+async fn break_off(server: &Server, line: &Line, fault: &Fired, how: ConnectionFault) -> Broken {
+    match how {
+        ConnectionFault::ResetAt(_) => line.reset(),
+        ConnectionFault::StallAt(_) => server.gone(fault.id).await,
+    }
+    tracing::info!(fault = fault.id, "broke off a connection");
+    Broken
+}
+
+/// Has the body sent slowly, in part, or both.
+fn shape(
+    payload: &mut Payload,
+    server: &Server,
+    line: &Line,
+    fault: &Fired,
+    how: Option<ConnectionFault>,
+) {
+    let effect = &fault.effect;
+    let end = match how {
+        None => effect.truncate_bytes.map(|_| End::Close),
+        Some(ConnectionFault::ResetAt(_)) => Some(End::Reset(line.clone())),
+        Some(ConnectionFault::StallAt(_)) => {
+            let (server, fault) = (server.clone(), fault.id);
+            Some(End::Stall(Box::pin(async move {
+                server.gone(fault).await;
+            })))
+        }
+    };
+    if let Some(end) = end {
+        payload.cut_after(effect.truncate_bytes.unwrap_or(payload.len() / 2), end);
+    }
+    if let Some(bytes_per_second) = effect.drip_bytes_per_second {
+        payload.drip(bytes_per_second);
+    }
+}
+
+fn response(answer: Answer, payload: Payload) -> Response<Payload> {
+    let mut response = Response::new(payload);
+    *response.status_mut() = answer.status;
+    if let Some(content_type) = answer.content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    for (name, value) in answer.headers {
+        response.headers_mut().append(name, value);
+    }
+    response
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    header(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok())
+}
+
+/// Reads half of what is announced, or the first piece of a body whose length is not.
+async fn read_half(headers: &HeaderMap, mut body: Incoming) {
+    let half = announced(headers).map_or(1, |length| length.div_ceil(2));
+    let mut read = 0_usize;
+    while read < half
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+async fn read_body(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    largest: usize,
+) -> Result<Bytes, Refusal> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let discarded = largest.max(LARGEST_DISCARDED_BODY);
+    if announced(headers).is_some_and(|length| length > discarded) {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let mut read = 0_usize;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // The client broke off; nobody will see this answer.
+        let frame = frame.map_err(|_| Refusal::BadRequest)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        read = read.saturating_add(data.len());
+        if read > discarded {
+            return Err(Refusal::BodyTooLarge);
+        }
+        if read > largest {
+            continue;
+        }
+        // Nearly every body is one frame, which needs no copy.
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    if read > largest {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
