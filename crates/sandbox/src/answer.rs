@@ -3,6 +3,13 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
+
+use crate::quirk::AbsentMembers;
+
+/// The members that a record may lack: paths to objects, or to arrays of them, each with names. An empty path is the
+/// record itself.
+pub(crate) type OptionalMembers = [(&'static str, &'static [&'static str])];
 
 /// Status, headers and body of one answer.
 #[derive(Clone)]
@@ -32,6 +39,23 @@ impl Answer {
         Self::new(status, Some(JSON), body.into())
     }
 
+    /// A record, or an array of them, with what it lacks left out or null.
+    pub(crate) fn record<T: Serialize + ?Sized>(
+        status: StatusCode,
+        record: &T,
+        absent: AbsentMembers,
+        optional: &OptionalMembers,
+    ) -> Self {
+        if absent == AbsentMembers::LeftOut {
+            return Self::json(status, record);
+        }
+        let mut record = serde_json::to_value(record).unwrap_or_default();
+        for (path, names) in optional {
+            name_absent(&mut record, path, names);
+        }
+        Self::json(status, &record)
+    }
+
     pub(crate) fn text(status: StatusCode, body: &'static str) -> Self {
         Self::new(status, Some(TEXT), Bytes::from_static(body.as_bytes()))
     }
@@ -53,5 +77,53 @@ impl Answer {
             body,
             filler: None,
         }
+    }
+}
+
+/// Adds `null` under those of `names` that are not there.
+fn name_absent(value: &mut Value, path: &str, names: &[&str]) {
+    match value {
+        Value::Array(values) => {
+            for value in values {
+                name_absent(value, path, names);
+            }
+        }
+        Value::Object(members) if path.is_empty() => {
+            for name in names {
+                members.entry(*name).or_insert(Value::Null);
+            }
+        }
+        Value::Object(members) => {
+            if let Some(value) = members.get_mut(path) {
+                name_absent(value, "", names);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn absent_members_are_left_out_or_null() {
+        let record = json!([{"a": 1, "inner": {}, "list": [{"x": 2}, {}]}]);
+        let optional: &OptionalMembers = &[
+            ("", &["a", "b"]),
+            ("inner", &["c"]),
+            ("list", &["x"]),
+            ("no", &["d"]),
+        ];
+        let body = |absent| {
+            let answer = Answer::record(StatusCode::OK, &record, absent, optional);
+            serde_json::from_slice::<Value>(&answer.body).unwrap()
+        };
+        assert_eq!(body(AbsentMembers::LeftOut), record);
+        let named =
+            json!([{"a": 1, "b": null, "inner": {"c": null}, "list": [{"x": 2}, {"x": null}]}]);
+        assert_eq!(body(AbsentMembers::Null), named);
     }
 }

@@ -1,6 +1,7 @@
 //! Who calls: logging in, tokens, and changing the secret. What a partner remembers is in `partner`.
 //!
-//! The vendor's OpenAPI document has the figures: a token lives two hours, and several may be valid at once.
+//! The vendor's OpenAPI document has the figures: a token lives two hours, and several may be valid at once. Other
+//! sources have others, which the quirks choose.
 
 mod partner;
 
@@ -8,15 +9,20 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::{answer::Answer, call::Call, json::Fields, refusal::Refusal, state::State};
+use crate::{
+    answer::Answer,
+    call::Call,
+    json::Fields,
+    quirk::{ImmediateDefault, LockReach, TokenLife},
+    refusal::Refusal,
+    state::State,
+};
 
 pub use partner::Lock;
 pub(crate) use partner::{OldSecret, Partner};
 
 use partner::is_secret_by_policy;
 
-/// How long a token is good for.
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(2);
 /// How long an expired token is remembered as expired, rather than as one that never was. Ours, to bound memory.
 const TOKEN_MEMORY: SignedDuration = SignedDuration::from_hours(48);
 /// Position of a partner in [`State::partners`].
@@ -52,13 +58,24 @@ impl State {
         let app_key = self.known_app_key(app_key)?;
         let token = present(token).ok_or(Refusal::TokenMissing)?;
         let token = self.tokens.get(token).ok_or(Refusal::TokenUnknown)?;
-        if self.clock.now().duration_since(token.issued) >= TOKEN_LIFE {
+        if self.clock.now().duration_since(token.issued) >= self.token_life() {
             return Err(Refusal::TokenExpired);
         }
-        if self.partners[token.partner].app_key != app_key {
+        let partner = &self.partners[token.partner];
+        if partner.app_key != app_key {
             return Err(Refusal::AppKeyUnknown);
         }
+        if partner.locked && self.config.quirks.lock_reach == LockReach::Everything {
+            return Err(Refusal::BadCredentials);
+        }
         Ok(token.partner)
+    }
+
+    fn token_life(&self) -> SignedDuration {
+        match self.config.quirks.token_life {
+            TokenLife::TwoHours => SignedDuration::from_hours(2),
+            TokenLife::NinetyMinutes => SignedDuration::from_mins(90),
+        }
     }
 
     /// The app key, if any partner has it.
@@ -92,7 +109,7 @@ impl State {
         if partner.app_key != app_key {
             return Err(Refusal::AppKeyUnknown);
         }
-        partner.check_secret(secret, now)?;
+        partner.check_secret(secret, now, self.config.quirks.lock_after)?;
         // Seldom enough that issuing stays cheap, often enough that memory stays bounded.
         if self.tokens.len().is_power_of_two() {
             self.tokens
@@ -131,7 +148,7 @@ impl State {
         if partner.app_key != app_key {
             return Err(Refusal::AppKeyUnknown);
         }
-        partner.check_secret(secret, now)?;
+        partner.check_secret(secret, now, self.config.quirks.lock_after)?;
         if !is_secret_by_policy(new_secret) {
             return Err(Refusal::SecretPolicy);
         }
@@ -155,7 +172,8 @@ impl State {
     /// How many tokens are alive.
     pub(crate) fn live_tokens(&self) -> usize {
         let now = self.clock.now();
-        let alive = |token: &&Token| now.duration_since(token.issued) < TOKEN_LIFE;
+        let life = self.token_life();
+        let alive = |token: &&Token| now.duration_since(token.issued) < life;
         self.tokens.values().filter(alive).count()
     }
 
@@ -170,8 +188,8 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         let fields = Fields::of(&body)?;
-        let partner = fields.required("partnerId")?;
-        let secret = fields.required("partnerSecret")?;
+        let partner = credential(fields, "partnerId")?;
+        let secret = credential(fields, "partnerSecret")?;
         let token = self.create_token(app_key, partner, secret)?;
         Ok(Answer::json(StatusCode::OK, &json!({ "token": token })))
     }
@@ -183,17 +201,22 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         let fields = Fields::of(&body)?;
-        let partner = fields.required("partnerId")?;
-        let secret = fields.required("partnerSecret")?;
-        let new_secret = fields.required("newPartnerSecret")?;
-        // The document's prose and the Java tests agree that the old secret dies at once unless told otherwise.
-        let old = match fields.flag("immediate")? {
-            None | Some(true) => OldSecret::DiesNow,
-            Some(false) => OldSecret::KeepsGrace,
+        let partner = credential(fields, "partnerId")?;
+        let secret = credential(fields, "partnerSecret")?;
+        let new_secret = credential(fields, "newPartnerSecret")?;
+        let default = self.config.quirks.immediate_default == ImmediateDefault::True;
+        let old = if fields.flag("immediate")?.unwrap_or(default) {
+            OldSecret::DiesNow
+        } else {
+            OldSecret::KeepsGrace
         };
         self.modify_partner_secret(app_key, partner, secret, new_secret, old)?;
         Ok(Answer::no_content())
     }
+}
+
+fn credential<'json>(fields: Fields<'json>, name: &'static str) -> Result<&'json str, Refusal> {
+    fields.text(name)?.ok_or(Refusal::MissingCredential(name))
 }
 
 fn present(header: Option<&str>) -> Option<&str> {

@@ -7,7 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::{
-    answer::Answer, auth::PartnerIndex, customer::parse_id, refusal::Refusal, state::State,
+    answer::Answer,
+    auth::PartnerIndex,
+    customer::parse_id,
+    quirk::{AuthorizationEnd, AuthorizationFraction},
+    refusal::Refusal,
+    state::State,
 };
 
 /// How a customer is connected to an institution.
@@ -124,6 +129,9 @@ impl State {
     }
 
     /// How long a login is authorised. An id that is no number is unknown: the document declares no 400 here.
+    ///
+    /// No source says what becomes of an authorization that has run out. Its dates tell as much, so they stay, unless
+    /// the quirk has it that the vendor forgets them.
     fn authorization_details(
         &self,
         caller: PartnerIndex,
@@ -139,7 +147,13 @@ impl State {
             return Err(Refusal::NoSuchInstitutionLogin);
         }
         match login.connection {
-            Connection::Oauth => Ok((id, login.authorization)),
+            Connection::Oauth => {
+                let over = login.authorization.end <= self.clock.now();
+                if over && self.config.quirks.authorization_end == AuthorizationEnd::NotCaptured {
+                    return Err(Refusal::AuthorizationNotCaptured);
+                }
+                Ok((id, login.authorization))
+            }
             Connection::Legacy => Err(Refusal::NoSuchInstitutionLogin),
             Connection::Uncaptured => Err(Refusal::AuthorizationNotCaptured),
         }
@@ -153,10 +167,18 @@ impl State {
         let (id, authorization) = self.authorization_details(caller, id)?;
         let view = DetailsView {
             institution_login_id: id,
-            authorization_start_date: with_fraction(authorization.start),
-            authorization_end_date: with_fraction(authorization.end),
+            authorization_start_date: self.authorization_date(authorization.start),
+            authorization_end_date: self.authorization_date(authorization.end),
         };
         Ok(Answer::json(StatusCode::OK, &view))
+    }
+
+    fn authorization_date(&self, time: Timestamp) -> String {
+        let date = with_fraction(time);
+        match self.config.quirks.authorization_fraction {
+            AuthorizationFraction::Dot => date,
+            AuthorizationFraction::Colon => date.replace('.', ":"),
+        }
     }
 }
 

@@ -1,16 +1,40 @@
 //! Businesses: at most one per customer, never deleted.
 //!
-//! Validation stops at required members and types. The limits in the vendor's document are looser on the wire: its own
-//! Java tests send a three-letter country and expect success.
+//! Validation stops at required members and types, unless a quirk says otherwise. The limits in the vendor's document
+//! are looser on the wire: its own Java tests send a three-letter country and expect success.
 
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    answer::Answer, auth::PartnerIndex, call::Call, config::PersonallyLiableRule,
-    customer::parse_id, json::Fields, refusal::Refusal, state::State,
+    answer::{Answer, OptionalMembers},
+    auth::PartnerIndex,
+    call::Call,
+    config::PersonallyLiableRule,
+    customer::parse_id,
+    json::Fields,
+    quirk::{BusinessCountry, BusinessDates},
+    refusal::Refusal,
+    state::State,
 };
+
+/// What a business may lack.
+const OPTIONAL: &OptionalMembers = &[
+    ("", &["url", "email", "type", "taxId"]),
+    (
+        "address",
+        &[
+            "addressLine1",
+            "addressLine2",
+            "city",
+            "state",
+            "country",
+            "postalCode",
+        ],
+    ),
+    ("phoneNumber", &["countryCode", "phoneNo"]),
+];
 
 /// One business. No `Debug`: a tax id is in here.
 pub(crate) struct Business {
@@ -96,7 +120,7 @@ impl State {
             .customer(caller, owner)
             .ok_or(Refusal::NoCustomerForBusiness)?;
         if customer.business.is_some() {
-            return Err(Refusal::BusinessExists);
+            return Err(Refusal::BusinessExists(owner.to_string()));
         }
         let rule = self.config.personally_liable_rule == PersonallyLiableRule::On;
         if rule && details.personally_liable && customer.consumer.is_none() {
@@ -171,13 +195,11 @@ impl State {
         let body = call.json()?;
         self.customer(caller, owner)
             .ok_or(Refusal::NoCustomerForBusiness)?;
-        let id = self.create_business(caller, owner, Details::read(Fields::of(&body)?)?)?;
+        let details = self.read_details(Fields::of(&body)?)?;
+        let id = self.create_business(caller, owner, details)?;
         let business = self.businesses.get(&id).ok_or(Refusal::NoSuchBusiness)?;
         // 200, where the other creates answer 201.
-        Ok(Answer::json(
-            StatusCode::OK,
-            &business.view(id, Zone::Absent),
-        ))
+        Ok(self.business_answer(&self.business_view(id, business, Zone::Absent)))
     }
 
     pub(crate) fn route_business_by_customer(
@@ -186,19 +208,13 @@ impl State {
         owner: &str,
     ) -> Result<Answer, Refusal> {
         let (id, business) = self.business_by_customer(caller, owner)?;
-        Ok(Answer::json(
-            StatusCode::OK,
-            &[business.view(id, Zone::Absent)],
-        ))
+        Ok(self.business_answer(&[self.business_view(id, business, Zone::Absent)]))
     }
 
     /// An array of one, even for a read by id.
     pub(crate) fn route_business(&self, caller: PartnerIndex, id: &str) -> Result<Answer, Refusal> {
         let (id, business) = self.business(caller, id)?;
-        Ok(Answer::json(
-            StatusCode::OK,
-            &[business.view(id, Zone::Absent)],
-        ))
+        Ok(self.business_answer(&[self.business_view(id, business, Zone::Absent)]))
     }
 
     pub(crate) fn route_update_business(
@@ -209,9 +225,43 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let body = call.json()?;
         self.business(caller, id)?;
-        let id = self.update_business(caller, id, Details::read(Fields::of(&body)?)?)?;
+        let details = self.read_details(Fields::of(&body)?)?;
+        let id = self.update_business(caller, id, details)?;
         let business = self.businesses.get(&id).ok_or(Refusal::NoSuchBusiness)?;
-        Ok(Answer::json(StatusCode::OK, &business.view(id, Zone::Utc)))
+        Ok(self.business_answer(&self.business_view(id, business, Zone::Utc)))
+    }
+
+    /// What a create and a replacement say. That a country has two letters is a quirk, and the code for another one is
+    /// ours, since no 400 is declared.
+    fn read_details(&self, fields: Fields<'_>) -> Result<Details, Refusal> {
+        let details = Details::read(fields)?;
+        if self.config.quirks.business_country == BusinessCountry::TwoLetters {
+            let country = details.address.country.as_deref().unwrap_or("US");
+            if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                return Err(Refusal::BadRequest);
+            }
+        }
+        Ok(details)
+    }
+
+    /// A business as the quirks have it; `captured` is how the answers that the vendor saved write this one.
+    fn business_view<'state>(
+        &self,
+        id: u64,
+        business: &'state Business,
+        captured: Zone,
+    ) -> BusinessView<'state> {
+        let zone = match self.config.quirks.business_dates {
+            BusinessDates::AsCaptured => captured,
+            BusinessDates::NoZone => Zone::Absent,
+            BusinessDates::Utc => Zone::Utc,
+        };
+        business.view(id, zone)
+    }
+
+    fn business_answer<T: Serialize + ?Sized>(&self, record: &T) -> Answer {
+        let absent = self.config.quirks.absent_members;
+        Answer::record(StatusCode::OK, record, absent, OPTIONAL)
     }
 }
 
@@ -336,7 +386,7 @@ mod tests {
         create(&mut state, &owner, &acme()).unwrap();
         assert_eq!(
             create(&mut state, &owner, &acme()),
-            Err(Refusal::BusinessExists)
+            Err(Refusal::BusinessExists(owner))
         );
     }
 

@@ -177,7 +177,7 @@ impl State {
     ) -> Answer {
         let answer = self.perform(call, malformed);
         self.note_changes(Some(ticket));
-        answer.unwrap_or_else(Refusal::answer)
+        answer.unwrap_or_else(|refusal| refusal.answer(&self.config.quirks))
     }
 
     /// Notes in the journal what has changed since the last time.

@@ -5,18 +5,31 @@ mod details;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, OptionalMembers},
     auth::PartnerIndex,
     call::{Call, check_id},
     config::Partnership,
     json::Fields,
+    quirk::BirthdayMembers,
     refusal::Refusal,
     state::State,
 };
 
 use details::Details;
+
+/// What a consumer may lack when it is read.
+const OPTIONAL: &OptionalMembers = &[
+    (
+        "",
+        &[
+            "address", "city", "zip", "phone", "ssn", "birthday", "email", "suffix", "endUser",
+        ],
+    ),
+    ("endUser", &["email", "url"]),
+];
 
 /// One consumer. No `Debug`: a person is in here.
 pub(crate) struct Consumer {
@@ -60,7 +73,7 @@ impl State {
             .ok_or(Refusal::NoCustomerForConsumer)?;
         let taken = record.consumer.is_some();
         let details = read()?;
-        details.check_complete()?;
+        details.check_complete(self.config.quirks.consumer_fields)?;
         if self.config.partnership == Partnership::Reseller && !details.names_end_user() {
             return Err(Refusal::EndUserRequired);
         }
@@ -138,7 +151,7 @@ impl State {
     pub(crate) fn route_consumer(&self, caller: PartnerIndex, id: &str) -> Result<Answer, Refusal> {
         check_id(id, "consumerId")?;
         let (id, consumer) = self.consumer(caller, id)?;
-        Ok(consumer.answer(id))
+        Ok(self.consumer_answer(id, consumer))
     }
 
     pub(crate) fn route_consumer_by_customer(
@@ -148,7 +161,22 @@ impl State {
     ) -> Result<Answer, Refusal> {
         check_id(customer, "customerId")?;
         let (id, consumer) = self.consumer_by_customer(caller, customer)?;
-        Ok(consumer.answer(id))
+        Ok(self.consumer_answer(id, consumer))
+    }
+
+    fn consumer_answer(&self, id: &str, consumer: &Consumer) -> Answer {
+        let quirks = &self.config.quirks;
+        let record = consumer.record(id);
+        match quirks.birthday {
+            BirthdayMembers::Numbers => {
+                Answer::record(StatusCode::OK, &record, quirks.absent_members, OPTIONAL)
+            }
+            BirthdayMembers::Text => {
+                let mut record = serde_json::to_value(record).unwrap_or_default();
+                birthday_as_text(&mut record);
+                Answer::record(StatusCode::OK, &record, quirks.absent_members, OPTIONAL)
+            }
+        }
     }
 
     pub(crate) fn route_update_consumer(
@@ -166,10 +194,6 @@ impl State {
 }
 
 impl Consumer {
-    fn answer(&self, id: &str) -> Answer {
-        Answer::json(StatusCode::OK, &self.record(id))
-    }
-
     /// The record as the vendor answers it.
     pub(crate) fn record<'state>(&'state self, id: &'state str) -> impl Serialize {
         ConsumerView {
@@ -181,9 +205,17 @@ impl Consumer {
     }
 }
 
+fn birthday_as_text(record: &mut Value) {
+    if let Some(Value::Object(members)) = record.get_mut("birthday") {
+        for member in members.values_mut() {
+            *member = format!("{:0>2}", member.to_string()).into();
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{

@@ -5,11 +5,16 @@
 mod list;
 mod route;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 
-use crate::{auth::PartnerIndex, refusal::Refusal, state::State};
+use crate::{
+    auth::PartnerIndex,
+    quirk::{UsernameDot, Usernames},
+    refusal::Refusal,
+    state::State,
+};
 
 /// Which of the two create operations made a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +72,8 @@ pub(crate) struct CustomerUpdate {
 impl State {
     /// Creates a customer and answers its id.
     ///
-    /// Usernames are unique across plans and partners, compared letter by letter; deleting frees them.
+    /// Usernames are unique across plans, and across partners unless a quirk says otherwise; compared letter by letter;
+    /// deleting frees them.
     pub(crate) fn create_customer(
         &mut self,
         caller: PartnerIndex,
@@ -75,11 +81,13 @@ impl State {
         new: NewCustomer,
     ) -> Result<u64, Refusal> {
         let username = new.username.ok_or(Refusal::MissingParameter("username"))?;
-        if !is_username(&username) {
+        if !is_username(&username, self.config.quirks.username_dot) {
             return Err(Refusal::UsernamePolicy);
         }
         check_names([new.first_name.as_deref(), new.last_name.as_deref()])?;
-        if self.usernames.contains_key(username.as_str()) {
+        let username: Arc<str> = username.into();
+        let key = self.username_key(caller, &username);
+        if self.usernames.contains_key(&*key) {
             return Err(Refusal::UsernameTaken);
         }
         let partner = &mut self.partners[caller];
@@ -96,8 +104,11 @@ impl State {
         self.next_customer += 1;
         of_type.push(id);
         partner.customers.push(id);
-        let username: Arc<str> = username.into();
-        self.usernames.insert(Arc::clone(&username), id);
+        let key = match key {
+            Cow::Borrowed(_) => Arc::clone(&username),
+            Cow::Owned(key) => key.into(),
+        };
+        self.usernames.insert(key, id);
         let customer = Customer {
             partner: caller,
             username,
@@ -117,6 +128,15 @@ impl State {
         Ok(id)
     }
 
+    /// What a username is kept under among those that must differ: itself, which costs no memory of its own, or with
+    /// the partner before a slash, which no username has.
+    fn username_key<'name>(&self, partner: PartnerIndex, username: &'name str) -> Cow<'name, str> {
+        match self.config.quirks.usernames {
+            Usernames::Platform => Cow::Borrowed(username),
+            Usernames::Partner => Cow::Owned(format!("{partner}/{username}")),
+        }
+    }
+
     /// The caller's customer with this id. Another partner's customer is not found.
     pub(crate) fn customer(&self, caller: PartnerIndex, id: &str) -> Option<(u64, &Customer)> {
         let id = parse_id(id)?;
@@ -132,8 +152,9 @@ impl State {
         update: CustomerUpdate,
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let (id, _) = self.customer(caller, id).ok_or(Refusal::NoSuchCustomer)?;
-        let customer = self.customers.get_mut(&id).ok_or(Refusal::NoSuchCustomer)?;
+        let unknown = Refusal::NoCustomerToModify;
+        let (id, _) = self.customer(caller, id).ok_or(unknown.clone())?;
+        let customer = self.customers.get_mut(&id).ok_or(unknown)?;
         if update.first_name.is_none() && update.last_name.is_none() {
             return Err(Refusal::NothingToUpdate);
         }
@@ -160,12 +181,13 @@ impl State {
         // No source says what a malformed id gets beyond the code that exists for it.
         let number = parse_id(id).ok_or_else(|| Refusal::MalformedCustomerId(id.to_owned()))?;
         if self.customer(caller, id).is_none() {
-            return Err(Refusal::NoSuchCustomer);
+            return Err(Refusal::NoCustomerToDelete);
         }
         let Some(customer) = self.customers.remove(&number) else {
-            return Err(Refusal::NoSuchCustomer);
+            return Err(Refusal::NoCustomerToDelete);
         };
-        self.usernames.remove(&customer.username);
+        let key = self.username_key(caller, &customer.username);
+        self.usernames.remove(&*key);
         for login in &customer.institution_logins {
             self.institution_logins.remove(login);
         }
@@ -210,11 +232,15 @@ pub(crate) fn parse_id(id: &str) -> Option<u64> {
 }
 
 /// 6 to 255 letters, digits and `! @ . # $ % & * _ - +`. The vendor says that other letters may fail; here they do.
-fn is_username(username: &str) -> bool {
+fn is_username(username: &str, dot: UsernameDot) -> bool {
+    let signs: &[u8] = match dot {
+        UsernameDot::Allowed => b"!@.#$%&*_-+",
+        UsernameDot::Refused => b"!@#$%&*_-+",
+    };
     (6..=255).contains(&username.len())
         && username
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!@.#$%&*_-+".contains(&byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
 }
 
 /// The vendor refuses some characters in names without telling which. Ours: control characters and
@@ -400,7 +426,7 @@ pub(crate) mod tests {
             customer.created.as_second() + 60
         );
         let unknown = state.update_customer(0, "1234", update(Some("Jane"), None));
-        assert_eq!(unknown, Err(Refusal::NoSuchCustomer));
+        assert_eq!(unknown, Err(Refusal::NoCustomerToModify));
     }
 
     #[test]
@@ -408,7 +434,10 @@ pub(crate) mod tests {
         let mut state = state();
         let id = customer(&mut state, "customer1");
         state.delete_customer(0, &id).unwrap();
-        assert_eq!(state.delete_customer(0, &id), Err(Refusal::NoSuchCustomer));
+        assert_eq!(
+            state.delete_customer(0, &id),
+            Err(Refusal::NoCustomerToDelete)
+        );
         assert!(state.customer(0, &id).is_none());
         assert_eq!(state.partners[0].customers.len(), 0);
         assert_eq!(state.partners[0].testing_customers.len(), 0);
@@ -426,10 +455,10 @@ pub(crate) mod tests {
         assert!(state.customer(other, &id).is_none());
         assert_eq!(
             state.delete_customer(other, &id),
-            Err(Refusal::NoSuchCustomer)
+            Err(Refusal::NoCustomerToDelete)
         );
         let refusal = state.update_customer(other, &id, update(Some("A"), None));
-        assert_eq!(refusal, Err(Refusal::NoSuchCustomer));
+        assert_eq!(refusal, Err(Refusal::NoCustomerToModify));
         assert_eq!(
             state.customer_application(other, &id).err(),
             Some(Refusal::NoSuchCustomer)

@@ -1,14 +1,23 @@
 //! Every refusal, and the envelope in which the vendor sends it.
 //!
 //! Codes and wording are those of the vendor's OpenAPI document and Java tests. Codes are JSON numbers, as the Java
-//! tests need them; the ones introduced as text (3003, 3004 and the consumer format errors) are text. Where no source
-//! names a code, a comment says that the choice is ours.
+//! tests need them; the ones introduced as text (3003, 3004 and the consumer format errors) are text. Where the sources
+//! disagree, the quirks decide; where no source names a code, a comment says that the choice is ours.
+
+mod envelope;
 
 use http::{HeaderValue, StatusCode, header::ALLOW};
-use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::{
+    answer::Answer,
+    quirk::{
+        DeleteUnknownCustomer, ErrorCodes, LockedStatus, MalformedCustomerId, MissingCredential,
+        ModifyUnknownCustomer, Quirks, SecondBusiness, TestDriveRefusal, UnknownPartner,
+        UnknownToken, UsernamePolicyStatus,
+    },
+};
+
+use envelope::{login, long, short, tagged, with_text_code, wrapped};
 
 /// Why the vendor's API says no. Holds ids and field names at most, never the value of a personal field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +29,7 @@ pub(crate) enum Refusal {
     BodyTooLarge,
     BadRequest,
     MissingParameter(&'static str),
+    MissingCredential(&'static str),
 
     // Authentication.
     AppKeyMissing,
@@ -31,6 +41,7 @@ pub(crate) enum Refusal {
     WrongCredentials,
     NoSuchPartner,
     PartnerLocked,
+    BadCredentials,
     SecretPolicy,
 
     // Customers.
@@ -40,6 +51,8 @@ pub(crate) enum Refusal {
     TestingCustomerLimit,
     NothingToUpdate,
     NoSuchCustomer,
+    NoCustomerToModify,
+    NoCustomerToDelete,
     MalformedCustomerId(String),
     UnknownCustomerType,
     StartBelowOne,
@@ -59,7 +72,7 @@ pub(crate) enum Refusal {
     BusinessParameterMissing(&'static str),
     NoCustomerForBusiness,
     NoSuchBusiness,
-    BusinessExists,
+    BusinessExists(String),
     ConsumerRequired,
 
     // Authorization details.
@@ -75,31 +88,17 @@ pub(crate) enum ConsumerField {
     Email,
 }
 
-/// The envelope of the aggregation and decisioning services.
-#[derive(Serialize)]
-struct Short {
-    code: Value,
-    message: String,
-}
-
-/// The envelope of the business services: one text three times, and explicit nulls.
-#[derive(Serialize)]
-struct Long<'text> {
-    code: u32,
-    status: &'text str,
-    title: &'text str,
-    level: Option<&'text str>,
-    message: &'text str,
-    user_message: &'text str,
-    #[serde(rename = "assetId")]
-    asset_id: Option<&'text str>,
-    #[serde(rename = "accountId")]
-    account_id: Option<&'text str>,
-}
-
 impl Refusal {
-    /// The answer that says so.
-    pub(crate) fn answer(self) -> Answer {
+    /// The answer that says so, worded as the quirks have it.
+    pub(crate) fn answer(self, quirks: &Quirks) -> Answer {
+        let answer = self.worded(quirks);
+        match quirks.error_codes {
+            ErrorCodes::Number => answer,
+            ErrorCodes::Text => with_text_code(answer),
+        }
+    }
+
+    fn worded(self, quirks: &Quirks) -> Answer {
         use StatusCode as S;
         match self {
             Self::UnknownRoute => short(S::NOT_FOUND, 404, "Not Found"),
@@ -116,39 +115,70 @@ impl Refusal {
             Self::MissingParameter(name) => {
                 short(S::BAD_REQUEST, 10005, format!("Missing parameter ({name})"))
             }
+            Self::MissingCredential(name) => {
+                let status = match quirks.missing_credential {
+                    MissingCredential::Code10005 => {
+                        return Self::MissingParameter(name).worded(quirks);
+                    }
+                    MissingCredential::Code10010 => S::BAD_REQUEST,
+                    MissingCredential::Code10010As500 => S::INTERNAL_SERVER_ERROR,
+                };
+                let text = format!("\"{name}\" is required");
+                tagged(status, "10010", &text, &text)
+            }
 
             Self::AppKeyMissing => short(
                 S::UNAUTHORIZED,
                 10026,
                 "Missing parameter (Finicity-App-Key)",
             ),
-            // The vendor uses the same words for a wrong key and for a plan without the operation.
-            Self::AppKeyUnknown | Self::PlanNotEntitled => {
-                Answer::text(S::UNAUTHORIZED, "Invalid (Finicity-App-Key)")
-            }
+            Self::AppKeyUnknown => Answer::text(S::UNAUTHORIZED, "Invalid (Finicity-App-Key)"),
+            Self::PlanNotEntitled => match quirks.test_drive_refusal {
+                // The vendor uses the same words as for a wrong key.
+                TestDriveRefusal::Unauthorized => Self::AppKeyUnknown.worded(quirks),
+                TestDriveRefusal::TooManyRequests => Answer::empty(S::TOO_MANY_REQUESTS),
+            },
             Self::TokenMissing => short(
                 S::UNAUTHORIZED,
                 10024,
                 "Missing parameter (Finicity-App-Token)",
             ),
-            Self::TokenUnknown => short(S::UNAUTHORIZED, 10022, "Invalid (Finicity-App-Token)"),
+            Self::TokenUnknown => match quirks.unknown_token {
+                UnknownToken::Short => {
+                    short(S::UNAUTHORIZED, 10022, "Invalid (Finicity-App-Token)")
+                }
+                UnknownToken::Long => tagged(
+                    S::UNAUTHORIZED,
+                    "10022",
+                    "Invalid authorization credentials",
+                    "The session has expired or is invalid",
+                ),
+            },
             Self::TokenExpired => short(S::UNAUTHORIZED, 10023, "Expired (Finicity-App-Token)"),
             Self::WrongCredentials => short(S::UNAUTHORIZED, 10001, "Invalid credentials"),
-            // The document also knows a wrapped form for this; its own example is the flat one.
-            Self::NoSuchPartner => short(S::NOT_FOUND, 12401, "partner not found"),
-            // HTTP 500 is what the vendor's page on this error code says. The wording is ours.
-            Self::PartnerLocked => short(
-                S::INTERNAL_SERVER_ERROR,
-                24302,
-                "Account locked for security, password reset required.",
-            ),
+            Self::NoSuchPartner => match quirks.unknown_partner {
+                UnknownPartner::Flat => short(S::NOT_FOUND, 12401, "partner not found"),
+                UnknownPartner::Wrapped => wrapped(S::NOT_FOUND, "12401", "partner not found"),
+            },
+            Self::PartnerLocked => match quirks.locked_status {
+                // The wording is ours.
+                LockedStatus::InternalServerError => short(
+                    S::INTERNAL_SERVER_ERROR,
+                    24302,
+                    "Account locked for security, password reset required.",
+                ),
+                LockedStatus::Unauthorized => Self::BadCredentials.worded(quirks),
+            },
+            Self::BadCredentials => short(S::UNAUTHORIZED, 24302, "Bad credentials"),
             Self::SecretPolicy => short(S::BAD_REQUEST, 24437, "New password is not as per policy"),
 
-            Self::UsernamePolicy => short(
-                S::BAD_REQUEST,
-                110_039,
-                "Username is not as per the policy.",
-            ),
+            Self::UsernamePolicy => {
+                let status = match quirks.username_policy_status {
+                    UsernamePolicyStatus::BadRequest => S::BAD_REQUEST,
+                    UsernamePolicyStatus::InternalServerError => S::INTERNAL_SERVER_ERROR,
+                };
+                short(status, 110_039, "Username is not as per the policy.")
+            }
             Self::UsernameTaken => short(S::CONFLICT, 110_002, "Username is not available."),
             Self::NameCharacters => {
                 short(S::BAD_REQUEST, 45003, "Invalid character in name fields.")
@@ -159,11 +189,33 @@ impl Refusal {
             }
             Self::NothingToUpdate => short(S::BAD_REQUEST, 10025, "No data to update."),
             Self::NoSuchCustomer => short(S::NOT_FOUND, 14001, "Customer not found."),
-            Self::MalformedCustomerId(id) => short(
-                S::BAD_REQUEST,
-                14023,
-                format!("Invalid customer id. customerId = ({id})"),
-            ),
+            Self::NoCustomerToModify => match quirks.modify_unknown_customer {
+                ModifyUnknownCustomer::NotFound => Self::NoSuchCustomer.worded(quirks),
+                ModifyUnknownCustomer::BadRequest => Self::BadRequest.worded(quirks),
+            },
+            Self::NoCustomerToDelete => match quirks.delete_unknown_customer {
+                DeleteUnknownCustomer::Code14001 => Self::NoSuchCustomer.worded(quirks),
+                DeleteUnknownCustomer::Code12401 => short(S::NOT_FOUND, 12401, "partner not found"),
+                DeleteUnknownCustomer::Code14006 => {
+                    short(S::NOT_FOUND, 14006, "Institution not found.")
+                }
+                DeleteUnknownCustomer::Code60013 => short(
+                    S::NOT_FOUND,
+                    60013,
+                    "No active subscription found for a given customer.",
+                ),
+            },
+            Self::MalformedCustomerId(id) => {
+                let status = match quirks.malformed_customer_id {
+                    MalformedCustomerId::BadRequest => S::BAD_REQUEST,
+                    MalformedCustomerId::NotFound => S::NOT_FOUND,
+                };
+                short(
+                    status,
+                    14023,
+                    format!("Invalid customer id. customerId = ({id})"),
+                )
+            }
             Self::UnknownCustomerType => short(S::BAD_REQUEST, 14016, "Invalid customer type."),
             Self::StartBelowOne => short(
                 S::BAD_REQUEST,
@@ -220,11 +272,14 @@ impl Refusal {
             ),
             Self::NoCustomerForBusiness => long(S::NOT_FOUND, 10002, "Customer ID was not found."),
             Self::NoSuchBusiness => long(S::NOT_FOUND, 10003, "Business ID was not found."),
-            Self::BusinessExists => long(
-                S::CONFLICT,
-                10004,
-                "Business already exists for the given customer ID.",
-            ),
+            Self::BusinessExists(owner) => match quirks.second_business {
+                SecondBusiness::Code10004 => long(
+                    S::CONFLICT,
+                    10004,
+                    "Business already exists for the given customer ID.",
+                ),
+                SecondBusiness::Code11000 => Self::ConsumerExists(owner).worded(quirks),
+            },
             // The documentation page has the status without a code; 10006 and the text are ours.
             Self::ConsumerRequired => long(
                 S::CONFLICT,
@@ -240,44 +295,14 @@ impl Refusal {
     }
 }
 
-fn short(status: StatusCode, code: impl Into<Value>, message: impl Into<String>) -> Answer {
-    let body = Short {
-        code: code.into(),
-        message: message.into(),
-    };
-    Answer::json(status, &body)
-}
-
-fn long(status: StatusCode, code: u32, text: &str) -> Answer {
-    let body = Long {
-        code,
-        status: status.as_str(),
-        title: text,
-        level: None,
-        message: text,
-        user_message: text,
-        asset_id: None,
-        account_id: None,
-    };
-    Answer::json(status, &body)
-}
-
-fn login(code: &str, user_message: &str) -> Answer {
-    let body = json!({
-        "code": code,
-        "status": "404",
-        "message": "Resource Not Found.",
-        "user_message": user_message,
-    });
-    Answer::json(StatusCode::NOT_FOUND, &body)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn body(refusal: Refusal) -> Value {
-        serde_json::from_slice(&refusal.answer().body).unwrap()
+        serde_json::from_slice(&refusal.answer(&Quirks::default()).body).unwrap()
     }
 
     #[test]
@@ -320,7 +345,7 @@ mod tests {
     #[test]
     fn a_wrong_key_and_a_missing_entitlement_are_plain_text() {
         for refusal in [Refusal::AppKeyUnknown, Refusal::PlanNotEntitled] {
-            let answer = refusal.answer();
+            let answer = refusal.answer(&Quirks::default());
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
             assert_eq!(answer.content_type.unwrap(), "text/plain");
             assert_eq!(answer.body, "Invalid (Finicity-App-Key)");

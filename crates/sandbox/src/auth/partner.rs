@@ -5,12 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{config::PartnerCredentials, id_list::IdList, refusal::Refusal};
+use crate::{config::PartnerCredentials, id_list::IdList, quirk::LockAfter, refusal::Refusal};
 
 /// How long the old secret works after a change with `immediate: false`.
 const SECRET_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// This many failures in a row lock the partner. Another page of the vendor says "more than five".
-const FAILURES_TO_LOCK: u32 = 5;
 
 /// One partner account. No `Debug`: secrets are in here.
 pub(crate) struct Partner {
@@ -19,7 +17,7 @@ pub(crate) struct Partner {
     /// Replaced secrets that still work, each with the time when it stops.
     retired: Vec<(String, Timestamp)>,
     pub(crate) app_key: String,
-    /// Failures since the last success; five lock.
+    /// Failures since the last success.
     consecutive_failures: u32,
     pub(crate) locked: bool,
     pub(crate) failures: u64,
@@ -53,7 +51,12 @@ impl Partner {
     ///
     /// No source says when the count starts anew. The vendor's Java tests fail once in every nightly run of one
     /// partner, so a success must reset it.
-    pub(super) fn check_secret(&mut self, secret: &str, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check_secret(
+        &mut self,
+        secret: &str,
+        now: Timestamp,
+        lock_after: LockAfter,
+    ) -> Result<(), Refusal> {
         if self.locked {
             return Err(Refusal::PartnerLocked);
         }
@@ -67,7 +70,11 @@ impl Partner {
         self.most_consecutive_failures = self
             .most_consecutive_failures
             .max(self.consecutive_failures);
-        self.locked = self.consecutive_failures >= FAILURES_TO_LOCK;
+        let enough = match lock_after {
+            LockAfter::FifthFailure => 5,
+            LockAfter::SixthFailure => 6,
+        };
+        self.locked = self.consecutive_failures >= enough;
         Err(Refusal::WrongCredentials)
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     json::Fields,
+    quirk::ConsumerFields,
     refusal::{ConsumerField, Refusal},
 };
 
@@ -85,11 +86,18 @@ impl Details {
     }
 
     /// What a new consumer needs: names and state, and one of each pair. The names of the pairs in the refusal are ours.
-    pub(super) fn check_complete(&self) -> Result<(), Refusal> {
+    pub(super) fn check_complete(&self, required: ConsumerFields) -> Result<(), Refusal> {
+        let three = required == ConsumerFields::Three;
         for (present, name) in [
             (self.first_name.is_some(), "firstName"),
             (self.last_name.is_some(), "lastName"),
             (self.state.is_some(), "state"),
+            (three || self.address.is_some(), "address"),
+            (three || self.city.is_some(), "city"),
+            (three || self.zip.is_some(), "zip"),
+            (three || self.phone.is_some(), "phone"),
+            (three || self.ssn.is_some(), "ssn"),
+            (three || self.birthday.is_some(), "birthday"),
             (
                 self.ssn.is_some() || self.birthday.is_some(),
                 "ssn or birthday",

@@ -3,9 +3,17 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{Customer, CustomerType, route::CustomerView};
+use super::{
+    Customer, CustomerType,
+    route::{CustomerView, OPTIONAL},
+};
 use crate::{
-    answer::Answer, auth::PartnerIndex, operation::percent_decode, refusal::Refusal, state::State,
+    answer::Answer,
+    auth::PartnerIndex,
+    operation::percent_decode,
+    quirk::{FoundCount, Search},
+    refusal::Refusal,
+    state::State,
 };
 
 /// Records on a page when the request does not say.
@@ -29,7 +37,8 @@ struct Query {
 #[serde(rename_all = "camelCase")]
 struct Page<'state> {
     /// All that match, on this page or not.
-    found: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<usize>,
     displaying: usize,
     more_available: bool,
     customers: Vec<CustomerView<'state>>,
@@ -45,7 +54,8 @@ impl State {
             Some(CustomerType::Active) => &partner.active_customers,
         };
         let (found, ids) = if let Some(username) = &query.username {
-            let hit = self.usernames.get(username.as_str()).copied();
+            let key = self.username_key(caller, username);
+            let hit = self.usernames.get(&*key).copied();
             let hits = hit.filter(|id| ids.contains(*id));
             let hits = hits.filter(|id| self.is_searched(*id, query.search.as_deref()));
             page(hits.into_iter(), query)
@@ -62,10 +72,17 @@ impl State {
         };
         let views = ids
             .iter()
-            .filter_map(|id| self.customers.get(id).map(|customer| customer.view(*id)))
+            .filter_map(|id| {
+                let customer = self.customers.get(id)?;
+                Some(customer.view(*id).with(&self.config.quirks))
+            })
             .collect::<Vec<_>>();
+        let told = match self.config.quirks.found {
+            FoundCount::Present => Some(found),
+            FoundCount::Absent => None,
+        };
         Page {
-            found,
+            found: told,
             displaying: views.len(),
             more_available: query.skip.saturating_add(views.len()) < found && !views.is_empty(),
             customers: views,
@@ -78,7 +95,7 @@ impl State {
         };
         self.customers
             .get(&id)
-            .is_some_and(|customer| customer.has_text(search))
+            .is_some_and(|customer| customer.has_text(search, self.config.quirks.search))
     }
 
     pub(crate) fn route_customers(
@@ -87,21 +104,25 @@ impl State {
         query: &str,
     ) -> Result<Answer, Refusal> {
         let query = Query::read(query)?;
-        Ok(Answer::json(
+        Ok(Answer::record(
             StatusCode::OK,
             &self.customers(caller, &query),
+            self.config.quirks.absent_members,
+            &[("", &["found"]), ("customers", OPTIONAL)],
         ))
     }
 }
 
 impl Customer {
-    /// Whether `text`, in lower case, is somewhere in the username, a name, or both names with a space between.
-    ///
-    /// The documentation page searches the names, the document the username too and "any combination" of names; no
-    /// source speaks of upper and lower case, which are taken as equal here.
-    fn has_text(&self, text: &str) -> bool {
+    /// Whether `text`, in lower case, is somewhere in a name, in both names with a space between, which is one reading
+    /// of the document's "any combination", or in the username. Case does not count; no source speaks of it.
+    fn has_text(&self, text: &str, search: Search) -> bool {
+        let username = match search {
+            Search::WithUsername => Some(&*self.username),
+            Search::NamesOnly => None,
+        };
         let names = [
-            Some(&*self.username),
+            username,
             self.first_name.as_deref(),
             self.last_name.as_deref(),
         ];

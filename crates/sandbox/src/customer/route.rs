@@ -3,19 +3,32 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{Customer, CustomerType, CustomerUpdate, NewCustomer};
 use crate::{
-    answer::Answer,
+    answer::{Answer, OptionalMembers},
     auth::PartnerIndex,
     call::{Call, check_id},
     config::Plan,
     json::Fields,
+    quirk::{CreatedDate, FreshLastModified, Quirks},
     refusal::Refusal,
     state::State,
 };
 
-/// A customer as it is read. Absent members are left out; dates are epoch seconds as text.
+/// What a customer may lack.
+pub(super) const OPTIONAL: &[&str] = &[
+    "firstName",
+    "lastName",
+    "phone",
+    "email",
+    "lastModifiedDate",
+];
+/// The same where its application is told.
+const OPTIONAL_WITH_APPLICATION: &OptionalMembers = &[("", OPTIONAL), ("", &["applicationId"])];
+
+/// A customer as it is read; dates are epoch seconds as text.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CustomerView<'state> {
@@ -33,7 +46,7 @@ pub(super) struct CustomerView<'state> {
     r#type: &'static str,
     #[serde(serialize_with = "as_text")]
     created_date: i64,
-    /// Absent until the first change; no source says what a fresh record shows.
+    /// Absent until the first change, unless a quirk says otherwise.
     #[serde(
         serialize_with = "as_optional_text",
         skip_serializing_if = "Option::is_none"
@@ -45,14 +58,14 @@ pub(super) struct CustomerView<'state> {
     application_name: Option<&'state str>,
 }
 
-/// What a create answers. The date is a number here and text on reads: the vendor's samples do it so.
+/// What a create answers. The date is a number here and text on reads, as in most of the vendor's samples.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CreatedCustomer<'state> {
     #[serde(serialize_with = "as_text")]
     id: u64,
     username: &'state str,
-    created_date: i64,
+    created_date: Value,
 }
 
 fn as_text<T: std::fmt::Display, S: Serializer>(
@@ -96,6 +109,16 @@ impl Customer {
     }
 }
 
+impl CustomerView<'_> {
+    /// The same as the quirks have it.
+    pub(super) fn with(mut self, quirks: &Quirks) -> Self {
+        if quirks.fresh_last_modified == FreshLastModified::CreatedDate {
+            self.last_modified_date.get_or_insert(self.created_date);
+        }
+        self
+    }
+}
+
 impl State {
     pub(crate) fn route_add_testing_customer(
         &mut self,
@@ -125,10 +148,14 @@ impl State {
         let new = NewCustomer::read(Fields::of(&call.json()?)?)?;
         let id = self.create_customer(caller, customer_type, new)?;
         let customer = self.customers.get(&id).ok_or(Refusal::NoSuchCustomer)?;
+        let date = customer.created.as_second();
         let created = CreatedCustomer {
             id,
             username: &customer.username,
-            created_date: customer.created.as_second(),
+            created_date: match self.config.quirks.created_date {
+                CreatedDate::Number => date.into(),
+                CreatedDate::Text => date.to_string().into(),
+            },
         };
         Ok(Answer::json(StatusCode::CREATED, &created))
     }
@@ -138,7 +165,7 @@ impl State {
         let (id, customer) = self.customer(caller, id).ok_or(Refusal::NoSuchCustomer)?;
         let mut view = customer.view(id);
         view.application_id = customer.application_id.as_deref();
-        Ok(Answer::json(StatusCode::OK, &view))
+        Ok(self.customer_answer(view))
     }
 
     pub(crate) fn route_update_customer(
@@ -178,7 +205,17 @@ impl State {
         let mut view = customer.view(id);
         view.application_id = customer.application_id.as_deref();
         view.application_name = Some(application_name);
-        Ok(Answer::json(StatusCode::OK, &view))
+        Ok(self.customer_answer(view))
+    }
+
+    fn customer_answer(&self, view: CustomerView<'_>) -> Answer {
+        let quirks = &self.config.quirks;
+        Answer::record(
+            StatusCode::OK,
+            &view.with(quirks),
+            quirks.absent_members,
+            OPTIONAL_WITH_APPLICATION,
+        )
     }
 }
 
