@@ -255,6 +255,9 @@ macro_rules! switches {
 use switches;
 
 #[cfg(test)]
+mod answers;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
