@@ -4,6 +4,7 @@
 
 mod authentication;
 mod control;
+mod faults;
 mod http;
 mod records;
 
