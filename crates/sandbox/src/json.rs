@@ -32,11 +32,6 @@ impl<'json> Fields<'json> {
         Ok(self.text(key)?.map(str::to_owned))
     }
 
-    /// The text under `key`, which must be there.
-    pub(crate) fn required(self, key: &'static str) -> Result<&'json str, Refusal> {
-        self.text(key)?.ok_or(Refusal::MissingParameter(key))
-    }
-
     pub(crate) fn flag(self, key: &str) -> Result<Option<bool>, Refusal> {
         self.present(key)
             .map(|value| value.as_bool().ok_or(Refusal::BadRequest))
@@ -79,10 +74,6 @@ mod tests {
         assert_eq!(fields.text("number"), Err(Refusal::BadRequest));
         assert_eq!(fields.text("text"), Ok(Some(" x ")));
         assert_eq!(fields.flag("text"), Err(Refusal::BadRequest));
-        assert_eq!(
-            fields.required("blank"),
-            Err(Refusal::MissingParameter("blank"))
-        );
         assert!(fields.object("text").is_err());
         assert!(Fields::of(&json!([])).is_err());
     }
