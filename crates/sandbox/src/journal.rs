@@ -223,16 +223,26 @@ impl Lines {
 
     /// The requests to `operation`, or all.
     pub(crate) fn requests(&self, operation: Option<Operation>) -> Vec<RequestRecord> {
-        self.lines
+        self.latest(operation, usize::MAX)
+    }
+
+    /// The last so many requests to `operation`, or to all, oldest first. Looks at no more lines than it has to.
+    pub(crate) fn latest(&self, operation: Option<Operation>, count: usize) -> Vec<RequestRecord> {
+        let mut latest: Vec<_> = self
+            .lines
             .iter()
-            .zip(self.dropped + 1..)
-            .filter_map(|(line, sequence)| match line {
-                Line::Request(request) => Some((request, sequence)),
+            .enumerate()
+            .rev()
+            .filter_map(|(position, line)| match line {
+                Line::Request(request) => Some((position, request)),
                 Line::Commit(_) => None,
             })
-            .filter(|(request, _)| operation.is_none() || request.operation == operation)
-            .map(|(request, sequence)| request.record(sequence))
-            .collect()
+            .filter(|(_, request)| operation.is_none() || request.operation == operation)
+            .take(count)
+            .map(|(position, request)| request.record(self.dropped + 1 + position as u64))
+            .collect();
+        latest.reverse();
+        latest
     }
 
     /// The lines after `since`.
@@ -323,6 +333,13 @@ mod tests {
         let sequences: Vec<_> = lines.requests(None).iter().map(|r| r.sequence).collect();
         assert_eq!(sequences, [1, 3]);
         assert_eq!(lines.requests(Some(Operation::GetConsumer)).len(), 1);
+        let latest = |operation, count| {
+            let latest = lines.latest(operation, count);
+            latest.iter().map(|r| r.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(latest(None, 1), [3]);
+        assert_eq!(latest(Some(Operation::GetCustomer), 1), [1]);
+        assert_eq!(latest(None, 0), [0; 0]);
     }
 
     #[test]

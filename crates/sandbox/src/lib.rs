@@ -40,6 +40,7 @@ mod journal;
 mod json;
 mod mask;
 mod operation;
+mod page;
 mod payload;
 pub mod quirk;
 mod random;

@@ -22,6 +22,7 @@ use crate::{
     authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin},
     config::PartnerCredentials,
     operation::Operation,
+    page,
     refusal::Refusal,
     shared::Shared,
     state::State,
@@ -32,8 +33,8 @@ use crate::{
 pub(crate) fn control_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/__sandbox")?;
     if rest.is_empty() || rest.starts_with('/') {
-        // Another version than v1 has no routes, so it is as good as the empty route.
-        Some(rest.strip_prefix("/v1/").unwrap_or_default())
+        // What is outside of v1 stays as it is: the page may know it, no route begins with a slash.
+        Some(rest.strip_prefix("/v1/").unwrap_or(path))
     } else {
         None
     }
@@ -65,6 +66,9 @@ pub(crate) fn route(
     query: Option<&str>,
     body: Result<Bytes, Refusal>,
 ) -> (Answer, Durable) {
+    if let Some(answer) = page::answer(method, path) {
+        return (answer, Durable::already());
+    }
     let query = query.unwrap_or_default();
     let outcome = match (method, path, body) {
         (_, _, Err(_)) => Err(bad("the body is too large")),

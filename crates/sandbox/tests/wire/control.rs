@@ -183,8 +183,6 @@ async fn the_control_plane_speaks_json_over_http() {
         (400, json!({"error": "unknown key effect.drip"}))
     );
     for path in [
-        "/__sandbox",
-        "/__sandbox/",
         "/__sandbox/v1",
         "/__sandbox/v2/state",
         "/__sandbox/v1/states",

@@ -6,6 +6,7 @@ mod authentication;
 mod control;
 mod faults;
 mod http;
+mod page;
 mod records;
 
 use openfinance_sandbox::{Config, PartnerCredentials, Sandbox};

@@ -67,17 +67,23 @@ struct RequestLine<'log> {
     request: RequestView<'log>,
 }
 
-/// The requests to one operation, or all.
+/// The requests to one operation, or all; no more than the `last` so many, for those who do not want 100,000.
 pub(super) fn requests(shared: &Shared, query: &str) -> Result<(Answer, Durable), Problem> {
     let mut operation = None;
+    let mut last = usize::MAX;
     for (key, value) in pairs(query) {
         match key {
-            "operation" if value.is_empty() => {}
+            "operation" | "last" if value.is_empty() => {}
             "operation" => operation = Some(parse_operation(value)?),
-            _ => return Err(bad("the only query key is operation")),
+            "last" => {
+                last = value
+                    .parse()
+                    .map_err(|_| bad("last must be a whole number that is not negative"))?;
+            }
+            _ => return Err(bad("the only query keys are operation and last")),
         }
     }
-    let (records, durable) = shared.with(|state| state.journal.requests(operation));
+    let (records, durable) = shared.with(|state| state.journal.latest(operation, last));
     let requests = records.iter().map(RequestView::from).collect();
     let answer = Answer::json(StatusCode::OK, &Requests { requests });
     Ok((answer, durable))
