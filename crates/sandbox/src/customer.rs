@@ -5,9 +5,8 @@
 mod list;
 mod route;
 
-use std::{borrow::Cow, sync::Arc};
-
 use jiff::Timestamp;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::{
     auth::PartnerIndex,
@@ -33,15 +32,17 @@ impl CustomerType {
 }
 
 /// One customer. No `Debug`: a person is in here.
+///
+/// Short texts stand in the record itself, so a million of them are read through without a detour for each.
 pub(crate) struct Customer {
     pub(crate) partner: PartnerIndex,
-    username: Arc<str>,
+    username: SmolStr,
     customer_type: CustomerType,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    phone: Option<String>,
-    email: Option<String>,
-    application_id: Option<String>,
+    first_name: Option<SmolStr>,
+    last_name: Option<SmolStr>,
+    phone: Option<SmolStr>,
+    email: Option<SmolStr>,
+    application_id: Option<SmolStr>,
     created: Timestamp,
     modified: Option<Timestamp>,
     /// At most one, by its id.
@@ -85,9 +86,9 @@ impl State {
             return Err(Refusal::UsernamePolicy);
         }
         check_names([new.first_name.as_deref(), new.last_name.as_deref()])?;
-        let username: Arc<str> = username.into();
+        let username = SmolStr::from(username);
         let key = self.username_key(caller, &username);
-        if self.usernames.contains_key(&*key) {
+        if self.usernames.contains_key(&key) {
             return Err(Refusal::UsernameTaken);
         }
         let partner = &mut self.partners[caller];
@@ -104,20 +105,16 @@ impl State {
         self.next_customer += 1;
         of_type.push(id);
         partner.customers.push(id);
-        let key = match key {
-            Cow::Borrowed(_) => Arc::clone(&username),
-            Cow::Owned(key) => key.into(),
-        };
         self.usernames.insert(key, id);
         let customer = Customer {
             partner: caller,
             username,
             customer_type,
-            first_name: new.first_name,
-            last_name: new.last_name,
-            phone: new.phone,
-            email: new.email,
-            application_id: new.application_id,
+            first_name: new.first_name.map(SmolStr::from),
+            last_name: new.last_name.map(SmolStr::from),
+            phone: new.phone.map(SmolStr::from),
+            email: new.email.map(SmolStr::from),
+            application_id: new.application_id.map(SmolStr::from),
             created: self.clock.now(),
             modified: None,
             consumer: None,
@@ -128,12 +125,12 @@ impl State {
         Ok(id)
     }
 
-    /// What a username is kept under among those that must differ: itself, which costs no memory of its own, or with
-    /// the partner before a slash, which no username has.
-    fn username_key<'name>(&self, partner: PartnerIndex, username: &'name str) -> Cow<'name, str> {
+    /// What a username is kept under among those that must differ: itself, or with the partner before a slash, which
+    /// no username has.
+    fn username_key(&self, partner: PartnerIndex, username: &str) -> SmolStr {
         match self.config.quirks.usernames {
-            Usernames::Platform => Cow::Borrowed(username),
-            Usernames::Partner => Cow::Owned(format!("{partner}/{username}")),
+            Usernames::Platform => username.into(),
+            Usernames::Partner => format_smolstr!("{partner}/{username}"),
         }
     }
 
@@ -160,10 +157,10 @@ impl State {
         }
         check_names([update.first_name.as_deref(), update.last_name.as_deref()])?;
         if update.first_name.is_some() {
-            customer.first_name = update.first_name;
+            customer.first_name = update.first_name.map(SmolStr::from);
         }
         if update.last_name.is_some() {
-            customer.last_name = update.last_name;
+            customer.last_name = update.last_name.map(SmolStr::from);
         }
         customer.modified = Some(now);
         Ok(())
@@ -187,7 +184,7 @@ impl State {
             return Err(Refusal::NoCustomerToDelete);
         };
         let key = self.username_key(caller, &customer.username);
-        self.usernames.remove(&*key);
+        self.usernames.remove(&key);
         for login in &customer.institution_logins {
             self.institution_logins.remove(login);
         }
@@ -219,7 +216,7 @@ impl State {
         }
         let application = customer.application_id.as_ref();
         let name = application
-            .and_then(|application| self.applications.get(application))
+            .and_then(|application| self.applications.get(application.as_str()))
             .ok_or(Refusal::NoApplicationAssigned)?;
         Ok((id, customer, name))
     }

@@ -3,10 +3,9 @@
 //! The rules are plain methods on [`State`], in the file of their noun; the methods named `route_*` beside them only
 //! translate from and to JSON. Nothing in here waits, so one lock around the whole is enough.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
+
+use smol_str::SmolStr;
 
 use crate::{
     auth::{Partner, Token},
@@ -35,7 +34,7 @@ pub(crate) struct State {
     /// Hashed, unlike the rest, so that a million of them cost no more than a thousand; nothing depends on their order.
     pub(crate) customers: HashMap<u64, Box<Customer>>,
     /// Usernames of all partners, which are unique across plans and partners. Hashed for the same reason.
-    pub(crate) usernames: HashMap<Arc<str>, u64>,
+    pub(crate) usernames: HashMap<SmolStr, u64>,
     pub(crate) consumers: BTreeMap<String, Consumer>,
     pub(crate) businesses: BTreeMap<u64, Business>,
     pub(crate) institution_logins: BTreeMap<i64, InstitutionLogin>,

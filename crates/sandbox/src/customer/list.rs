@@ -55,7 +55,7 @@ impl State {
         };
         let (found, ids) = if let Some(username) = &query.username {
             let key = self.username_key(caller, username);
-            let hit = self.usernames.get(&*key).copied();
+            let hit = self.usernames.get(&key).copied();
             let hits = hit.filter(|id| ids.contains(*id));
             let hits = hits.filter(|id| self.is_searched(*id, query.search.as_deref()));
             page(hits.into_iter(), query)

@@ -1,0 +1,207 @@
+//! What one request costs at two sizes, measured in turns so that whatever else the machine does falls on both.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::time::Instant;
+
+use crate::{
+    client::Client,
+    sandbox::{CREATE, CUSTOMERS, Customer, Host, fill, person},
+};
+
+/// How often each operation gets its turn at each size.
+const ROUNDS: usize = 60;
+/// Requests in one turn.
+const TURN: usize = 100;
+
+/// What is measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Operation {
+    Get,
+    Create,
+    Modify,
+    Delete,
+    Username,
+    FirstPage,
+    LastPage,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Get,
+        Self::Create,
+        Self::Modify,
+        Self::Delete,
+        Self::Username,
+        Self::FirstPage,
+        Self::LastPage,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Create => "create",
+            Self::Modify => "modify",
+            Self::Delete => "delete",
+            Self::Username => "lookup by username",
+            Self::FirstPage => "first page (25)",
+            Self::LastPage => "last page (25)",
+        }
+    }
+}
+
+/// A sandbox with its customers, and a connection to it.
+pub(crate) struct Subject {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    pub(crate) customers: Vec<Customer>,
+    /// The next person to create.
+    next: u64,
+    random: u64,
+}
+
+impl Subject {
+    /// Connects to an empty sandbox.
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            address,
+            client: Client::connect(address)?,
+            customers: Vec::new(),
+            next: 0,
+            random: 1,
+        })
+    }
+
+    /// Creates customers up to `count`.
+    pub(crate) fn fill_up(&mut self, count: u64) -> Result<()> {
+        let more = fill(self.address, self.next..count)?;
+        self.customers.extend(more);
+        self.next = count;
+        Ok(())
+    }
+
+    /// The place of any customer, by the generator that Knuth gives for 64 bits.
+    fn any(&mut self) -> usize {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        // The upper bits are the good ones.
+        (self.random >> 33) as usize % self.customers.len().max(1)
+    }
+
+    /// Makes one request and tells how long its answer took.
+    fn perform(&mut self, operation: Operation) -> Result<Duration> {
+        let place = self.any();
+        let customer = self.customers[place];
+        let empty = String::new();
+        let (method, path, body, status) = match operation {
+            Operation::Get => ("GET", customer.path(), empty, 200),
+            Operation::Create => ("POST", CREATE.to_owned(), person(self.next), 201),
+            Operation::Modify => {
+                let body = r#"{"firstName":"Dorothy","lastName":"Vaughan"}"#;
+                ("PUT", customer.path(), body.to_owned(), 204)
+            }
+            Operation::Delete => ("DELETE", customer.path(), empty, 204),
+            Operation::Username => {
+                let path = format!("{CUSTOMERS}?username={}", customer.username());
+                ("GET", path, empty, 200)
+            }
+            Operation::FirstPage => ("GET", CUSTOMERS.to_owned(), empty, 200),
+            Operation::LastPage => {
+                let start = self.customers.len().saturating_sub(24);
+                ("GET", format!("{CUSTOMERS}?start={start}"), empty, 200)
+            }
+        };
+        let request = self.client.request(method, &path, &body);
+        let asked = Instant::now();
+        self.client.send(&request)?;
+        let answer = self.client.answer(status);
+        let took = asked.elapsed();
+        let answer = answer.with_context(|| format!("{method} {path}"))?;
+        match operation {
+            Operation::Create => {
+                self.customers.push(Customer::created(&answer, self.next)?);
+                self.next += 1;
+            }
+            Operation::Delete => {
+                self.customers.swap_remove(place);
+            }
+            Operation::Get
+            | Operation::Modify
+            | Operation::Username
+            | Operation::FirstPage
+            | Operation::LastPage => {}
+        }
+        Ok(took)
+    }
+}
+
+/// What one request costs, in microseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    /// Of processor time in the sandbox, where the system tells.
+    pub(crate) processor: Option<f64>,
+    /// Until the answer is there.
+    pub(crate) wait: f64,
+}
+
+#[derive(Default)]
+struct Samples {
+    processor: Vec<f64>,
+    wait: Vec<f64>,
+}
+
+impl Samples {
+    fn take_turn(
+        &mut self,
+        host: &Host,
+        subject: &mut Subject,
+        operation: Operation,
+    ) -> Result<()> {
+        let before = host.processor_nanoseconds();
+        for _ in 0..TURN {
+            let took = subject.perform(operation)?;
+            self.wait.push(took.as_secs_f64() * 1e6);
+        }
+        if let (Some(before), Some(after)) = (before, host.processor_nanoseconds()) {
+            let microseconds = after.saturating_sub(before) as f64 / 1e3;
+            self.processor.push(microseconds / TURN as f64);
+        }
+        Ok(())
+    }
+
+    fn cost(self) -> Cost {
+        Cost {
+            processor: (!self.processor.is_empty()).then(|| median(self.processor)),
+            wait: median(self.wait),
+        }
+    }
+}
+
+/// The costs of each operation at both sizes, medians over all turns.
+pub(crate) fn compare(
+    host: &Host,
+    small: &mut Subject,
+    large: &mut Subject,
+) -> Result<Vec<(Operation, Cost, Cost)>> {
+    let mut samples = Operation::ALL.map(|operation| {
+        let [small, large] = [Samples::default(), Samples::default()];
+        (operation, small, large)
+    });
+    for _ in 0..ROUNDS {
+        for (operation, of_small, of_large) in &mut samples {
+            of_small.take_turn(host, small, *operation)?;
+            of_large.take_turn(host, large, *operation)?;
+        }
+    }
+    let costs = samples.map(|(operation, small, large)| (operation, small.cost(), large.cost()));
+    Ok(costs.into())
+}
+
+/// The value in the middle; of none, zero.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

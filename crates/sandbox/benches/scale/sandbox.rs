@@ -1,0 +1,207 @@
+//! Sandboxes in a child process, filled over HTTP, and what the system says of that process.
+
+use std::{
+    env, fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{Ipv4Addr, SocketAddr},
+    ops::Range,
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use openfinance_sandbox::{Config, Sandbox};
+use tokio::{runtime, task};
+
+use crate::client::{Client, text_member};
+
+pub(crate) const CREATE: &str = "/aggregation/v2/customers/testing";
+pub(crate) const CUSTOMERS: &str = "/aggregation/v1/customers";
+
+/// The first argument of the child.
+pub(crate) const HOST: &str = "host";
+/// Connections that fill a sandbox.
+const FILLERS: u64 = 4;
+/// Creates that a connection sends before it reads their answers.
+const PIPELINED: u64 = 64;
+/// One person in so many has a name that is worth searching for.
+pub(crate) const RARE: u64 = 100_000;
+
+const FIRST_NAMES: [&str; 8] = [
+    "Ada",
+    "Grace",
+    "Katherine",
+    "Margaret",
+    "Barbara",
+    "Frances",
+    "Radia",
+    "Hedy",
+];
+const LAST_NAMES: [&str; 8] = [
+    "Lovelace", "Hopper", "Johnson", "Hamilton", "Liskov", "Allen", "Perlman", "Lamarr",
+];
+
+/// A customer: its id at the sandbox, and the number that its made-up person follows from.
+#[derive(Clone, Copy)]
+pub(crate) struct Customer {
+    pub(crate) id: u64,
+    number: u64,
+}
+
+impl Customer {
+    pub(crate) fn path(self) -> String {
+        format!("{CUSTOMERS}/{}", self.id)
+    }
+
+    pub(crate) fn username(self) -> String {
+        username(self.number)
+    }
+
+    /// Reads the answer to a create.
+    pub(crate) fn created(answer: &str, number: u64) -> Result<Self> {
+        let id = text_member(answer, "id").context("no id")?.parse()?;
+        Ok(Self { id, number })
+    }
+}
+
+/// 20 letters.
+fn username(number: u64) -> String {
+    format!("customer{number:012}")
+}
+
+/// What a create says of a person: as much as is usual.
+pub(crate) fn person(number: u64) -> String {
+    let pick = |names: [&'static str; 8], number: u64| names[(number % 8) as usize];
+    let (username, first) = (username(number), pick(FIRST_NAMES, number));
+    let last = if number % RARE == 0 {
+        "Quixote"
+    } else {
+        pick(LAST_NAMES, number / 8)
+    };
+    let phone = number % 10_000;
+    format!(
+        r#"{{"username":"{username}","firstName":"{first}","lastName":"{last}","phone":"801555{phone:04}","email":"{first}.{last}@example.com"}}"#
+    )
+}
+
+/// A child process that hosts sandboxes, and ends when this is dropped.
+pub(crate) struct Host {
+    process: Child,
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It is gone already or it goes now.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Host {
+    /// Starts so many sandboxes in one process and waits until they listen.
+    pub(crate) fn start(count: usize) -> Result<Self> {
+        let mut process = Command::new(env::current_exe()?)
+            .args([HOST, &count.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the host of the sandboxes")?;
+        let output = process.stdout.take().context("no output of the host")?;
+        let mut host = Self {
+            process,
+            addresses: Vec::new(),
+        };
+        for line in BufReader::new(output).lines().take(count) {
+            host.addresses.push(line?.parse()?);
+        }
+        ensure!(host.addresses.len() == count, "the host ended early");
+        Ok(host)
+    }
+
+    /// Bytes of memory in use, where the system tells.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>();
+        Some(kibibytes.ok()? * 1024)
+    }
+
+    /// Nanoseconds that its threads have spent on a processor, where the system tells.
+    pub(crate) fn processor_nanoseconds(&self) -> Option<u64> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).ok()?;
+        threads
+            .map(|thread| {
+                let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+                text.split(' ').next()?.parse::<u64>().ok()
+            })
+            .sum()
+    }
+}
+
+/// What the child does: it hosts sandboxes until its input ends, so it cannot outlive its parent.
+///
+/// All are on one thread. On threads or in processes of their own, what the scheduler does with them differs by more
+/// than what is measured here.
+pub(crate) fn host(count: usize) -> Result<()> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut sandboxes = Vec::new();
+        for _ in 0..count {
+            let config = Config {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                testing_customer_limit: usize::MAX,
+                ..Config::default()
+            };
+            let sandbox = Sandbox::start(config).await?;
+            writeln!(io::stdout(), "{}", sandbox.address())?;
+            sandboxes.push(sandbox);
+        }
+        let input = task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
+        input.await??;
+        Ok(())
+    })
+}
+
+/// Creates the people with these numbers over several connections.
+pub(crate) fn fill(address: SocketAddr, numbers: Range<u64>) -> Result<Vec<Customer>> {
+    let share = (numbers.end - numbers.start).div_ceil(FILLERS);
+    let shares = (0..FILLERS).map(|filler| {
+        let start = (numbers.start + filler * share).min(numbers.end);
+        start..(start + share).min(numbers.end)
+    });
+    thread::scope(|scope| {
+        let fillers = shares
+            .map(|share| scope.spawn(|| fill_over_one(address, share)))
+            .collect::<Vec<_>>();
+        let mut customers = Vec::new();
+        for filler in fillers {
+            let filled = filler.join().ok().context("a connection panicked")?;
+            customers.extend(filled?);
+        }
+        Ok(customers)
+    })
+}
+
+fn fill_over_one(address: SocketAddr, numbers: Range<u64>) -> Result<Vec<Customer>> {
+    let mut client = Client::connect(address)?;
+    let mut customers = Vec::new();
+    let mut next = numbers.start;
+    while next < numbers.end {
+        let batch = next..(next + PIPELINED).min(numbers.end);
+        next = batch.end;
+        let requests = batch
+            .clone()
+            .map(|number| client.request("POST", CREATE, &person(number)))
+            .collect::<String>();
+        client.send(&requests)?;
+        for number in batch {
+            customers.push(Customer::created(&client.answer(201)?, number)?);
+        }
+    }
+    Ok(customers)
+}
