@@ -18,7 +18,12 @@ impl Embedded {
         };
         let partner = config.partner.clone();
         let sandbox = openfinance_sandbox::Sandbox::start(config).await;
-        let sandbox = sandbox.map_err(|openfinance_sandbox::StartError { address, source }| {
+        let sandbox = sandbox.map_err(|error| {
+            let (address, source) = match error {
+                openfinance_sandbox::StartError::Listen { address, source } => (address, source),
+                // It has no state file, so this can't be.
+                openfinance_sandbox::StartError::State(error) => (listen, std::io::Error::other(error)),
+            };
             StartError::Listen {
                 key: "sandbox.listen",
                 address,

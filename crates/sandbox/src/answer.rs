@@ -39,6 +39,11 @@ impl Answer {
         Self::new(status, Some(JSON), body.into())
     }
 
+    /// JSON that is written already.
+    pub(crate) fn written_json(body: String) -> Self {
+        Self::new(StatusCode::OK, Some(JSON), body.into())
+    }
+
     /// A record, or an array of them, with what it lacks left out or null.
     pub(crate) fn record<T: Serialize + ?Sized>(
         status: StatusCode,

@@ -7,6 +7,7 @@ mod partner;
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
@@ -28,12 +29,20 @@ const TOKEN_MEMORY: SignedDuration = SignedDuration::from_hours(48);
 /// Position of a partner in [`State::partners`].
 pub(crate) type PartnerIndex = usize;
 
+/// Whether it is the configured partner, which snapshots leave out.
+pub(crate) fn is_first(partner: &PartnerIndex) -> bool {
+    *partner == 0
+}
+
 /// An issued token.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Token {
-    partner: PartnerIndex,
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub(crate) partner: PartnerIndex,
     issued: Timestamp,
     /// Counts tokens, so that the last one can be told.
-    number: u64,
+    pub(crate) number: u64,
 }
 
 /// Which tokens to revoke.

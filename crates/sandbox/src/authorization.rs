@@ -4,11 +4,11 @@
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     answer::Answer,
-    auth::PartnerIndex,
+    auth::{PartnerIndex, is_first},
     customer::parse_id,
     quirk::{AuthorizationEnd, AuthorizationFraction},
     refusal::Refusal,
@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// How a customer is connected to an institution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Connection {
     /// Through the institution's own authorisation; details are there.
     Oauth,
@@ -27,17 +28,24 @@ pub enum Connection {
 }
 
 /// One login at an institution.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct InstitutionLogin {
+    #[serde(default, skip_serializing_if = "is_first")]
     pub(crate) partner: PartnerIndex,
-    customer: u64,
+    #[serde(rename = "customerId")]
+    pub(crate) customer: u64,
     connection: Connection,
     authorization: Period,
 }
 
 /// From when to when.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Period {
+    #[serde(rename = "authorizationStartDate")]
     start: Timestamp,
+    #[serde(rename = "authorizationEndDate")]
     end: Timestamp,
 }
 
@@ -105,7 +113,7 @@ impl State {
         let owner = parse_id(&new.customer_id).ok_or(InvalidInstitutionLogin::UnknownCustomer)?;
         let customer = self
             .customers
-            .get_mut(&owner)
+            .derived_mut(&owner)
             .ok_or(InvalidInstitutionLogin::UnknownCustomer)?;
         let start = new.start.unwrap_or_else(|| self.clock.now());
         let year = SignedDuration::from_hours(365 * 24);

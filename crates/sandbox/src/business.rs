@@ -5,11 +5,11 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     answer::{Answer, OptionalMembers},
-    auth::PartnerIndex,
+    auth::{PartnerIndex, is_first},
     call::Call,
     config::PersonallyLiableRule,
     customer::parse_id,
@@ -37,18 +37,24 @@ const OPTIONAL: &OptionalMembers = &[
 ];
 
 /// One business. No `Debug`: a tax id is in here.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Business {
+    #[serde(default, skip_serializing_if = "is_first")]
     pub(crate) partner: PartnerIndex,
     /// Whose it was when it was created; that customer may be gone.
+    #[serde(rename = "customerId")]
     pub(crate) customer: u64,
+    #[serde(rename = "createdDate")]
     created: Timestamp,
+    #[serde(rename = "modifiedDate")]
     modified: Timestamp,
     details: Details,
 }
 
 /// What a create and a replacement say, and a read answers.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Details {
     name: String,
     personally_liable: bool,
@@ -64,8 +70,8 @@ pub(crate) struct Details {
     tax_id: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Address {
     #[serde(skip_serializing_if = "Option::is_none")]
     address_line1: Option<String>,
@@ -81,8 +87,8 @@ struct Address {
     postal_code: Option<String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PhoneNumber {
     #[serde(skip_serializing_if = "Option::is_none")]
     country_code: Option<String>,
@@ -128,7 +134,7 @@ impl State {
         }
         let id = self.next_business;
         self.next_business += 1;
-        if let Some(customer) = self.customers.get_mut(&owner) {
+        if let Some(customer) = self.customers.derived_mut(&owner) {
             customer.business = Some(id);
         }
         let now = self.clock.now();

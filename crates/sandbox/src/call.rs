@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 use crate::{
     answer::Answer,
     barrier::Held,
+    commit::RecordChange,
     fault::{Commit, Fired, Malformed},
-    journal::Ticket,
+    journal::{Committed, Ticket},
+    mask::mask,
     operation::{self, Found, Operation},
     refusal::Refusal,
     state::State,
@@ -180,14 +182,31 @@ impl State {
         answer.unwrap_or_else(|refusal| refusal.answer(&self.config.quirks))
     }
 
-    /// Notes in the journal what has changed since the last time.
-    #[expect(clippy::unused_self, reason = "tables do not tell yet what changed")]
-    pub(crate) fn note_changes(&mut self, _request: Option<Ticket>) {}
-
-    /// A ticket for whoever tells what the state holds.
-    #[expect(clippy::unused_self, reason = "there is no file yet")]
-    pub(crate) fn durable(&self) -> Durable {
-        Durable::already()
+    /// Commits, and notes in the journal what became of records since the last time.
+    pub(crate) fn note_changes(&mut self, request: Option<Ticket>) {
+        for RecordChange {
+            change,
+            kind,
+            id,
+            partner,
+        } in self.commit()
+        {
+            let record = self.record(kind, &id).map(|mut record| {
+                mask(&mut record);
+                record
+            });
+            let partner = self.partners.get(partner);
+            let committed = Committed {
+                change,
+                kind,
+                id,
+                partner_id: partner
+                    .map(|partner| partner.id.clone())
+                    .unwrap_or_default(),
+                record,
+            };
+            self.journal.commit(self.clock.now(), request, committed);
+        }
     }
 
     fn postpone(&mut self, call: Call, ticket: Ticket, by: Duration) {

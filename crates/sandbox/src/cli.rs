@@ -1,8 +1,10 @@
 //! Flags, the line that says where it listens, and stopping on a signal.
 
 use std::{
+    error::Error,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -14,13 +16,17 @@ use openfinance_sandbox::{
     quirk::{self, Setting},
 };
 
-/// Simulates the customer records API of Mastercard Open Finance US. State is in memory and gone when it stops.
+/// Simulates the customer records API of Mastercard Open Finance US.
 #[derive(Parser)]
 #[command(name = "openfinance-sandbox", version)]
 struct Flags {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value_t = Config::default().listen)]
     listen: SocketAddr,
+    /// File that keeps everything, made if it is not there; what is in it goes before the flags. Without it all is in
+    /// memory and gone when it stops
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     /// What ids and tokens are derived from
     #[arg(long, value_name = "N", default_value_t = Config::default().seed)]
     seed: u64,
@@ -100,6 +106,7 @@ impl From<Flags> for Config {
                 (Some(time), false) => Start::At(time),
                 (time, true) => Start::Frozen(time.unwrap_or(Start::STANDING)),
             },
+            state: flags.state,
             quirks: flags.settings.into_iter().collect(),
         }
     }
@@ -128,10 +135,14 @@ pub(crate) async fn run() -> ExitCode {
     };
     let sandbox = match Sandbox::start(flags.into()).await {
         Ok(sandbox) => sandbox,
-        Err(StartError { address, source }) => {
+        Err(StartError::Listen { address, source }) => {
             return fail(&format!(
                 "cannot listen on {address}: {source}; choose another address with --listen HOST:PORT"
             ));
+        }
+        Err(StartError::State(error)) => {
+            let reason = error.source().map(|reason| format!(": {reason}"));
+            return fail(&format!("{error}{}", reason.unwrap_or_default()));
         }
     };
     // A closed standard output is no reason to stop.
@@ -188,6 +199,7 @@ mod tests {
         assert_eq!(config.listen, default.listen);
         assert_eq!(config.seed, default.seed);
         assert_eq!(config.partner.id, default.partner.id);
+        assert_eq!(config.state, default.state);
         assert_eq!(config.plan, default.plan);
         assert_eq!(
             config.personally_liable_rule,
@@ -215,6 +227,7 @@ mod tests {
             "--personally-liable-rule=off",
             "--reseller",
             "--testing-customer-limit=3",
+            "--state=/somewhere/state.redb",
             "--start-time=2027-03-04T05:06:07+01:00",
             "--quirk=found=absent",
             "--quirk=search=names-only",
@@ -226,6 +239,7 @@ mod tests {
             [partner.id, partner.secret, partner.app_key],
             ["p", "s", "k"]
         );
+        assert_eq!(config.state, Some("/somewhere/state.redb".into()));
         assert_eq!(config.plan, Plan::TestDrive);
         assert_eq!(config.personally_liable_rule, PersonallyLiableRule::Off);
         assert_eq!(config.partnership, Partnership::Reseller);

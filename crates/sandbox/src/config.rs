@@ -1,6 +1,9 @@
 //! What a sandbox is told when it starts. The defaults are those of the command line.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use jiff::Timestamp;
 
@@ -27,6 +30,9 @@ pub struct Config {
     pub testing_customer_limit: usize,
     /// Where the virtual clock starts.
     pub start: Start,
+    /// The file that everything is kept in; in memory only if `None`. It is made if it is not there, in a folder that
+    /// must be. What is in it goes before `seed`, `start` and the secret and key of `partner`, whose id must agree.
+    pub state: Option<PathBuf>,
     /// Whom to follow where the vendor's sources disagree.
     pub quirks: Quirks,
 }
@@ -102,6 +108,7 @@ impl Default for Config {
             partnership: Partnership::Direct,
             testing_customer_limit: 500,
             start: Start::Host,
+            state: None,
             quirks: Quirks::default(),
         }
     }

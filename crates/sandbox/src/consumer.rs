@@ -4,12 +4,12 @@ mod details;
 
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     answer::{Answer, OptionalMembers},
-    auth::PartnerIndex,
+    auth::{PartnerIndex, is_first},
     call::{Call, check_id},
     config::Partnership,
     json::Fields,
@@ -32,9 +32,14 @@ const OPTIONAL: &OptionalMembers = &[
 ];
 
 /// One consumer. No `Debug`: a person is in here.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Consumer {
+    #[serde(default, skip_serializing_if = "is_first")]
     pub(crate) partner: PartnerIndex,
+    #[serde(rename = "customerId")]
     pub(crate) customer: u64,
+    #[serde(rename = "createdDate")]
     created: Timestamp,
     details: Details,
 }
@@ -81,7 +86,7 @@ impl State {
             return Err(Refusal::ConsumerExists(owner.to_string()));
         }
         let id = self.random.hex_id();
-        if let Some(record) = self.customers.get_mut(&owner) {
+        if let Some(record) = self.customers.derived_mut(&owner) {
             record.consumer = Some(id.clone());
         }
         let consumer = Consumer {
@@ -194,6 +199,11 @@ impl State {
 }
 
 impl Consumer {
+    /// Whether a rule could have let this in, as far as it does harm if none did.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.details.is_sound()
+    }
+
     /// The record as the vendor answers it.
     pub(crate) fn record<'state>(&'state self, id: &'state str) -> impl Serialize {
         ConsumerView {

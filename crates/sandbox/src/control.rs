@@ -1,10 +1,11 @@
 //! The control plane: what a test does to the sandbox that no caller of the vendor could.
 //!
 //! [`Control`] is for Rust tests in the same process; `http` offers the same as JSON under `/__sandbox/v1`. Neither
-//! shows a secret, a token or a personal field.
+//! shows a secret, a token or a personal field, but for snapshots, which must be complete.
 
 mod http;
 mod records;
+mod snapshot;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{
     journal::{Journal, RequestRecord},
     operation::Operation,
     shared::Shared,
+    snapshot::InvalidSnapshot,
     state::State,
 };
 
@@ -49,6 +51,9 @@ pub enum ControlError {
     /// The login cannot be made.
     #[error(transparent)]
     InstitutionLogin(#[from] InvalidInstitutionLogin),
+    /// The snapshot cannot be restored.
+    #[error(transparent)]
+    Snapshot(#[from] InvalidSnapshot),
 }
 
 /// How many records there are.

@@ -5,18 +5,23 @@
 mod list;
 mod route;
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::{
-    auth::PartnerIndex,
+    auth::{Partner, PartnerIndex, is_first},
+    id_list::IdList,
     quirk::{UsernameDot, Usernames},
     refusal::Refusal,
     state::State,
 };
 
 /// Which of the two create operations made a customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum CustomerType {
     Testing,
     Active,
@@ -34,21 +39,35 @@ impl CustomerType {
 /// One customer. No `Debug`: a person is in here.
 ///
 /// Short texts stand in the record itself, so a million of them are read through without a detour for each.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Customer {
+    #[serde(default, skip_serializing_if = "is_first")]
     pub(crate) partner: PartnerIndex,
     username: SmolStr,
+    #[serde(rename = "type")]
     customer_type: CustomerType,
+    #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<SmolStr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_name: Option<SmolStr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<SmolStr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<SmolStr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     application_id: Option<SmolStr>,
+    #[serde(rename = "createdDate")]
     created: Timestamp,
+    #[serde(rename = "lastModifiedDate", skip_serializing_if = "Option::is_none")]
     modified: Option<Timestamp>,
-    /// At most one, by its id.
+    /// At most one, by its id. This and what follows is derived from the records that name the customer.
+    #[serde(skip)]
     pub(crate) consumer: Option<String>,
     /// At most one, by its id.
+    #[serde(skip)]
     pub(crate) business: Option<u64>,
+    #[serde(skip)]
     pub(crate) institution_logins: Vec<i64>,
 }
 
@@ -87,25 +106,21 @@ impl State {
         }
         check_names([new.first_name.as_deref(), new.last_name.as_deref()])?;
         let username = SmolStr::from(username);
-        let key = self.username_key(caller, &username);
-        if self.usernames.contains_key(&key) {
+        let unique = self.config.quirks.usernames;
+        if self
+            .usernames
+            .contains_key(&username_key(unique, caller, &username))
+        {
             return Err(Refusal::UsernameTaken);
         }
-        let partner = &mut self.partners[caller];
-        let of_type = match customer_type {
-            CustomerType::Testing => {
-                if partner.testing_customers.len() >= self.config.testing_customer_limit {
-                    return Err(Refusal::TestingCustomerLimit);
-                }
-                &mut partner.testing_customers
-            }
-            CustomerType::Active => &mut partner.active_customers,
-        };
+        let partner = self.partners.derived_mut(caller);
+        if customer_type == CustomerType::Testing
+            && partner.testing_customers.len() >= self.config.testing_customer_limit
+        {
+            return Err(Refusal::TestingCustomerLimit);
+        }
         let id = self.next_customer;
         self.next_customer += 1;
-        of_type.push(id);
-        partner.customers.push(id);
-        self.usernames.insert(key, id);
         let customer = Customer {
             partner: caller,
             username,
@@ -121,17 +136,9 @@ impl State {
             business: None,
             institution_logins: Vec::new(),
         };
-        self.customers.insert(id, Box::new(customer));
+        customer.enter(id, unique, &mut self.usernames, partner);
+        self.customers.insert(id, customer);
         Ok(id)
-    }
-
-    /// What a username is kept under among those that must differ: itself, or with the partner before a slash, which
-    /// no username has.
-    fn username_key(&self, partner: PartnerIndex, username: &str) -> SmolStr {
-        match self.config.quirks.usernames {
-            Usernames::Platform => username.into(),
-            Usernames::Partner => format_smolstr!("{partner}/{username}"),
-        }
     }
 
     /// The caller's customer with this id. Another partner's customer is not found.
@@ -151,11 +158,11 @@ impl State {
         let now = self.clock.now();
         let unknown = Refusal::NoCustomerToModify;
         let (id, _) = self.customer(caller, id).ok_or(unknown.clone())?;
-        let customer = self.customers.get_mut(&id).ok_or(unknown)?;
         if update.first_name.is_none() && update.last_name.is_none() {
             return Err(Refusal::NothingToUpdate);
         }
         check_names([update.first_name.as_deref(), update.last_name.as_deref()])?;
+        let customer = self.customers.get_mut(&id).ok_or(unknown)?;
         if update.first_name.is_some() {
             customer.first_name = update.first_name.map(SmolStr::from);
         }
@@ -183,17 +190,13 @@ impl State {
         let Some(customer) = self.customers.remove(&number) else {
             return Err(Refusal::NoCustomerToDelete);
         };
-        let key = self.username_key(caller, &customer.username);
+        let key = username_key(self.config.quirks.usernames, caller, &customer.username);
         self.usernames.remove(&key);
         for login in &customer.institution_logins {
             self.institution_logins.remove(login);
         }
-        let partner = &mut self.partners[caller];
-        let of_type = match customer.customer_type {
-            CustomerType::Testing => &mut partner.testing_customers,
-            CustomerType::Active => &mut partner.active_customers,
-        };
-        for list in [of_type, &mut partner.customers] {
+        let partner = self.partners.derived_mut(caller);
+        for list in customer.lists(partner) {
             list.remove(number);
         }
         Ok(())
@@ -219,6 +222,45 @@ impl State {
             .and_then(|application| self.applications.get(application.as_str()))
             .ok_or(Refusal::NoApplicationAssigned)?;
         Ok((id, customer, name))
+    }
+}
+
+impl Customer {
+    /// Enters a customer under its username and into its partner's lists. If another has the username, nothing is
+    /// changed, and the other one answered.
+    pub(crate) fn enter(
+        &self,
+        id: u64,
+        unique: Usernames,
+        usernames: &mut HashMap<SmolStr, u64>,
+        partner: &mut Partner,
+    ) -> Option<u64> {
+        match usernames.entry(username_key(unique, self.partner, &self.username)) {
+            Entry::Occupied(other) => return Some(*other.get()),
+            Entry::Vacant(free) => free.insert(id),
+        };
+        for list in self.lists(partner) {
+            list.push(id);
+        }
+        None
+    }
+
+    /// The lists of the partner that a customer is in.
+    fn lists<'partner>(&self, partner: &'partner mut Partner) -> [&'partner mut IdList; 2] {
+        let of_type = match self.customer_type {
+            CustomerType::Testing => &mut partner.testing_customers,
+            CustomerType::Active => &mut partner.active_customers,
+        };
+        [of_type, &mut partner.customers]
+    }
+}
+
+/// What a username is kept under among those that must differ: itself, or with the partner before a slash, which no
+/// username has.
+fn username_key(unique: Usernames, partner: PartnerIndex, username: &str) -> SmolStr {
+    match unique {
+        Usernames::Platform => username.into(),
+        Usernames::Partner => format_smolstr!("{partner}/{username}"),
     }
 }
 

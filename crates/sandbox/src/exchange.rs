@@ -1,9 +1,12 @@
 //! One request and its answer over HTTP, with what faults do on the way.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, Request, Response,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
 };
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -18,6 +21,8 @@ use crate::{
     payload::{Broken, End, Payload},
     refusal::Refusal,
     serve::Server,
+    shared::Shared,
+    store::Durable,
 };
 
 /// A larger body is refused with 413. No source has a limit; this one is ours.
@@ -42,8 +47,7 @@ pub(crate) async fn answer(
             LARGEST_BODY
         };
         let body = read_body(&head.headers, body, largest).await;
-        let query = head.uri.query();
-        let (answer, durable) = control::route(&server.shared, &head.method, route, query, body);
+        let (answer, durable) = control_answer(&server.shared, &head, route, body).await?;
         durable.wait().await.map_err(|_| Broken)?;
         let payload = Payload::new(answer.body.clone(), answer.filler.clone());
         return Ok(response(answer, payload));
@@ -68,6 +72,26 @@ pub(crate) async fn answer(
         Submitted::Held(outcome) => outcome.await.map_err(|_| Broken)?,
     };
     deliver(server, line, outcome).await
+}
+
+/// Answers a control request. The routes that may take seconds do so on a thread of their own.
+async fn control_answer(
+    shared: &Arc<Shared>,
+    head: &Parts,
+    route: &str,
+    body: Result<Bytes, Refusal>,
+) -> Result<(Answer, Durable), Broken> {
+    let query = head.uri.query();
+    if !matches!(route, "snapshot" | "restore") {
+        return Ok(control::route(shared, &head.method, route, query, body));
+    }
+    let (shared, method) = (Arc::clone(shared), head.method.clone());
+    let (route, query) = (route.to_owned(), query.map(str::to_owned));
+    tokio::task::spawn_blocking(move || {
+        control::route(&shared, &method, &route, query.as_deref(), body)
+    })
+    .await
+    .map_err(|_| Broken)
 }
 
 /// Sends the answer of a request as its fault has it.

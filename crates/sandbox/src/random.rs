@@ -11,6 +11,16 @@ impl Random {
         Self(seed)
     }
 
+    /// Goes on where another left off.
+    pub(crate) fn resume(state: u64) -> Self {
+        Self(state)
+    }
+
+    /// Where it stands, to be handed to [`Random::resume`].
+    pub(crate) fn state(&self) -> u64 {
+        self.0
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    panic::resume_unwind,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -26,6 +27,7 @@ use crate::{
     fault::{ConnectionFault, Fired},
     shared::Shared,
     state::State,
+    store::StateFileError,
 };
 
 /// How long stopping waits for requests that are being answered.
@@ -49,13 +51,19 @@ pub struct Sandbox {
 
 /// Why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct StartError {
-    /// Where it was told to listen.
-    pub address: SocketAddr,
-    /// What the system said.
-    #[source]
-    pub source: io::Error,
+pub enum StartError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where it was told to listen.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateFileError),
 }
 
 /// What every connection needs.
@@ -97,17 +105,25 @@ impl Sandbox {
     /// Binds the address and serves on it in the background.
     ///
     /// # Errors
-    /// [`StartError`] if the address cannot be bound, for instance because it is taken.
+    /// [`StartError`] if the address cannot be bound, for instance because it is taken, or if the state file cannot be
+    /// used.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let wanted = config.listen;
-        let failed = |source| StartError {
+        let failed = |source| StartError::Listen {
             address: wanted,
             source,
         };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stopping, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared::new(State::new(config)));
+        let state = if config.state.is_some() {
+            // Reading a large file takes its time.
+            let opened = tokio::task::spawn_blocking(|| State::open(config)).await;
+            opened.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))?
+        } else {
+            State::new(config)
+        };
+        let shared = Arc::new(Shared::new(state));
         let in_flight = InFlight::default();
         let server = Server {
             shared: Arc::clone(&shared),
@@ -172,6 +188,8 @@ impl Sandbox {
             _ = &mut server => {}
             () = silence => server.abort(),
         }
+        // What is left of the sandbox may be controlled still, but another one may have the file now.
+        shared.with(|state| state.close());
     }
 }
 

@@ -3,7 +3,7 @@
 //! The rules are plain methods on [`State`], in the file of their noun; the methods named `route_*` beside them only
 //! translate from and to JSON. Nothing in here waits, so one lock around the whole is enough.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use smol_str::SmolStr;
 
@@ -21,6 +21,8 @@ use crate::{
     journal::Lines,
     random::Random,
     shared::Signals,
+    store::Store,
+    table::{List, Table},
 };
 
 /// The whole state of one sandbox.
@@ -28,21 +30,24 @@ pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
-    pub(crate) partners: Vec<Partner>,
-    pub(crate) tokens: BTreeMap<String, Token>,
+    pub(crate) partners: List<Partner>,
+    pub(crate) tokens: Table<String, Token>,
     pub(crate) issued_tokens: u64,
-    /// Hashed, unlike the rest, so that a million of them cost no more than a thousand; nothing depends on their order.
-    pub(crate) customers: HashMap<u64, Box<Customer>>,
-    /// Usernames of all partners, which are unique across plans and partners. Hashed for the same reason.
+    pub(crate) customers: Table<u64, Customer>,
+    /// Whose each username is; derived from the customers.
     pub(crate) usernames: HashMap<SmolStr, u64>,
-    pub(crate) consumers: BTreeMap<String, Consumer>,
-    pub(crate) businesses: BTreeMap<u64, Business>,
-    pub(crate) institution_logins: BTreeMap<i64, InstitutionLogin>,
+    pub(crate) consumers: Table<String, Consumer>,
+    pub(crate) businesses: Table<u64, Business>,
+    pub(crate) institution_logins: Table<i64, InstitutionLogin>,
     /// Names of the registered applications by id.
-    pub(crate) applications: BTreeMap<String, String>,
+    pub(crate) applications: Table<String, String>,
     pub(crate) next_customer: u64,
     pub(crate) next_business: u64,
     pub(crate) next_institution_login: i64,
+    /// Whether all of the above has taken the place of something else since the last commit.
+    pub(crate) replaced: bool,
+    /// The file that all of the above is kept in, if there is one.
+    pub(crate) store: Option<Store>,
     pub(crate) faults: Faults,
     pub(crate) barriers: Barriers,
     /// Work that is yet to be done, by the time when it is due.
@@ -53,24 +58,27 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// A fresh state, in memory only.
     pub(crate) fn new(config: Config) -> Self {
         let mut random = Random::from_seed(config.seed);
         Self {
             clock: Clock::start(config.start),
-            partners: vec![Partner::new(&config.partner)],
-            tokens: BTreeMap::new(),
+            partners: List::from_iter([Partner::new(&config.partner)]),
+            tokens: Table::default(),
             issued_tokens: 0,
-            customers: HashMap::new(),
+            customers: Table::default(),
             usernames: HashMap::new(),
-            consumers: BTreeMap::new(),
-            businesses: BTreeMap::new(),
-            institution_logins: BTreeMap::new(),
-            applications: BTreeMap::new(),
+            consumers: Table::default(),
+            businesses: Table::default(),
+            institution_logins: Table::default(),
+            applications: Table::default(),
             // In the range of the vendor's samples, and far from the ids that its tests use as unknown.
             next_customer: 1_005_000_000 + random.below(1_000_000),
             next_business: 1_000 + random.below(1_000),
             next_institution_login: 5_000_000 + i64::try_from(random.below(1_000_000)).unwrap_or(0),
             random,
+            replaced: false,
+            store: None,
             faults: Faults::from_seed(config.seed),
             barriers: Barriers::default(),
             late: Vec::new(),
@@ -86,9 +94,12 @@ impl State {
         let mut config = self.config.clone();
         config.seed = seed.unwrap_or(config.seed);
         let journal = self.journal.next_epoch();
+        let store = self.store.take();
         let mut signals = self.signals;
         signals.faults_removed += 1;
         *self = Self::new(config);
+        self.replaced = true;
+        self.store = store;
         self.journal = journal;
         self.signals = signals;
     }

@@ -4,6 +4,7 @@
 //! may be kept for 30 days.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{config::PartnerCredentials, id_list::IdList, quirk::LockAfter, refusal::Refusal};
 
@@ -11,22 +12,47 @@ use crate::{config::PartnerCredentials, id_list::IdList, quirk::LockAfter, refus
 const SECRET_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// One partner account. No `Debug`: secrets are in here.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Partner {
+    #[serde(rename = "partnerId")]
     pub(crate) id: String,
+    #[serde(rename = "partnerSecret")]
     secret: String,
-    /// Replaced secrets that still work, each with the time when it stops.
-    retired: Vec<(String, Timestamp)>,
+    #[serde(
+        default,
+        rename = "retiredSecrets",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    retired: Vec<RetiredSecret>,
     pub(crate) app_key: String,
     /// Failures since the last success.
+    #[serde(default, rename = "consecutiveFailedAuthentications")]
     consecutive_failures: u32,
+    #[serde(default)]
     pub(crate) locked: bool,
+    #[serde(default, rename = "failedAuthentications")]
     pub(crate) failures: u64,
+    #[serde(default, rename = "maxConsecutiveFailedAuthentications")]
     pub(crate) most_consecutive_failures: u32,
+    #[serde(default)]
     pub(crate) token_requests: u64,
-    /// Ids of this partner's live customers, ascending, which is the order of creation and of lists.
+    /// Ids of this partner's live customers, ascending, which is the order of creation and of lists. These lists are
+    /// derived from the customers.
+    #[serde(skip)]
     pub(crate) customers: IdList,
+    #[serde(skip)]
     pub(crate) testing_customers: IdList,
+    #[serde(skip)]
     pub(crate) active_customers: IdList,
+}
+
+/// A replaced secret that still works.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetiredSecret {
+    secret: String,
+    until: Timestamp,
 }
 
 impl Partner {
@@ -60,8 +86,11 @@ impl Partner {
         if self.locked {
             return Err(Refusal::PartnerLocked);
         }
-        self.retired.retain(|(_, until)| *until > now);
-        if self.secret == secret || self.retired.iter().any(|(retired, _)| retired == secret) {
+        self.retired.retain(|retired| retired.until > now);
+        if self.secret == secret || self
+                .retired
+                .iter()
+                .any(|retired| retired.secret == secret) {
             self.consecutive_failures = 0;
             return Ok(());
         }
@@ -85,7 +114,10 @@ impl Partner {
             OldSecret::DiesNow => self.retired.clear(),
             OldSecret::KeepsGrace => {
                 let until = now.checked_add(SECRET_GRACE).unwrap_or(Timestamp::MAX);
-                self.retired.push((replaced, until));
+                self.retired.push(RetiredSecret {
+                    secret: replaced,
+                    until,
+                });
             }
         }
     }

@@ -3,7 +3,7 @@
 //! No type in here has `Debug`: they hold a person.
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     json::Fields,
@@ -13,8 +13,8 @@ use crate::{
 
 /// What is known of a consumer, as it is read. Absent members are left out: since version 1.38.2 of the document most
 /// of them are optional on create, although the read schema still lists them as required.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<String>,
@@ -43,8 +43,8 @@ pub(super) struct Details {
     end_user: Option<EndUser>,
 }
 
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Birthday {
     year: i16,
     month: i8,
@@ -52,7 +52,8 @@ struct Birthday {
 }
 
 /// On whose behalf a reseller asks.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EndUser {
     name: String,
     address: String,
@@ -114,6 +115,13 @@ impl Details {
         Ok(())
     }
 
+    /// Whether there is no more of the social security number than may be shown, and the birthday is a day.
+    pub(super) fn is_sound(&self) -> bool {
+        let ssn = self.ssn.as_deref();
+        ssn.is_none_or(|ssn| ssn.len() == 4 && ssn.bytes().all(|byte| byte.is_ascii_digit()))
+            && self.birthday.is_none_or(Birthday::is_day)
+    }
+
     /// Whether a reseller's end user is named.
     pub(super) fn names_end_user(&self) -> bool {
         self.end_user.is_some()
@@ -151,6 +159,12 @@ impl Details {
         set(&mut self.email, email);
         set(&mut self.suffix, suffix);
         set(&mut self.end_user, end_user);
+    }
+}
+
+impl Birthday {
+    fn is_day(self) -> bool {
+        Date::new(self.year, self.month, self.day_of_month).is_ok()
     }
 }
 
@@ -204,9 +218,7 @@ fn birthday(fields: Fields<'_>) -> Result<Birthday, Refusal> {
         month: i8::try_from(month).map_err(|_| Refusal::BadRequest)?,
         day_of_month: i8::try_from(day_of_month).map_err(|_| Refusal::BadRequest)?,
     };
-    Date::new(birthday.year, birthday.month, birthday.day_of_month)
-        .map_err(|_| Refusal::BadRequest)?;
-    Ok(birthday)
+    birthday.is_day().then_some(birthday).ok_or(Refusal::BadRequest)
 }
 
 fn end_user(fields: Fields<'_>) -> Result<EndUser, Refusal> {

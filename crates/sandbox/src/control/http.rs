@@ -4,6 +4,7 @@ mod journal;
 mod keys;
 mod records;
 mod rule;
+mod snapshot;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use self::{
     keys::{Keys, Problem, bad, not_found},
     rule::{fault, fault_view, target, target_view},
 };
-use super::{ControlError, PartnerSummary};
+use super::{ControlError, PartnerSummary, Summary};
 use crate::{
     answer::Answer,
     auth::{Lock, Revoke},
@@ -53,6 +54,7 @@ impl From<ControlError> for Problem {
             ControlError::ClockOverflow
             | ControlError::PartnerExists
             | ControlError::Fault(_)
+            | ControlError::Snapshot(_)
             | ControlError::InstitutionLogin(InvalidInstitutionLogin::EndsBeforeStart) => bad(text),
         }
     }
@@ -77,6 +79,8 @@ pub(crate) fn route(
         (&Method::GET, "journal", _) => journal::journal(shared, query),
         (&Method::GET, "records", _) => records::records(shared, query),
         _ if !query.is_empty() => Err(bad("this route takes no query")),
+        (&Method::GET, "snapshot", _) => snapshot::get(shared),
+        (&Method::POST, "restore", Ok(body)) => snapshot::post(shared, &body),
         (method, path, Ok(body)) => {
             let (outcome, durable) = shared.with(|state| perform(state, method, path, &body));
             outcome.map(|body| (Answer::json(StatusCode::OK, &body), durable))
@@ -92,7 +96,7 @@ fn perform(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Resul
     let (noun, rest) = path.split_once('/').unwrap_or((path, ""));
     match (method.as_str(), noun, rest) {
         ("POST", "reset", "") => reset(state, Keys::read(body)?),
-        ("GET", "state", "") => Ok(summary(state)),
+        ("GET", "state", "") => Ok(summary_view(&state.summary())),
         ("POST", "clock", "advance") => advance(state, Keys::read(body)?),
         ("POST", "tokens", "revoke") => revoke(state, Keys::read(body)?),
         ("POST", "partners", "") => add_partner(state, Keys::read(body)?),
@@ -157,8 +161,7 @@ fn reset(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
     Ok(json!({ "seed": state.config.seed }))
 }
 
-fn summary(state: &State) -> Value {
-    let summary = state.summary();
+fn summary_view(summary: &Summary) -> Value {
     let partners: Vec<_> = summary.partners.iter().map(partner_view).collect();
     json!({
         "now": summary.now.to_string(),

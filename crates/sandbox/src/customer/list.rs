@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Customer, CustomerType,
     route::{CustomerView, OPTIONAL},
+    username_key,
 };
 use crate::{
     answer::Answer,
@@ -54,7 +55,7 @@ impl State {
             Some(CustomerType::Active) => &partner.active_customers,
         };
         let (found, ids) = if let Some(username) = &query.username {
-            let key = self.username_key(caller, username);
+            let key = username_key(self.config.quirks.usernames, caller, username);
             let hit = self.usernames.get(&key).copied();
             let hits = hit.filter(|id| ids.contains(*id));
             let hits = hits.filter(|id| self.is_searched(*id, query.search.as_deref()));

@@ -1,0 +1,213 @@
+//! What follows from the rows: who has which username, which customers a partner has, which records a customer has.
+//!
+//! Rows that a sandbox wrote itself agree with each other; those that somebody edited may not.
+
+use std::collections::{BTreeSet, HashMap};
+
+use smol_str::SmolStr;
+
+use super::{Content, InvalidSnapshot};
+use crate::{
+    auth::{Partner, PartnerIndex},
+    config::Config,
+    table::List,
+};
+
+/// A snapshot with all that follows from it.
+pub(crate) struct Linked {
+    pub(super) content: Content,
+    pub(super) usernames: HashMap<SmolStr, u64>,
+}
+
+/// Why rows cannot be taken over.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// They are of a sandbox with other credentials.
+    #[error("the first partner is another one")]
+    OtherPartner,
+    /// They contradict each other; ids are named, values are not.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl From<Broken> for InvalidSnapshot {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::OtherPartner => Self::OtherPartner,
+            Broken::Contradiction(what) => Self::Broken(what),
+        }
+    }
+}
+
+fn contradiction(what: impl Into<String>) -> Broken {
+    Broken::Contradiction(what.into())
+}
+
+fn check_partner(
+    partners: &List<Partner>,
+    partner: PartnerIndex,
+    of: impl FnOnce() -> String,
+) -> Result<(), Broken> {
+    if partners.get(partner).is_some() {
+        return Ok(());
+    }
+    let of = of();
+    Err(contradiction(format!(
+        "{of} names partner {partner}, which is not there"
+    )))
+}
+
+impl Content {
+    /// Derives what is derived, for a sandbox with this configuration. Goes by ascending ids, so that of several
+    /// contradictions always the same is told.
+    pub(crate) fn link(mut self, config: &Config) -> Result<Linked, Broken> {
+        self.check_partners(config)?;
+        self.check_tokens()?;
+        let usernames = self.link_customers(config)?;
+        self.link_consumers()?;
+        self.link_businesses()?;
+        self.link_institution_logins()?;
+        Ok(Linked {
+            content: self,
+            usernames,
+        })
+    }
+
+    fn check_partners(&self, config: &Config) -> Result<(), Broken> {
+        let first = self.partners.get(0).map(|partner| &partner.id);
+        if first != Some(&config.partner.id) {
+            return Err(Broken::OtherPartner);
+        }
+        let mut ids = BTreeSet::new();
+        match self
+            .partners
+            .iter()
+            .find(|partner| !ids.insert(&partner.id))
+        {
+            Some(twin) => Err(contradiction(format!("there are two partners {}", twin.id))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_tokens(&self) -> Result<(), Broken> {
+        for token in self.tokens.values() {
+            check_partner(&self.partners, token.partner, || "a token".to_owned())?;
+            if token.number > self.meta.issued_tokens {
+                return Err(contradiction("a token has a number above issuedTokens"));
+            }
+        }
+        Ok(())
+    }
+
+    fn link_customers(&mut self, config: &Config) -> Result<HashMap<SmolStr, u64>, Broken> {
+        let mut usernames = HashMap::with_capacity(self.customers.len());
+        for (id, customer) in self.customers.sorted() {
+            check_partner(&self.partners, customer.partner, || {
+                format!("customer {id}")
+            })?;
+            if *id >= self.meta.next_customer_id {
+                return Err(contradiction(format!(
+                    "customer {id} is not below nextCustomerId"
+                )));
+            }
+            let partner = self.partners.derived_mut(customer.partner);
+            if let Some(other) =
+                customer.enter(*id, config.quirks.usernames, &mut usernames, partner)
+            {
+                return Err(contradiction(format!(
+                    "customers {other} and {id} have the same username"
+                )));
+            }
+        }
+        Ok(usernames)
+    }
+
+    fn link_consumers(&mut self) -> Result<(), Broken> {
+        for (id, consumer) in self.consumers.sorted() {
+            check_partner(&self.partners, consumer.partner, || {
+                format!("consumer {id}")
+            })?;
+            if !consumer.is_sound() {
+                return Err(contradiction(format!(
+                    "consumer {id} has an ssn of other than four digits, or a birthday that is no day"
+                )));
+            }
+            let owner = consumer.customer;
+            if owner >= self.meta.next_customer_id {
+                return Err(contradiction(format!(
+                    "consumer {id} names customer {owner}, which never was"
+                )));
+            }
+            // A consumer outlives its customer.
+            let Some(customer) = self.customers.derived_mut(&owner) else {
+                continue;
+            };
+            if customer.partner != consumer.partner {
+                return Err(contradiction(format!(
+                    "consumer {id} and customer {owner} have different partners"
+                )));
+            }
+            if customer.consumer.replace(id.clone()).is_some() {
+                return Err(contradiction(format!("customer {owner} has two consumers")));
+            }
+        }
+        Ok(())
+    }
+
+    fn link_businesses(&mut self) -> Result<(), Broken> {
+        for (id, business) in self.businesses.sorted() {
+            check_partner(&self.partners, business.partner, || {
+                format!("business {id}")
+            })?;
+            if *id >= self.meta.next_business_id {
+                return Err(contradiction(format!(
+                    "business {id} is not below nextBusinessId"
+                )));
+            }
+            let owner = business.customer;
+            if owner >= self.meta.next_customer_id {
+                return Err(contradiction(format!(
+                    "business {id} names customer {owner}, which never was"
+                )));
+            }
+            // A business outlives its customer.
+            let Some(customer) = self.customers.derived_mut(&owner) else {
+                continue;
+            };
+            if customer.partner != business.partner {
+                return Err(contradiction(format!(
+                    "business {id} and customer {owner} have different partners"
+                )));
+            }
+            if customer.business.replace(*id).is_some() {
+                return Err(contradiction(format!(
+                    "customer {owner} has two businesses"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn link_institution_logins(&mut self) -> Result<(), Broken> {
+        for (id, login) in self.institution_logins.sorted() {
+            if !(0..self.meta.next_institution_login_id).contains(id) {
+                return Err(contradiction(format!(
+                    "institution login {id} is not below nextInstitutionLoginId"
+                )));
+            }
+            let owner = login.customer;
+            let Some(customer) = self.customers.derived_mut(&owner) else {
+                return Err(contradiction(format!(
+                    "institution login {id} names customer {owner}, which is not there"
+                )));
+            };
+            if customer.partner != login.partner {
+                return Err(contradiction(format!(
+                    "institution login {id} and customer {owner} have different partners"
+                )));
+            }
+            customer.institution_logins.push(*id);
+        }
+        Ok(())
+    }
+}

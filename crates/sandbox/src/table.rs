@@ -1,0 +1,431 @@
+//! Rows that note which of them were touched, so that a commit costs what it changes and not what there is.
+//!
+//! [`Table`] keeps rows by key, [`List`] by position. Both write themselves as JSON in order of their keys, which is
+//! how a snapshot shows them.
+
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    fmt,
+    hash::Hash,
+    marker::PhantomData,
+    ops::{Index, IndexMut},
+    slice::SliceIndex,
+};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+
+use crate::journal::Change;
+
+/// Notes keep no more room than this from one commit to the next: emptying a map costs what it could hold.
+const KEPT_NOTES: usize = 64;
+
+/// What a snapshot with two rows under one key is told; the key may be a secret.
+pub(crate) const TWICE: &str = "two rows have the same id";
+
+/// Rows by key, in no order. Each has a place of its own, so that a growing table moves pointers only.
+pub(crate) struct Table<K, V> {
+    rows: HashMap<K, Box<V>>,
+    notes: Vec<Note<K, V>>,
+    /// Where in `notes` a key is.
+    noted: HashMap<K, usize>,
+}
+
+/// A key that was touched.
+struct Note<K, V> {
+    key: K,
+    /// Whether there was a row when the key was first touched.
+    existed: bool,
+    /// The row that was removed last.
+    removed: Option<Box<V>>,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            notes: Vec::new(),
+            noted: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Table<K, V> {
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.rows.get(key).map(Box::as_ref)
+    }
+
+    pub(crate) fn get_key_value<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        let (key, row) = self.rows.get_key_value(key)?;
+        Some((key, row))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All rows, in an order that differs from run to run.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.rows.iter().map(|(key, row)| (key, row.as_ref()))
+    }
+
+    /// All rows without their keys, in an order that differs from run to run.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.rows.values().map(Box::as_ref)
+    }
+
+    /// All rows by ascending key. Costs a sort.
+    pub(crate) fn sorted(&self) -> Vec<(&K, &V)>
+    where
+        K: Ord,
+    {
+        let mut rows: Vec<_> = self.iter().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows
+    }
+
+    /// A row to be changed, which it is taken to be from here on: ask for it only once nothing can refuse any more.
+    pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let key = self.rows.get_key_value(key)?.0.clone();
+        self.note(&key);
+        self.rows.get_mut::<K>(&key).map(Box::as_mut)
+    }
+
+    /// A row whose derived members are to be changed: those that no snapshot holds, because other rows tell them.
+    pub(crate) fn derived_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.rows.get_mut(key).map(Box::as_mut)
+    }
+
+    /// Puts a row in, in place of another if there is one.
+    pub(crate) fn insert(&mut self, key: K, row: V) {
+        self.note(&key);
+        self.rows.insert(key, Box::new(row));
+    }
+
+    /// Takes a row out and shows it; it is dropped at the next commit.
+    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let key = self.rows.get_key_value(key)?.0.clone();
+        let position = self.note(&key);
+        let removed = self.rows.remove::<K>(&key);
+        let note = &mut self.notes[position];
+        note.removed = removed;
+        note.removed.as_deref()
+    }
+
+    /// Removes every row that is not to be kept.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+        let gone: Vec<K> = self
+            .iter()
+            .filter(|(key, row)| !keep(key, row))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            self.remove(&key);
+        }
+    }
+
+    /// Removes every row.
+    pub(crate) fn clear(&mut self) {
+        self.retain(|_, _| false);
+    }
+
+    /// Tells what became of each key that was touched since the last time, in the order in which they first were.
+    /// A row that came and went is not told.
+    pub(crate) fn take_changes(&mut self, mut each: impl FnMut(&K, Change, &V)) {
+        if self.notes.is_empty() {
+            return;
+        }
+        for note in self.notes.drain(..) {
+            match (note.existed, self.rows.get(&note.key), note.removed) {
+                (false, Some(row), _) => each(&note.key, Change::Created, row),
+                (true, Some(row), _) => each(&note.key, Change::Changed, row),
+                (true, None, Some(row)) => each(&note.key, Change::Deleted, &row),
+                (false, None, _) | (true, None, None) => {}
+            }
+        }
+        self.noted.clear();
+        if self.notes.capacity() > KEPT_NOTES {
+            self.notes = Vec::new();
+            self.noted = HashMap::new();
+        }
+    }
+
+    fn note(&mut self, key: &K) -> usize {
+        if let Some(position) = self.noted.get(key) {
+            return *position;
+        }
+        let position = self.notes.len();
+        self.notes.push(Note {
+            key: key.clone(),
+            existed: self.rows.contains_key(key),
+            removed: None,
+        });
+        self.noted.insert(key.clone(), position);
+        position
+    }
+}
+
+impl<K: Eq + Hash, V> FromIterator<(K, V)> for Table<K, V> {
+    /// Takes rows over as they are: none counts as changed.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(rows: I) -> Self {
+        let boxed = rows.into_iter().map(|(key, row)| (key, Box::new(row)));
+        Self {
+            rows: boxed.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Index<&K> for Table<K, V> {
+    type Output = V;
+
+    fn index(&self, key: &K) -> &V {
+        &self.rows[key]
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord + Serialize, V: Serialize> Serialize for Table<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.sorted())
+    }
+}
+
+impl<'de, K, V> Deserialize<'de> for Table<K, V>
+where
+    K: Deserialize<'de> + Eq + Hash,
+    V: Deserialize<'de>,
+{
+    /// Refuses a second row under one key, which other maps would let win.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rows<K, V>(PhantomData<(K, V)>);
+
+        impl<'de, K, V> Visitor<'de> for Rows<K, V>
+        where
+            K: Deserialize<'de> + Eq + Hash,
+            V: Deserialize<'de>,
+        {
+            type Value = HashMap<K, Box<V>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a row under each id")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut rows = HashMap::new();
+                while let Some(key) = map.next_key()? {
+                    let row = map.next_value()?;
+                    match rows.entry(key) {
+                        Entry::Vacant(vacant) => vacant.insert(row),
+                        Entry::Occupied(_) => return Err(A::Error::custom(TWICE)),
+                    };
+                }
+                Ok(rows)
+            }
+        }
+
+        Ok(Self {
+            rows: deserializer.deserialize_map(Rows(PhantomData))?,
+            ..Self::default()
+        })
+    }
+}
+
+/// Rows by position, which only ever grow in number.
+pub(crate) struct List<V> {
+    rows: Vec<V>,
+    /// Whether each touched row was there before.
+    noted: BTreeMap<usize, bool>,
+}
+
+impl<V> List<V> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, V> {
+        self.rows.iter()
+    }
+
+    pub(crate) fn get(&self, position: usize) -> Option<&V> {
+        self.rows.get(position)
+    }
+
+    /// Like [`Table::get_mut`].
+    pub(crate) fn get_mut(&mut self, position: usize) -> Option<&mut V> {
+        let row = self.rows.get_mut(position)?;
+        self.noted.entry(position).or_insert(true);
+        Some(row)
+    }
+
+    /// Like [`Table::derived_mut`], for a row that is there.
+    pub(crate) fn derived_mut(&mut self, position: usize) -> &mut V {
+        &mut self.rows[position]
+    }
+
+    pub(crate) fn push(&mut self, row: V) {
+        self.noted.insert(self.rows.len(), false);
+        self.rows.push(row);
+    }
+
+    /// Like [`Table::take_changes`], in order of position.
+    pub(crate) fn take_changes(&mut self, mut each: impl FnMut(usize, Change, &V)) {
+        for (position, existed) in std::mem::take(&mut self.noted) {
+            let change = if existed {
+                Change::Changed
+            } else {
+                Change::Created
+            };
+            each(position, change, &self.rows[position]);
+        }
+    }
+}
+
+impl<V> FromIterator<V> for List<V> {
+    /// Takes rows over as they are: none counts as changed.
+    fn from_iter<I: IntoIterator<Item = V>>(rows: I) -> Self {
+        Self {
+            rows: rows.into_iter().collect(),
+            noted: BTreeMap::new(),
+        }
+    }
+}
+
+impl<V: Serialize> Serialize for List<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for List<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+impl<V, I: SliceIndex<[V]>> Index<I> for List<V> {
+    type Output = I::Output;
+
+    fn index(&self, position: I) -> &I::Output {
+        &self.rows[position]
+    }
+}
+
+impl<V> IndexMut<usize> for List<V> {
+    fn index_mut(&mut self, position: usize) -> &mut V {
+        let row = &mut self.rows[position];
+        self.noted.entry(position).or_insert(true);
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(table: &mut Table<u64, &'static str>) -> Vec<(u64, Change, &'static str)> {
+        let mut changes = Vec::new();
+        table.take_changes(|key, change, row| changes.push((*key, change, *row)));
+        changes
+    }
+
+    /// Rows 1 and 2, long committed.
+    fn table() -> Table<u64, &'static str> {
+        Table::from_iter([(1, "one"), (2, "two")])
+    }
+
+    #[test]
+    fn each_key_is_told_once_with_its_net_effect_in_the_order_of_first_touch() {
+        let mut table = table();
+        table.insert(3, "three");
+        *table.get_mut(&2).unwrap() = "zwei";
+        table.insert(4, "four");
+        *table.get_mut(&3).unwrap() = "drei";
+        assert_eq!(table.remove(&1), Some(&"one"));
+        table.remove(&4);
+        let expected = [
+            (3, Change::Created, "drei"),
+            (2, Change::Changed, "zwei"),
+            (1, Change::Deleted, "one"),
+        ];
+        assert_eq!(changes(&mut table), expected);
+        assert_eq!(changes(&mut table), []);
+    }
+
+    #[test]
+    fn a_row_deleted_and_put_back_is_changed_and_one_put_back_and_deleted_is_deleted() {
+        let mut table = table();
+        table.remove(&1);
+        table.insert(1, "uno");
+        table.remove(&2);
+        table.insert(2, "due");
+        table.remove(&2);
+        let expected = [(1, Change::Changed, "uno"), (2, Change::Deleted, "due")];
+        assert_eq!(changes(&mut table), expected);
+    }
+
+    #[test]
+    fn looking_and_changing_what_is_derived_is_no_change() {
+        let mut table = table();
+        assert!(table.get(&1).is_some() && !table.is_empty());
+        assert_eq!(table.get_mut(&7), None);
+        assert_eq!(table.remove(&7), None);
+        *table.derived_mut(&1).unwrap() = "one!";
+        assert_eq!((table[&1], table.get(&7)), ("one!", None));
+        assert_eq!(changes(&mut table), []);
+    }
+
+    #[test]
+    fn retaining_and_clearing_tell_what_went() {
+        let mut table = table();
+        table.retain(|key, _| *key != 2);
+        assert_eq!(changes(&mut table), [(2, Change::Deleted, "two")]);
+        table.clear();
+        assert_eq!(changes(&mut table), [(1, Change::Deleted, "one")]);
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn many_changes_leave_no_room_behind_that_every_commit_would_sweep() {
+        let mut table = Table::default();
+        (0..10_000_u64).for_each(|key| table.insert(key, "row"));
+        assert_eq!(changes(&mut table).len(), 10_000);
+        assert!(table.notes.capacity() <= KEPT_NOTES);
+        assert!(table.noted.capacity() <= 2 * KEPT_NOTES);
+    }
+
+    #[test]
+    fn a_list_tells_new_and_changed_rows() {
+        let mut list = List::from_iter(["a", "b", "c"]);
+        list.push("d");
+        list[3] = "D";
+        list[1] = "B";
+        *list.derived_mut(0) = "A";
+        assert!(list.get_mut(7).is_none());
+        let mut changes = Vec::new();
+        list.take_changes(|position, change, row| changes.push((position, change, *row)));
+        assert_eq!(
+            changes,
+            [(1, Change::Changed, "B"), (3, Change::Created, "D")]
+        );
+        list.take_changes(|_, _, _| panic!("nothing was touched"));
+        assert_eq!(list.iter().copied().collect::<String>(), "ABcD");
+    }
+}
