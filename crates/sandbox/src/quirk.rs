@@ -154,6 +154,15 @@ fn names() -> Vec<&'static str> {
     SWITCHES.iter().filter_map(|row| row.switch).collect()
 }
 
+/// Every choice of every switch, for tests that go through all of them.
+pub fn settings() -> impl Iterator<Item = Setting> {
+    SWITCHES.iter().flat_map(|row| {
+        let name = row.switch.unwrap_or_default();
+        let words = row.claims.iter().map(move |claim| format!("{name}={}", claim.choice));
+        words.filter_map(|words| words.parse().ok())
+    })
+}
+
 impl FromIterator<Setting> for Quirks {
     /// The defaults with these settings; of two settings of one switch the later counts.
     fn from_iter<I: IntoIterator<Item = Setting>>(settings: I) -> Self {

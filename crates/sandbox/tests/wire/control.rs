@@ -24,11 +24,11 @@ async fn a_fault_before_the_answer_hides_work_that_was_done() {
     let request = world
         .request(Method::POST, TESTING)
         .json(&json!({"username": "customer1"}));
-    let response = request.send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
-    assert_eq!(response.headers()["retry-after"], "7");
-    assert_eq!(response.headers()["content-type"], "text/html");
-    assert_eq!(response.text().await.unwrap(), "<html>");
+    let seen = see(request).await;
+    assert_eq!(seen.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(seen.headers["retry-after"], "7");
+    assert_eq!(seen.content_type.as_deref(), Some("text/html"));
+    assert_eq!(seen.text, "<html>");
     let page = world.get(&format!("{CUSTOMERS}?username=customer1")).await;
     assert_eq!(page.json()["found"], 1);
     let requests = world

@@ -3,14 +3,20 @@
 //! The rules themselves are tested beside the code that keeps them.
 
 mod authentication;
+#[path = "../contract/mod.rs"]
+mod contract;
 mod control;
+mod document;
 mod faults;
+mod held;
 mod http;
 mod page;
+mod quirks;
 mod records;
+mod reference;
 
 use openfinance_sandbox::{Config, PartnerCredentials, Sandbox};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
 const LOG_IN: &str = "/aggregation/v2/partners/authentication";
@@ -32,6 +38,7 @@ struct Seen {
     status: StatusCode,
     content_type: Option<String>,
     text: String,
+    headers: HeaderMap,
 }
 
 impl Seen {
@@ -56,21 +63,35 @@ impl Seen {
     }
 }
 
+/// Sends a request and holds the answer against the document.
 async fn see(request: RequestBuilder) -> Seen {
-    let response = request.send().await.expect("the sandbox answers");
+    try_see(request).await.expect("the sandbox answers")
+}
+
+/// The same where a fault may end the connection instead.
+async fn try_see(request: RequestBuilder) -> reqwest::Result<Seen> {
+    let (client, request) = request.build_split();
+    let request = request?;
+    let (method, url) = (request.method().clone(), request.url().clone());
+    let response = client.execute(request).await?;
     let content_type = response.headers().get("content-type");
-    Seen {
+    let seen = Seen {
         status: response.status(),
         content_type: content_type
             .map(|value| value.to_str().expect("a content type is text").to_owned()),
-        text: response.text().await.expect("the body arrives"),
-    }
+        headers: response.headers().clone(),
+        text: response.text().await?,
+    };
+    held::hold(&method, &url, &seen);
+    Ok(seen)
 }
 
 fn client() -> Client {
     // A second test in this process finds the provider installed, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // Nothing here is TLS, and reading the system's certificates would take longer than most tests.
     Client::builder()
+        .tls_certs_only([])
         .no_proxy()
         .build()
         .expect("the client is well configured")
@@ -82,8 +103,9 @@ impl World {
     }
 
     async fn start_with(config: Config) -> Self {
-        let partner = config.partner.clone();
+        let (partner, quirks) = (config.partner.clone(), config.quirks);
         let sandbox = Sandbox::start(config).await.expect("a free port is free");
+        held::watch(&sandbox, quirks);
         let mut world = Self {
             sandbox,
             client: client(),

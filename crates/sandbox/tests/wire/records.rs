@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::{ACTIVE, CUSTOMERS, TESTING, World, short};
 
-fn jane() -> Value {
+pub(crate) fn jane() -> Value {
     json!({
         "firstName": "Jane", "lastName": "Doe", "state": "UT", "ssn": "999601111", "phone": "1-801-984-4200",
     })
 }
 
-fn acme() -> Value {
+pub(crate) fn acme() -> Value {
     json!({
         "name": "ABC Tires Inc",
         "personallyLiable": true,
