@@ -1,5 +1,7 @@
 //! The README, word for word, by a client that is not ours. Needs `buf` on the path; `cargo xtask ci` installs it.
 
+mod readme_sandbox;
+
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
@@ -36,14 +38,19 @@ impl Drop for Gateway {
     }
 }
 
-/// The commands of the README's section with this heading, in order.
-fn commands(heading: &str) -> Vec<String> {
+/// The README's section with this heading.
+fn section(heading: &str) -> String {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    let section = readme
+    readme
         .split("\n## ")
         .find(|section| section.starts_with(heading))
-        .unwrap();
-    section
+        .unwrap()
+        .to_owned()
+}
+
+/// The commands of the README's section with this heading, in order.
+fn commands(heading: &str) -> Vec<String> {
+    section(heading)
         .split("```sh\n")
         .skip(1)
         .map(|block| block.split("```").next().unwrap().to_owned())
