@@ -298,7 +298,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use http::{Method, Request, StatusCode};
     use serde_json::json;
 
@@ -308,7 +308,7 @@ mod tests {
         fault::{FaultRule, Target},
     };
 
-    fn call(method: &Method, path: &str, body: &[u8]) -> Call {
+    pub(crate) fn call(method: &Method, path: &str, body: &[u8]) -> Call {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -320,13 +320,21 @@ mod tests {
 
     impl State {
         /// Takes a request from its head to its outcome; no barrier may hold it.
-        fn take(&mut self, call: Call) -> Outcome {
+        pub(crate) fn take(&mut self, call: Call) -> Outcome {
             self.catch_up();
             let arrival = self.arrive(&call.head);
             match self.submit(call, arrival) {
                 Submitted::Done(outcome) => *outcome,
                 Submitted::Held(_) => panic!("a barrier holds the request"),
             }
+        }
+    }
+
+    impl Call {
+        pub(crate) fn with_token(mut self, token: &str) -> Self {
+            let token = token.parse().unwrap();
+            self.head.headers.insert("finicity-app-token", token);
+            self
         }
     }
 
@@ -569,9 +577,7 @@ mod tests {
                     }
                     body[member] = value.clone();
                     let body = body.to_string();
-                    let mut call = call(&method, &path, body.as_bytes());
-                    let token = token.parse().unwrap();
-                    call.head.headers.insert("finicity-app-token", token);
+                    let call = call(&method, &path, body.as_bytes()).with_token(&token);
                     let status = state.take(call).answer.status;
                     assert!(
                         !status.is_server_error(),
@@ -610,9 +616,7 @@ mod tests {
                 "/customers/institution-logins/@/authorization-details",
             ] {
                 let path = template.replace('@', id);
-                let mut call = call(&Method::GET, &path, b"");
-                let token = token.parse().unwrap();
-                call.head.headers.insert("finicity-app-token", token);
+                let call = call(&Method::GET, &path, b"").with_token(&token);
                 let status = state.take(call).answer.status;
                 let expected = operation::percent_decode(id).is_some();
                 assert!(status.is_client_error(), "{path} {status}");

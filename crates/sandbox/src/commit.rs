@@ -222,3 +222,6 @@ impl Changes {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

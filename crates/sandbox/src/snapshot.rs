@@ -307,3 +307,6 @@ mod hexadecimal {
         u64::from_str_radix(&text, 16).map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

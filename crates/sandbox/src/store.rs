@@ -6,6 +6,7 @@
 
 mod file;
 mod progress;
+mod rows;
 
 use std::{
     io,

@@ -1,24 +1,15 @@
-//! The database in the state file: a table for each noun, a row of JSON under each id.
+//! Opening the state file, or making it, so that only one sandbox has it and a crash leaves no half of it.
 
 use std::{
-    collections::BTreeMap,
-    error::Error,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
-use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, TableError, TableHandle, backends::FileBackend,
-};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableError, backends::FileBackend};
 
-use super::{Batch, Noun, Row};
-use crate::{
-    auth::Partner,
-    snapshot::{Content, VERSION},
-};
+use super::Noun;
+use crate::snapshot::VERSION;
 
 /// Memory that the database may keep pages in. The state itself is in memory, so it is seldom read.
 const CACHE: usize = 32 * 1024 * 1024;
@@ -87,37 +78,8 @@ pub enum StateFileError {
 
 /// An open state file, locked against others.
 pub(super) struct File {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
-}
-
-impl Noun {
-    /// Under which the one row of [`Noun::Meta`] stands.
-    pub(crate) const META_KEY: &'static str = "meta";
-
-    const ALL: [Self; 8] = [
-        Self::Meta,
-        Self::Partner,
-        Self::Application,
-        Self::Customer,
-        Self::Consumer,
-        Self::Business,
-        Self::InstitutionLogin,
-        Self::Token,
-    ];
-
-    fn table(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
-        TableDefinition::new(match self {
-            Self::Meta => "meta",
-            Self::Partner => "partners",
-            Self::Application => "applications",
-            Self::Customer => "customers",
-            Self::Consumer => "consumers",
-            Self::Business => "businesses",
-            Self::InstitutionLogin => "institutionLogins",
-            Self::Token => "tokens",
-        })
-    }
 }
 
 impl File {
@@ -139,7 +101,7 @@ impl File {
     }
 
     fn open_existing(path: &Path) -> Result<Self, StateFileError> {
-        let file = Self::database(path, path)?;
+        let file = Self::database(path)?;
         file.check_format()?;
         Ok(file)
     }
@@ -154,13 +116,17 @@ impl File {
             path: path.to_owned(),
             source,
         };
-        // What an interrupted start left behind may be half a database; one that is locked is not touched.
-        let mut file = Self::database(&draft, path);
-        if let Err(StateFileError::Foreign { .. }) = file {
+        let mut file = Self::database(&draft);
+        // What an interrupted start left behind may be half a database, which has no signature yet.
+        if matches!(file, Err(StateFileError::Foreign { .. })) && begins_with_zeros(&draft) {
             fs::remove_file(&draft).map_err(failed)?;
-            file = Self::database(&draft, path);
+            file = Self::database(&draft);
         }
-        let file = file?;
+        if let Err(StateFileError::Open { path: _, source }) = file {
+            return Err(failed(source));
+        }
+        let mut file = file?;
+        path.clone_into(&mut file.path);
         file.write_format().map_err(|error| file.refused(error))?;
         // Whoever else was making the file held this lock while it did, so it has come or will never come.
         let other = fs::metadata(path).is_ok_and(|found| found.len() > 0);
@@ -181,8 +147,8 @@ impl File {
         Ok(file)
     }
 
-    /// Opens or makes the database at `at`; errors speak of `path`.
-    fn database(at: &Path, path: &Path) -> Result<Self, StateFileError> {
+    /// Opens the database, or makes one in an empty file.
+    fn database(path: &Path) -> Result<Self, StateFileError> {
         let path = path.to_owned();
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -191,7 +157,7 @@ impl File {
             // Secrets are in it.
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
-        let file = match options.open(at) {
+        let file = match options.open(&path) {
             Ok(file) => file,
             Err(source) => return Err(StateFileError::Open { path, source }),
         };
@@ -215,14 +181,14 @@ impl File {
         }
     }
 
-    fn refused(&self, error: impl Into<redb::Error>) -> StateFileError {
+    pub(super) fn refused(&self, error: impl Into<redb::Error>) -> StateFileError {
         StateFileError::Database {
             path: self.path.clone(),
             source: Box::new(error.into()),
         }
     }
 
-    fn damaged(&self, what: String) -> StateFileError {
+    pub(super) fn damaged(&self, what: String) -> StateFileError {
         StateFileError::Damaged {
             path: self.path.clone(),
             what,
@@ -267,99 +233,132 @@ impl File {
         }
         Ok(())
     }
+}
 
-    /// What is in the file; `None` if nothing was ever written to it.
-    pub(super) fn content(&self) -> Result<Option<Content>, StateFileError> {
-        let transaction = self.database.begin_read();
-        let transaction = transaction.map_err(|error| self.refused(error))?;
-        let meta = transaction.open_table(Noun::Meta.table());
-        let meta = meta.map_err(|error| self.refused(error))?;
-        let meta = meta.get(Noun::META_KEY);
-        let Some(meta) = meta.map_err(|error| self.refused(error))? else {
-            return Ok(None);
+/// Whether a file has nothing where the signature of a database is written last.
+fn begins_with_zeros(path: &Path) -> bool {
+    let mut signature = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(9).read_to_end(&mut signature));
+    read.is_ok() && signature.iter().all(|byte| *byte == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::TableDefinition;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn folder() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        (folder, path)
+    }
+
+    fn refusal(path: &Path) -> String {
+        File::open(path).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_file_is_made_where_there_is_none_or_an_empty_one() {
+        let (folder, path) = folder();
+        drop(File::open(&path).unwrap());
+        drop(File::open(&path).unwrap());
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "").unwrap();
+        drop(File::open(&empty).unwrap());
+        let names = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 2, "a draft was left behind");
+    }
+
+    #[test]
+    fn somebody_elses_file_is_not_taken_for_a_draft() {
+        let (folder, path) = folder();
+        let theirs = folder.path().join("state.redb.new");
+        fs::write(&theirs, "Dear diary").unwrap();
+        assert!(refusal(&path).ends_with("state.redb.new is not the state file of a sandbox"));
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "Dear diary");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_read_a_file_that_was_made() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let (_folder, path) = folder();
+        drop(File::open(&path).unwrap());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_an_interrupted_start_left_behind_is_no_obstacle() {
+        let (folder, path) = folder();
+        let draft = folder.path().join("state.redb.new");
+        fs::write(&draft, [0; 4096]).unwrap();
+        drop(File::open(&path).unwrap());
+        assert!(!draft.exists());
+        // A complete draft that was not renamed is taken as it is.
+        fs::rename(&path, &draft).unwrap();
+        drop(File::open(&path).unwrap());
+        assert!(!draft.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_open_or_being_made_is_in_use() {
+        let (folder, path) = folder();
+        let first = File::open(&path).unwrap();
+        assert!(refusal(&path).ends_with("is in use by another sandbox"));
+        drop(first);
+        let draft = folder.path().join("state.redb.new");
+        let making = File::database(&draft).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(refusal(&path).ends_with("is in use by another sandbox"));
+        drop(making);
+        drop(File::open(&path).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_state_file_is_left_alone() {
+        let (folder, path) = folder();
+        let text = folder.path().join("text");
+        fs::write(&text, "Dear diary").unwrap();
+        assert!(refusal(&text).ends_with("is not the state file of a sandbox"));
+        assert_eq!(fs::read_to_string(&text).unwrap(), "Dear diary");
+        assert!(refusal(folder.path()).ends_with("is not the state file of a sandbox"));
+        let other = Database::create(&path).unwrap();
+        let transaction = other.begin_write().unwrap();
+        let table = TableDefinition::<&str, u64>::new("meta");
+        transaction
+            .open_table(table)
+            .unwrap()
+            .insert("a", 1)
+            .unwrap();
+        transaction.commit().unwrap();
+        drop(other);
+        assert!(refusal(&path).ends_with("is not the state file of a sandbox"));
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused_with_both() {
+        let (_folder, path) = folder();
+        let file = File::open(&path).unwrap();
+        let transaction = file.database.begin_write().unwrap();
+        let mut meta = transaction.open_table(Noun::Meta.table()).unwrap();
+        meta.insert(VERSION_KEY, "99".as_bytes()).unwrap();
+        drop(meta);
+        transaction.commit().unwrap();
+        drop(file);
+        assert!(refusal(&path).ends_with("has version 99; this sandbox reads version 1"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told() {
+        let (folder, _) = folder();
+        let error = File::open(&folder.path().join("no/state.redb"));
+        let Err(StateFileError::Open { source, .. }) = error else {
+            panic!("there is no such folder");
         };
-        let meta = serde_json::from_slice(meta.value());
-        let meta = meta.map_err(|_| self.damaged("its numbers cannot be read".to_owned()))?;
-        let partners: BTreeMap<usize, Partner> = self.read(&transaction, Noun::Partner)?;
-        if !partners.keys().copied().eq(0..partners.len()) {
-            return Err(self.damaged("a partner is missing".to_owned()));
-        }
-        Ok(Some(Content {
-            _format: IgnoredAny,
-            _version: IgnoredAny,
-            meta,
-            partners: partners.into_values().collect(),
-            applications: self.read(&transaction, Noun::Application)?,
-            customers: self.read(&transaction, Noun::Customer)?,
-            consumers: self.read(&transaction, Noun::Consumer)?,
-            businesses: self.read(&transaction, Noun::Business)?,
-            institution_logins: self.read(&transaction, Noun::InstitutionLogin)?,
-            tokens: self.read(&transaction, Noun::Token)?,
-        }))
-    }
-
-    /// All rows of a noun. One that cannot be read is named by its id, unless that is a token.
-    fn read<K, V, T>(&self, transaction: &ReadTransaction, noun: Noun) -> Result<T, StateFileError>
-    where
-        K: FromStr,
-        V: DeserializeOwned,
-        T: FromIterator<(K, V)>,
-    {
-        let table = match transaction.open_table(noun.table()) {
-            Ok(table) => table,
-            // A table is made with its first row.
-            Err(TableError::TableDoesNotExist(_)) => return Ok(T::from_iter([])),
-            Err(error) => return Err(self.refused(error)),
-        };
-        let rows = table.iter().map_err(|error| self.refused(error))?;
-        let rows = rows.map(|row| {
-            let (key, row) = row.map_err(|error| self.refused(error))?;
-            let parsed = (key.value().parse().ok()).zip(serde_json::from_slice(row.value()).ok());
-            parsed.ok_or_else(|| {
-                let table = noun.table();
-                let table = table.name();
-                self.damaged(if noun == Noun::Token {
-                    format!("a row of {table} cannot be read")
-                } else {
-                    format!("row {} of {table} cannot be read", key.value())
-                })
-            })
-        });
-        rows.collect()
-    }
-
-    #[cfg(test)]
-    pub(super) fn texts(&self, noun: Noun) -> Vec<(String, String)> {
-        let transaction = self.database.begin_read().unwrap();
-        self.read(&transaction, noun).unwrap()
-    }
-
-    /// Writes batches in their order, all or nothing, and returns once they are on disk.
-    pub(super) fn write(&self, batches: Vec<Batch>) -> Result<(), Box<dyn Error + Send + Sync>> {
-        // A commit is on disk when it returns, unless the transaction is told otherwise.
-        let transaction = self.database.begin_write()?;
-        for batch in batches {
-            if batch.replaces {
-                // The one row that every batch has anew stays, beside what tells the format.
-                for noun in Noun::ALL.into_iter().filter(|noun| *noun != Noun::Meta) {
-                    transaction.delete_table(noun.table())?;
-                }
-            }
-            let mut tables = Noun::ALL.map(|noun| (noun, None));
-            for Row { noun, key, value } in batch.rows {
-                let Some((_, table)) = tables.iter_mut().find(|(other, _)| *other == noun) else {
-                    continue;
-                };
-                let table = match table {
-                    Some(table) => table,
-                    None => table.insert(transaction.open_table(noun.table())?),
-                };
-                match value? {
-                    Some(value) => table.insert(key.as_str(), value.as_slice())?,
-                    None => table.remove(key.as_str())?,
-                };
-            }
-        }
-        Ok(transaction.commit()?)
+        assert_eq!(source.kind(), io::ErrorKind::NotFound);
     }
 }
