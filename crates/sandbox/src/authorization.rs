@@ -28,7 +28,7 @@ pub enum Connection {
 }
 
 /// One login at an institution.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstitutionLogin {
     #[serde(default, skip_serializing_if = "is_first")]

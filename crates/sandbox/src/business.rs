@@ -37,7 +37,7 @@ const OPTIONAL: &OptionalMembers = &[
 ];
 
 /// One business. No `Debug`: a tax id is in here.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Business {
     #[serde(default, skip_serializing_if = "is_first")]
@@ -53,7 +53,7 @@ pub(crate) struct Business {
 }
 
 /// What a create and a replacement say, and a read answers.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Details {
     name: String,
@@ -70,7 +70,7 @@ pub(crate) struct Details {
     tax_id: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Address {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ struct Address {
     postal_code: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PhoneNumber {
     #[serde(skip_serializing_if = "Option::is_none")]

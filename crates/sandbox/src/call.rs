@@ -69,6 +69,11 @@ impl Call {
         operation::find(&self.head.method, self.head.uri.path())
     }
 
+    /// Whether it only reads records.
+    fn is_read(&self) -> bool {
+        matches!(self.found(), Found::Operation(operation, _) if operation.is_read())
+    }
+
     fn query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
@@ -177,7 +182,14 @@ impl State {
         malformed: Option<Malformed>,
         visible_after: Duration,
     ) -> Answer {
-        let answer = self.perform(call, malformed);
+        let answer = if !visible_after.is_zero() && !call.is_read() {
+            let until = self.later(visible_after);
+            self.write_unseen(until, |state| state.perform(call, malformed))
+        } else if !self.unseen.is_empty() && call.is_read() {
+            self.read_as_seen(|state| state.perform(call, malformed))
+        } else {
+            self.perform(call, malformed)
+        };
         self.note_changes(Some(ticket));
         answer.unwrap_or_else(|refusal| refusal.answer(&self.config.quirks))
     }
@@ -209,9 +221,14 @@ impl State {
         }
     }
 
-    fn postpone(&mut self, call: Call, ticket: Ticket, by: Duration) {
+    /// The virtual time when so much of it will have passed.
+    fn later(&self, by: Duration) -> Timestamp {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-        let due = self.clock.now().checked_add(by).unwrap_or(Timestamp::MAX);
+        self.clock.now().checked_add(by).unwrap_or(Timestamp::MAX)
+    }
+
+    fn postpone(&mut self, call: Call, ticket: Ticket, by: Duration) {
+        let due = self.later(by);
         let position = self.late.partition_point(|other| other.due <= due);
         self.late.insert(position, LateWork { due, call, ticket });
     }
@@ -255,8 +272,8 @@ impl State {
             call.body.as_ref().map_err(Clone::clone)?;
         }
         let query = match malformed {
-            Some(Malformed::FilterIgnored) => "",
-            _ => call.query(),
+            Some(Malformed::FilterIgnored) => &without_filter(call.query()),
+            Some(_) | None => call.query(),
         };
         match operation {
             // These two were answered above, before a token was asked for.
@@ -289,6 +306,12 @@ pub(crate) fn check_id(id: &str, name: &'static str) -> Result<(), Refusal> {
         return Err(Refusal::MissingParameter(name));
     }
     Ok(())
+}
+
+/// What is left of a list's query if it is not filtered: which page.
+fn without_filter(query: &str) -> String {
+    let pages = |pair: &&str| pair.starts_with("start=") || pair.starts_with("limit=");
+    query.split('&').filter(pages).collect::<Vec<_>>().join("&")
 }
 
 /// Whether a content type is JSON; parameters such as a charset do not matter.

@@ -70,6 +70,9 @@ impl State {
     /// much takes time.
     pub(crate) fn restore(&mut self, linked: Linked) -> impl Sized + use<> {
         self.replaced = true;
+        // These build on what was there before.
+        self.late.clear();
+        self.unseen.clear();
         self.adopt(linked)
     }
 

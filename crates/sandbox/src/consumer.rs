@@ -32,7 +32,7 @@ const OPTIONAL: &OptionalMembers = &[
 ];
 
 /// One consumer. No `Debug`: a person is in here.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Consumer {
     #[serde(default, skip_serializing_if = "is_first")]

@@ -157,7 +157,10 @@ impl Control {
     /// # Errors
     /// [`ControlError::UnknownPartner`].
     pub fn set_partner_locked(&self, partner: Option<&str>, to: Lock) -> Result<(), ControlError> {
-        self.with(|state| Ok(state.partner_mut(partner)?.set_lock(to)))
+        self.with(|state| {
+            state.partner_mut(partner)?.set_lock(to);
+            Ok(())
+        })
     }
 
     /// Gives a partner another secret at once, whatever the policy; `None` is the configured partner.
@@ -169,7 +172,10 @@ impl Control {
         partner: Option<&str>,
         secret: &str,
     ) -> Result<(), ControlError> {
-        self.with(|state| Ok(state.partner_mut(partner)?.set_secret(secret)))
+        self.with(|state| {
+            state.partner_mut(partner)?.set_secret(secret);
+            Ok(())
+        })
     }
 
     /// Registers an application for all partners, or renames it.

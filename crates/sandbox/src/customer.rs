@@ -39,7 +39,7 @@ impl CustomerType {
 /// One customer. No `Debug`: a person is in here.
 ///
 /// Short texts stand in the record itself, so a million of them are read through without a detour for each.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Customer {
     #[serde(default, skip_serializing_if = "is_first")]
@@ -190,15 +190,12 @@ impl State {
         let Some(customer) = self.customers.remove(&number) else {
             return Err(Refusal::NoCustomerToDelete);
         };
-        let key = username_key(self.config.quirks.usernames, caller, &customer.username);
-        self.usernames.remove(&key);
         for login in &customer.institution_logins {
             self.institution_logins.remove(login);
         }
+        let unique = self.config.quirks.usernames;
         let partner = self.partners.derived_mut(caller);
-        for list in customer.lists(partner) {
-            list.remove(number);
-        }
+        customer.leave(number, unique, &mut self.usernames, partner);
         Ok(())
     }
 
@@ -243,6 +240,23 @@ impl Customer {
             list.push(id);
         }
         None
+    }
+
+    /// Undoes [`Customer::enter`]. A username that another customer has by now stays that one's.
+    pub(crate) fn leave(
+        &self,
+        id: u64,
+        unique: Usernames,
+        usernames: &mut HashMap<SmolStr, u64>,
+        partner: &mut Partner,
+    ) {
+        let key = username_key(unique, self.partner, &self.username);
+        if usernames.get(&key) == Some(&id) {
+            usernames.remove(&key);
+        }
+        for list in self.lists(partner) {
+            list.remove(id);
+        }
     }
 
     /// The lists of the partner that a customer is in.

@@ -34,7 +34,7 @@ impl IdList {
     }
 
     /// The ids from a position on, which counts from zero; none past the end.
-    pub(crate) fn from_position(&self, position: usize) -> impl Iterator<Item = u64> {
+    pub(crate) fn starting_at(&self, position: usize) -> impl Iterator<Item = u64> {
         let first = u64::try_from(position)
             .ok()
             .and_then(|position| self.0.select(position));
@@ -93,7 +93,7 @@ mod tests {
             assert_eq!(list.len(), ids.len());
             for position in [0, 1, 24, 30_000, ids.len() - 1, ids.len(), usize::MAX] {
                 let expected = ids.iter().copied().skip(position).take(25);
-                let found = list.from_position(position).take(25);
+                let found = list.starting_at(position).take(25);
                 assert!(found.eq(expected), "step {step}, position {position}");
             }
         }

@@ -67,6 +67,7 @@ mod snapshot;
 mod state;
 mod store;
 mod table;
+mod unseen;
 
 pub use auth::{Lock, Revoke};
 pub use authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin};

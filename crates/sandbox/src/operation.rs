@@ -99,6 +99,11 @@ impl Operation {
         ROUTES[self as usize].id
     }
 
+    /// Whether a request only reads records.
+    pub(crate) fn is_read(self) -> bool {
+        ROUTES[self as usize].method == Method::GET
+    }
+
     /// Whether a request carries a JSON body.
     pub(crate) fn takes_body(self) -> bool {
         let method = &ROUTES[self as usize].method;

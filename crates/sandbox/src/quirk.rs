@@ -158,7 +158,10 @@ fn names() -> Vec<&'static str> {
 pub fn settings() -> impl Iterator<Item = Setting> {
     SWITCHES.iter().flat_map(|row| {
         let name = row.switch.unwrap_or_default();
-        let words = row.claims.iter().map(move |claim| format!("{name}={}", claim.choice));
+        let words = row
+            .claims
+            .iter()
+            .map(move |claim| format!("{name}={}", claim.choice));
         words.filter_map(|words| words.parse().ok())
     })
 }

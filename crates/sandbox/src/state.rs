@@ -23,6 +23,7 @@ use crate::{
     shared::Signals,
     store::Store,
     table::{List, Table},
+    unseen::Unseen,
 };
 
 /// The whole state of one sandbox.
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(crate) barriers: Barriers,
     /// Work that is yet to be done, by the time when it is due.
     pub(crate) late: Vec<LateWork>,
+    /// Writes that reads do not see yet, oldest first.
+    pub(crate) unseen: Vec<Unseen>,
     pub(crate) journal: Lines,
     /// Told to those who wait whenever the lock is let go.
     pub(crate) signals: Signals,
@@ -82,6 +85,7 @@ impl State {
             faults: Faults::from_seed(config.seed),
             barriers: Barriers::default(),
             late: Vec::new(),
+            unseen: Vec::new(),
             journal: Lines::default(),
             signals: Signals::default(),
             config,

@@ -32,7 +32,12 @@ pub(crate) struct Table<K, V> {
     notes: Vec<Note<K, V>>,
     /// Where in `notes` a key is.
     noted: HashMap<K, usize>,
+    /// Copies a row that is about to be touched, if somebody wants to know what it was.
+    copy: Option<fn(&V) -> V>,
 }
+
+/// A row as it was before a change; `None` if it was not there.
+pub(crate) type Former<K, V> = (K, Option<Box<V>>);
 
 /// A key that was touched.
 struct Note<K, V> {
@@ -41,6 +46,8 @@ struct Note<K, V> {
     existed: bool,
     /// The row that was removed last.
     removed: Option<Box<V>>,
+    /// The row when the key was first touched, if somebody wants to know.
+    former: Option<Box<V>>,
 }
 
 impl<K, V> Default for Table<K, V> {
@@ -49,6 +56,7 @@ impl<K, V> Default for Table<K, V> {
             rows: HashMap::new(),
             notes: Vec::new(),
             noted: HashMap::new(),
+            copy: None,
         }
     }
 }
@@ -181,9 +189,36 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
             key: key.clone(),
             existed: self.rows.contains_key(key),
             removed: None,
+            former: self
+                .copy
+                .and_then(|copy| Some(Box::new(copy(self.rows.get(key)?)))),
         });
         self.noted.insert(key.clone(), position);
         position
+    }
+
+    /// Puts a row, or none, in the place of another, and hands that out. Nobody is told: it is to be undone.
+    pub(crate) fn swap(&mut self, key: &K, row: Option<Box<V>>) -> Option<Box<V>> {
+        match row {
+            Some(row) => self.rows.insert(key.clone(), row),
+            None => self.rows.remove(key),
+        }
+    }
+
+    /// Ends [`Table::keep_formers`] and hands out what was kept. Comes before [`Table::take_changes`].
+    pub(crate) fn take_formers(&mut self) -> Vec<Former<K, V>> {
+        self.copy = None;
+        self.notes
+            .iter_mut()
+            .map(|note| (note.key.clone(), note.former.take()))
+            .collect()
+    }
+}
+
+impl<K, V: Clone> Table<K, V> {
+    /// Keeps every row that is touched from now on as it was before.
+    pub(crate) fn keep_formers(&mut self) {
+        self.copy = Some(V::clone);
     }
 }
 

@@ -73,7 +73,7 @@ fn username(number: u64) -> String {
 pub(crate) fn person(number: u64) -> String {
     let pick = |names: [&'static str; 8], number: u64| names[(number % 8) as usize];
     let (username, first) = (username(number), pick(FIRST_NAMES, number));
-    let last = if number % RARE == 0 {
+    let last = if number.is_multiple_of(RARE) {
         "Quixote"
     } else {
         pick(LAST_NAMES, number / 8)

@@ -87,10 +87,7 @@ impl Partner {
             return Err(Refusal::PartnerLocked);
         }
         self.retired.retain(|retired| retired.until > now);
-        if self.secret == secret || self
-                .retired
-                .iter()
-                .any(|retired| retired.secret == secret) {
+        if self.secret == secret || self.retired.iter().any(|retired| retired.secret == secret) {
             self.consecutive_failures = 0;
             return Ok(());
         }

@@ -13,7 +13,7 @@ use crate::{
 
 /// What is known of a consumer, as it is read. Absent members are left out: since version 1.38.2 of the document most
 /// of them are optional on create, although the read schema still lists them as required.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ struct Birthday {
 }
 
 /// On whose behalf a reseller asks.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EndUser {
     name: String,
@@ -218,7 +218,10 @@ fn birthday(fields: Fields<'_>) -> Result<Birthday, Refusal> {
         month: i8::try_from(month).map_err(|_| Refusal::BadRequest)?,
         day_of_month: i8::try_from(day_of_month).map_err(|_| Refusal::BadRequest)?,
     };
-    birthday.is_day().then_some(birthday).ok_or(Refusal::BadRequest)
+    birthday
+        .is_day()
+        .then_some(birthday)
+        .ok_or(Refusal::BadRequest)
 }
 
 fn end_user(fields: Fields<'_>) -> Result<EndUser, Refusal> {

@@ -166,7 +166,7 @@ impl State {
             None => &self.partners[..],
         };
         if let [partner] = partners {
-            let ids = partner.customers.from_position(query.skip);
+            let ids = partner.customers.starting_at(query.skip);
             return (partner.customers.len(), ids.take(query.limit).collect());
         }
         let ids = partners.iter().flat_map(|partner| partner.customers.iter());

@@ -68,7 +68,7 @@ impl State {
             )
         } else {
             // Without a filter the page is cut out directly, so the last page costs no more than the first.
-            let page = ids.from_position(query.skip).take(query.limit);
+            let page = ids.starting_at(query.skip).take(query.limit);
             (ids.len(), page.collect())
         };
         let views = ids

@@ -56,7 +56,9 @@ impl World {
     }
 
     async fn open(&self, bytes: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.sandbox.address()).await.unwrap();
+        let mut stream = TcpStream::connect(self.sandbox.address())
+            .await
+            .expect("the sandbox listens");
         // A reset may come before all is written.
         let _ = stream.write_all(bytes.as_bytes()).await;
         stream
@@ -72,7 +74,8 @@ impl World {
     }
 
     fn plan(&self, rule: FaultRule) -> u64 {
-        self.sandbox.control().add_fault(rule).unwrap()
+        let control = self.sandbox.control();
+        control.add_fault(rule).expect("the rule can be kept to")
     }
 
     fn customers(&self) -> usize {
@@ -100,7 +103,7 @@ async fn hear(mut stream: TcpStream, enough: impl Fn(&[u8]) -> bool) -> Heard {
         }
     };
     Heard {
-        text: String::from_utf8(bytes).unwrap(),
+        text: String::from_utf8(bytes).expect("answers are text"),
         end,
         stream,
     }
@@ -196,11 +199,9 @@ async fn a_stall_says_nothing_until_the_rule_is_removed() {
     ] {
         let fault = world.plan(create().stall_at(stage));
         let stream = world.open(&world.create(username)).await;
-        let mut heard = hear(stream, |bytes| match stage {
-            Stage::ResponseBody => body_length(bytes) > 0,
-            _ => true,
-        })
-        .await;
+        // Of an answer that stalls half way, half is heard.
+        let half = stage == Stage::ResponseBody;
+        let mut heard = hear(stream, |bytes| !half || body_length(bytes) > 0).await;
         assert_eq!(heard.end, End::Silent, "{stage:?}");
         assert_eq!(heard.text.is_empty(), stage != Stage::ResponseBody);
         assert_eq!(world.customers(), after, "{stage:?}");
@@ -329,8 +330,10 @@ async fn a_redirect_sends_the_caller_elsewhere_after_the_work() {
 async fn answers_are_spoilt_in_every_way() {
     let world = World::start().await;
     let first = world.customer("customer1").await;
-    world.customer("customer2").await;
-    let list = format!("{CUSTOMERS}?username=customer1");
+    for number in 2..=4 {
+        world.customer(&format!("customer{number}")).await;
+    }
+    let list = format!("{CUSTOMERS}?username=customer1&limit=3");
     let spoilt = async |malformed| {
         world.plan(FaultRule::on_any().malformed(malformed));
         world.say(&world.bytes("GET", &list, "")).await
@@ -349,7 +352,8 @@ async fn answers_are_spoilt_in_every_way() {
     assert_ne!(body["customers"][0]["id"], first);
     assert_ne!(body["customers"][0]["username"], "customer1");
     let body = json(&spoilt(Malformed::FilterIgnored).await).unwrap();
-    assert_eq!(body["customers"].as_array().unwrap().len(), 2);
+    assert_eq!(body["customers"].as_array().unwrap().len(), 3);
+    assert_eq!(body["found"], 4);
     let heard = spoilt(Malformed::Deep).await;
     assert!(heard.body().contains(&"[".repeat(100_000)));
     assert_eq!(
@@ -377,4 +381,72 @@ async fn a_huge_answer_does_not_end_before_the_client_leaves() {
     assert!(text.contains("xxxx"));
     drop(stream);
     assert_eq!(world.get(CUSTOMERS).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_write_can_stay_unseen_by_reads_while_later_writes_build_on_it() {
+    let world = World::start().await;
+    let control = world.sandbox.control();
+    let lag = |operation| {
+        let rule = FaultRule::on(operation).visible_after(Duration::from_secs(5));
+        control.add_fault(rule).unwrap()
+    };
+    let lookup = format!("{CUSTOMERS}?username=customer1");
+
+    // A create: nowhere to be read, but its username is taken.
+    lag(Operation::AddTestingCustomer);
+    let id = world.customer("customer1").await;
+    let path = format!("{CUSTOMERS}/{id}");
+    assert_eq!(world.get(&path).await.status, 404);
+    assert_eq!(world.get(&lookup).await.json()["found"], 0);
+    assert_eq!(world.get(CUSTOMERS).await.json()["found"], 0);
+    let again = world.post(TESTING, json!({"username": "customer1"})).await;
+    assert_eq!(again.status, 409);
+    control.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(world.get(&path).await.json()["id"], id);
+    assert_eq!(world.get(&lookup).await.json()["found"], 1);
+
+    // A change: the old name is read.
+    lag(Operation::ModifyCustomer);
+    world.put(&path, json!({"firstName": "Ada"})).await;
+    assert_eq!(world.get(&path).await.json().get("firstName"), None);
+    control.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(world.get(&path).await.json()["firstName"], "Ada");
+
+    // Two writes that build on each other: a consumer, and a business that needs it.
+    lag(Operation::CreateConsumer);
+    let consumer = format!("/decisioning/v1/customers/{id}/consumer");
+    let body = json!({
+        "firstName": "Ada", "lastName": "Lovelace", "state": "UT", "ssn": "123456789", "email": "ada@example.com",
+    });
+    let created = world.post(&consumer, body).await.json();
+    let seen = world.get(&consumer).await.json();
+    assert_eq!(seen["code"], 10100, "{seen}");
+    let by_id = format!(
+        "/decisioning/v1/consumers/{}",
+        created["id"].as_str().unwrap()
+    );
+    assert_eq!(world.get(&by_id).await.status, 404);
+    let business = format!("/business-services/customers/{id}/businesses");
+    lag(Operation::AddBusinessDetails);
+    let body = json!({"name": "A", "personallyLiable": true, "address": {}, "phoneNumber": {}});
+    assert_eq!(world.post(&business, body).await.status, 200);
+    assert_eq!(world.get(&business).await.json()["code"], 10003);
+    control.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(world.get(&consumer).await.json()["id"], created["id"]);
+    assert_eq!(world.get(&business).await.status, 200);
+
+    // A deletion: the record is still read, and its username is free already.
+    lag(Operation::DeleteCustomer);
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert_eq!(world.get(&path).await.json()["firstName"], "Ada");
+    assert_eq!(world.get(&lookup).await.json()["found"], 1);
+    assert_eq!(world.get(&consumer).await.status, 200);
+    let next = world.customer("customer1").await;
+    assert_eq!(world.get(&lookup).await.json()["customers"][0]["id"], next);
+    assert_eq!(world.get(&path).await.status, 200);
+    control.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(world.get(&path).await.status, 404);
+    assert_eq!(world.get(&lookup).await.json()["customers"][0]["id"], next);
+    assert_eq!(world.get(CUSTOMERS).await.json()["found"], 1);
 }

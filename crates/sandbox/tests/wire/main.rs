@@ -10,6 +10,7 @@ mod document;
 mod faults;
 mod held;
 mod http;
+mod journal;
 mod page;
 mod quirks;
 mod records;
