@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
 mod authorization;
+#[cfg(feature = "external")]
+mod browser;
 mod business;
 mod canary;
 mod common;

@@ -13,6 +13,14 @@ use anyhow::{Context as _, Result, ensure};
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
 
+/// Any of these does, as long as a driver of its version is there too.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
 /// Runs every step, stops at the first that fails, and prints how many tests passed.
 pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
     let mut passed = 0;
@@ -75,6 +83,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         "the README, word for word, with tools that are not ours",
         external,
     )?;
+    passed += ci.browser(out)?;
 
     writeln!(out, "\n{passed} passed, 0 failed")?;
     Ok(())
@@ -104,6 +113,36 @@ impl Ci<'_> {
         Ok(folder.join("node_modules/.bin"))
     }
 
+    /// Tests the sandbox's page in a real browser, and installs that where it is missing and may be installed.
+    fn browser(&self, out: &mut dyn Write) -> Result<u64> {
+        if !is_on_path("chromedriver") || !BROWSERS.into_iter().any(is_on_path) {
+            let user = Command::new("id").arg("--user").output();
+            let root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
+            ensure!(
+                root && is_on_path("apt-get"),
+                "no Chromium: install it with its driver (Debian: `apt-get install chromium chromium-driver`)"
+            );
+            let install = ["install", "--yes", "--no-install-recommends"];
+            let packages = ["chromium", "chromium-driver"];
+            for arguments in [vec!["update"], [&install[..], &packages].concat()] {
+                let mut apt = Command::new("apt-get");
+                apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+                self.step(out, "install Chromium", apt)?;
+            }
+        }
+        let tests = self.cargo(&[
+            "test",
+            "--package",
+            "e2e",
+            "--features",
+            "external",
+            "--locked",
+            "--",
+            "browser::",
+        ]);
+        self.step(out, "the sandbox's page in a real browser", tests)
+    }
+
     /// Runs one command, shows what it prints, and counts the tests that it says have passed.
     fn step(&self, out: &mut dyn Write, name: &str, mut command: Command) -> Result<u64> {
         writeln!(out, "\n== {name}")?;
@@ -125,6 +164,11 @@ impl Ci<'_> {
     }
 }
 
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// The number of tests in a closing line of cargo's test runner.
 fn tests_passed(line: &str) -> u64 {
     line.strip_prefix("test result: ok. ")
@@ -136,6 +180,12 @@ fn tests_passed(line: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_are_looked_for_on_the_path() {
+        assert!(is_on_path("sh"));
+        assert!(!is_on_path("no-such-program"));
+    }
 
     #[test]
     fn only_closing_lines_count() {

@@ -101,7 +101,10 @@ export const rule = {
   start() {
     byId("fault-example").append(...EXAMPLES.map(([name], at) => h("option", { value: String(at) }, name)));
     byId("fault-example").addEventListener("change", (event) => set(EXAMPLES[Number(event.target.value)][1]));
-    for (const field of fields()) field.addEventListener("input", () => fromField(field));
+    for (const field of fields()) {
+      // Not every helper that fills forms in tells both.
+      for (const event of ["input", "change"]) field.addEventListener(event, () => fromField(field));
+    }
     byId("fault-rule").addEventListener("input", fromText);
     set(EXAMPLES[0][1]);
   },
