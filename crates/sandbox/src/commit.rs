@@ -166,10 +166,11 @@ impl State {
 
 fn put_all<K, V>(batch: &mut Batch, noun: Noun, table: &Table<K, V>)
 where
-    K: Clone + Eq + Hash + ToString,
+    K: Clone + Eq + Hash + Ord + ToString,
     V: Serialize,
 {
-    for (key, row) in table.iter() {
+    // Rows that come in order are written side by side.
+    for (key, row) in table.sorted() {
         batch.put(noun, key, row);
     }
 }

@@ -14,8 +14,10 @@ impl World {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build();
         Self {
-            sandbox: Sandbox::start(Config::for_tests()).await.unwrap(),
-            client: client.unwrap(),
+            sandbox: Sandbox::start(Config::for_tests())
+                .await
+                .expect("a free port is free"),
+            client: client.expect("the client is well configured"),
         }
     }
 
@@ -24,22 +26,25 @@ impl World {
     }
 
     async fn get(&self, route: &str) -> Value {
-        let response = self.client.get(self.url(route)).send().await.unwrap();
+        let response = self.client.get(self.url(route)).send().await;
+        let response = response.expect("the sandbox answers");
         assert_eq!(response.headers()["content-type"], "application/json");
-        response.json().await.unwrap()
+        response.json().await.expect("the body is JSON")
     }
 
     async fn post(&self, route: &str, body: String) -> (StatusCode, Value) {
         let request = self.client.post(self.url(route)).body(body);
-        let response = request.send().await.unwrap();
-        (response.status(), response.json().await.unwrap())
+        let response = request.send().await.expect("the sandbox answers");
+        let status = response.status();
+        (status, response.json().await.expect("the body is JSON"))
     }
 }
 
 /// A snapshot with many customers, which takes some megabytes.
 async fn large(world: &World, count: u64) -> Value {
     let mut snapshot = world.get("snapshot").await;
-    let first = snapshot["meta"]["nextCustomerId"].as_u64().unwrap();
+    let first = snapshot["meta"]["nextCustomerId"].as_u64();
+    let first = first.expect("an id is a number");
     snapshot["meta"]["nextCustomerId"] = json!(first + count);
     for id in first..first + count {
         snapshot["customers"][id.to_string()] = json!({

@@ -56,7 +56,10 @@ async fn change_secret(caller: &Caller, from: &str, to: &str) {
     let partner = Config::default().partner.id;
     let body = json!({"partnerId": partner, "partnerSecret": from, "newPartnerSecret": to});
     let path = "/aggregation/v2/partners/authentication";
-    let (status, _) = caller.send(Method::PUT, path, &body).await.unwrap();
+    let (status, _) = caller
+        .send(Method::PUT, path, &body)
+        .await
+        .expect("the sandbox answers");
     assert_eq!(status, 204);
 }
 
@@ -86,17 +89,23 @@ async fn interrupt(
 async fn check_usernames(caller: &Caller, workers: &[Worker]) {
     for username in workers.iter().flat_map(Worker::usernames).step_by(7) {
         let path = format!("/aggregation/v1/customers?username={username}");
-        let (_, page) = caller.send(Method::GET, &path, &json!({})).await.unwrap();
+        let (_, page) = caller
+            .send(Method::GET, &path, &json!({}))
+            .await
+            .expect("the sandbox answers");
         assert_eq!(page["found"], 1, "{username}");
         let body = json!({ "username": username });
         let path = "/aggregation/v2/customers/testing";
-        let (status, _) = caller.send(Method::POST, path, &body).await.unwrap();
+        let (status, _) = caller
+            .send(Method::POST, path, &body)
+            .await
+            .expect("the sandbox answers");
         assert_eq!(status, 409, "{username}");
     }
     let (_, page) = caller
         .send(Method::GET, "/aggregation/v1/customers", &json!({}))
         .await
-        .unwrap();
+        .expect("the sandbox answers");
     let all: usize = workers.iter().map(|worker| worker.usernames().len()).sum();
     assert_eq!(page["found"], all);
 }
