@@ -12,4 +12,6 @@ mod customer;
 #[cfg(feature = "external")]
 mod external;
 mod refusals;
+#[cfg(feature = "external")]
+mod schemathesis;
 mod world;

@@ -3,6 +3,7 @@
 //! What needs other languages comes last and installs what it needs below `target/`, from package registries only.
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -12,6 +13,10 @@ use anyhow::{Context as _, Result, ensure};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
+
+/// The public tool that makes requests out of the vendor's document, and the library that makes its values; another
+/// version of either would make others.
+const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
 
 /// Any of these does, as long as a driver of its version is there too.
 const BROWSERS: [&str; 4] = [
@@ -75,14 +80,13 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         "--",
         "external",
     ]);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::iter::once(tools).chain(std::env::split_paths(&path));
-    external.env("PATH", std::env::join_paths(paths)?);
+    external.env("PATH", path_with(tools)?);
     passed += ci.step(
         out,
         "the README, word for word, with tools that are not ours",
         external,
     )?;
+    passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
 
     writeln!(out, "\n{passed} passed, 0 failed")?;
@@ -113,22 +117,64 @@ impl Ci<'_> {
         Ok(folder.join("node_modules/.bin"))
     }
 
+    /// Holds the sandbox against the vendor's document with requests that somebody else thought of.
+    fn schemathesis(&self, out: &mut dyn Write) -> Result<u64> {
+        let tools = self.python(out, &SCHEMATHESIS)?;
+        let mut tests = self.cargo(&[
+            "test",
+            "--package",
+            "e2e",
+            "--features",
+            "external",
+            "--locked",
+            "--",
+            "schemathesis::",
+        ]);
+        tests.env("PATH", path_with(tools)?);
+        let passed = self.step(out, "the sandbox, by schemathesis", tests)?;
+        ensure!(passed > 0, "schemathesis ran no test");
+        Ok(passed)
+    }
+
+    /// Installs packages of Python below `target/` and answers the folder with their programs and the `python` that
+    /// knows them.
+    fn python(&self, out: &mut dyn Write, packages: &[&str]) -> Result<PathBuf> {
+        let folder = self.root.join("target/external/python");
+        let bin = folder.join("bin");
+        if !bin.join("pip").is_file() {
+            let environment = || {
+                let mut python = Command::new("python3");
+                python.args(["-m", "venv", "--clear"]).arg(&folder);
+                python
+            };
+            if self
+                .step(out, "a place for Python packages", environment())
+                .is_err()
+            {
+                // Debian has this module in a package of its own.
+                self.apt(
+                    out,
+                    "Python with its module venv",
+                    &["python3", "python3-venv"],
+                )?;
+                self.step(out, "a place for Python packages", environment())?;
+            }
+        }
+        let mut pip = Command::new(bin.join("pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages);
+        self.step(out, &format!("install {}", packages.join(", ")), pip)?;
+        Ok(bin)
+    }
+
     /// Tests the sandbox's page in a real browser, and installs that where it is missing and may be installed.
     fn browser(&self, out: &mut dyn Write) -> Result<u64> {
         if !is_on_path("chromedriver") || !BROWSERS.into_iter().any(is_on_path) {
-            let user = Command::new("id").arg("--user").output();
-            let root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
-            ensure!(
-                root && is_on_path("apt-get"),
-                "no Chromium: install it with its driver (Debian: `apt-get install chromium chromium-driver`)"
-            );
-            let install = ["install", "--yes", "--no-install-recommends"];
-            let packages = ["chromium", "chromium-driver"];
-            for arguments in [vec!["update"], [&install[..], &packages].concat()] {
-                let mut apt = Command::new("apt-get");
-                apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-                self.step(out, "install Chromium", apt)?;
-            }
+            self.apt(
+                out,
+                "Chromium with its driver",
+                &["chromium", "chromium-driver"],
+            )?;
         }
         let tests = self.cargo(&[
             "test",
@@ -141,6 +187,24 @@ impl Ci<'_> {
             "browser::",
         ]);
         self.step(out, "the sandbox's page in a real browser", tests)
+    }
+
+    /// Installs packages of Debian, where that can be done.
+    fn apt(&self, out: &mut dyn Write, what: &str, packages: &[&str]) -> Result<()> {
+        let user = Command::new("id").arg("--user").output();
+        let root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
+        ensure!(
+            root && is_on_path("apt-get"),
+            "{what} is missing: install it (Debian: `apt-get install {}`)",
+            packages.join(" ")
+        );
+        let install = ["install", "--yes", "--no-install-recommends"];
+        for arguments in [vec!["update"], [&install[..], packages].concat()] {
+            let mut apt = Command::new("apt-get");
+            apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+            self.step(out, &format!("install {what}"), apt)?;
+        }
+        Ok(())
     }
 
     /// Runs one command, shows what it prints, and counts the tests that it says have passed.
@@ -162,6 +226,13 @@ impl Ci<'_> {
         ensure!(child.wait()?.success(), "{name} failed");
         Ok(passed)
     }
+}
+
+/// The path with one more folder, which comes first.
+fn path_with(folder: PathBuf) -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    Ok(std::env::join_paths(folders)?)
 }
 
 fn is_on_path(program: &str) -> bool {
