@@ -173,7 +173,8 @@ impl Ci<'_> {
             self.apt(
                 out,
                 "Chromium with its driver",
-                &["chromium", "chromium-driver"],
+                // A page is laid out and clicked on by its text.
+                &["chromium", "chromium-driver", "fonts-liberation"],
             )?;
         }
         let tests = self.cargo(&[
