@@ -22,7 +22,9 @@ impl Embedded {
             let (address, source) = match error {
                 openfinance_sandbox::StartError::Listen { address, source } => (address, source),
                 // It has no state file, so this can't be.
-                openfinance_sandbox::StartError::State(error) => (listen, std::io::Error::other(error)),
+                openfinance_sandbox::StartError::State(error) => {
+                    (listen, std::io::Error::other(error))
+                }
             };
             StartError::Listen {
                 key: "sandbox.listen",
