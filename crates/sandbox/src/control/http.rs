@@ -226,6 +226,10 @@ fn change_partner(state: &mut State, mut keys: Keys) -> Result<Value, Problem> {
     let locked = keys.flag("locked")?;
     let secret = keys.text("secret")?;
     keys.end()?;
+    if secret.as_deref() == Some("") {
+        // Nobody could log in with it, because it would count as missing.
+        return Err(bad("secret must not be empty"));
+    }
     let partner = state.partner_mut(id.as_deref())?;
     match locked {
         Some(true) => partner.set_lock(Lock::Locked),
@@ -432,6 +436,10 @@ mod tests {
             200
         );
         assert_eq!(plane.post("partner", json!({"partnerId": "3"})).0, 404);
+        assert_eq!(
+            plane.refusal("partner", json!({"secret": ""})),
+            "secret must not be empty"
+        );
         assert_eq!(
             plane.refusal("partner", json!({"locked": 1})),
             "locked must be true or false"
