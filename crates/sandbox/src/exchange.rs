@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, Request, Response,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE},
     request::Parts,
 };
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
 use crate::{
     answer::Answer,
@@ -30,7 +31,7 @@ const LARGEST_BODY: usize = 1024 * 1024;
 /// A snapshot of a million customers is some hundred megabytes.
 const LARGEST_SNAPSHOT: usize = 1024 * 1024 * 1024;
 /// A body that is refused is still read up to here, because a client that is writing may never read the refusal.
-const LARGEST_DISCARDED_BODY: usize = 16 * 1024 * 1024;
+const LARGEST_DISCARDED_BODY: usize = 256 * 1024 * 1024;
 
 /// Answers a request, or breaks the connection off.
 pub(crate) async fn answer(
@@ -50,7 +51,8 @@ pub(crate) async fn answer(
         let (answer, durable) = control_answer(&server.shared, &head, route, body).await?;
         durable.wait().await.map_err(|_| Broken)?;
         let payload = Payload::new(answer.body.clone(), answer.filler.clone());
-        return Ok(response(answer, payload));
+        let (now, _) = server.shared.with(|state| state.clock.now());
+        return Ok(response(answer, payload, now));
     }
 
     let (arrival, _) = server.shared.with(|state| state.arrive(&head));
@@ -101,7 +103,7 @@ async fn deliver(
     outcome: Outcome,
 ) -> Result<Response<Payload>, Broken> {
     let Outcome {
-        answer,
+        mut answer,
         arrival: Arrival {
             ticket,
             operation,
@@ -119,6 +121,15 @@ async fn deliver(
         }
     }
     durable.wait().await.map_err(|_| Broken)?;
+    let broken_at = effect.and_then(|effect| effect.connection);
+    if broken_at.map(ConnectionFault::stage) == Some(Stage::ResponseBody) && answer.body.is_empty()
+    {
+        // No body, no breaking off within it: so one byte is announced, which never comes.
+        answer.body = Bytes::from_static(b" ");
+        if answer.status == StatusCode::NO_CONTENT {
+            answer.status = StatusCode::OK;
+        }
+    }
     let mut payload = Payload::new(answer.body.clone(), answer.filler.clone());
     if let Some(fault) = &fault {
         match fault.effect.connection {
@@ -128,16 +139,17 @@ async fn deliver(
             how => shape(&mut payload, server, line, fault, how),
         }
     }
-    server
-        .shared
-        .with(|state| state.journal.answered(ticket, answer.status));
+    let (now, _) = server.shared.with(|state| {
+        state.journal.answered(ticket, answer.status);
+        state.clock.now()
+    });
     tracing::info!(
         operation = operation.map_or("none", Operation::id),
         status = answer.status.as_u16(),
         fault = fault.map(|fault| fault.id),
         "answered a request"
     );
-    Ok(response(answer, payload))
+    Ok(response(answer, payload, now))
 }
 
 /// Resets the connection, or says nothing for as long as the fault stands.
@@ -170,16 +182,27 @@ fn shape(
         }
     };
     if let Some(end) = end {
-        payload.cut_after(effect.truncate_bytes.unwrap_or(payload.len() / 2), end);
+        // Whatever is to break keeps a byte back, for a client that has them all is content.
+        let most = payload.len().saturating_sub(u64::from(how.is_some()));
+        let wanted = effect.truncate_bytes.unwrap_or(payload.len() / 2);
+        payload.cut_after(wanted.min(most), end);
     }
     if let Some(bytes_per_second) = effect.drip_bytes_per_second {
         payload.drip(bytes_per_second);
     }
 }
 
-fn response(answer: Answer, payload: Payload) -> Response<Payload> {
+fn response(answer: Answer, payload: Payload, now: Timestamp) -> Response<Payload> {
     let mut response = Response::new(payload);
     *response.status_mut() = answer.status;
+    // The vendor's clock is this one. A rule may say another time.
+    let told = answer.headers.iter().any(|(name, _)| name == DATE);
+    if !told
+        && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now)
+        && let Ok(date) = HeaderValue::try_from(date)
+    {
+        response.headers_mut().insert(DATE, date);
+    }
     if let Some(content_type) = answer.content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }

@@ -15,6 +15,7 @@ use crate::{
     answer::{Answer, JSON, TEXT},
     operation::Operation,
     random::Random,
+    visitor::Visitor,
 };
 
 pub use rule::{
@@ -123,8 +124,22 @@ impl Faults {
     }
 
     /// Counts a new connection and picks the oldest rule about these that is due.
-    pub(crate) fn fire_on_accept(&mut self) -> Option<Fired> {
-        self.pick(FaultRule::is_about_accepting)
+    pub(crate) fn fire_on_accept(&mut self, visitor: Visitor) -> Option<Fired> {
+        self.pick(|rule| {
+            rule.is_about_accepting()
+                && match visitor {
+                    Visitor::Caller(operation) => rule.target.includes(operation),
+                    Visitor::Other => false,
+                    Visitor::Silent => true,
+                }
+        })
+    }
+
+    /// Whether a rule about new connections is not yet spent.
+    pub(crate) fn minds_connections(&self) -> bool {
+        self.rules.iter().any(|standing| {
+            standing.rule.is_about_accepting() && standing.fired < standing.rule.times
+        })
     }
 
     fn pick(&mut self, meets: impl Fn(&FaultRule) -> bool) -> Option<Fired> {
@@ -344,9 +359,19 @@ mod tests {
             .add(FaultRule::on(GET).reset_at(Stage::Accept))
             .unwrap();
         assert_eq!(fired(&mut faults, GET), None);
-        assert_eq!(faults.fire_on_accept().map(|fired| fired.id), Some(accept));
+        assert!(faults.minds_connections());
+        for other in [Visitor::Other, Visitor::Caller(Operation::GetConsumer)] {
+            assert!(faults.fire_on_accept(other).is_none());
+        }
+        let met = faults.fire_on_accept(Visitor::Caller(GET));
+        assert_eq!(met.map(|fired| fired.id), Some(accept));
+        assert!(!faults.minds_connections());
         faults.add(FaultRule::on(GET).answer(500, None)).unwrap();
-        assert!(faults.fire_on_accept().is_none());
+        assert!(faults.fire_on_accept(Visitor::Silent).is_none());
+        faults
+            .add(FaultRule::on(GET).reset_at(Stage::Accept))
+            .unwrap();
+        assert!(faults.fire_on_accept(Visitor::Silent).is_some());
     }
 
     #[test]

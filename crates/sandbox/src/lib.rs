@@ -68,6 +68,7 @@ mod state;
 mod store;
 mod table;
 mod unseen;
+mod visitor;
 
 pub use auth::{Lock, Revoke};
 pub use authorization::{Connection, InvalidInstitutionLogin, NewInstitutionLogin};

@@ -28,6 +28,7 @@ use crate::{
     shared::Shared,
     state::State,
     store::StateFileError,
+    visitor::Visitor,
 };
 
 /// How long stopping waits for requests that are being answered.
@@ -252,14 +253,25 @@ async fn accept(listener: TcpListener, server: Server) {
 
 /// Serves one connection to its end.
 async fn serve(server: Server, socket: TcpStream) {
-    let (fault, _) = server.shared.with(|state| state.faults.fire_on_accept());
-    if let Some(fault) = fault {
-        return refuse(&server, socket, &fault).await;
+    let (minded, _) = server.shared.with(|state| state.faults.minds_connections());
+    if minded {
+        let visitor = Visitor::on(&socket).await;
+        let (fault, _) = server
+            .shared
+            .with(|state| state.faults.fire_on_accept(visitor));
+        if let Some(fault) = fault {
+            return refuse(&server, socket, &fault).await;
+        }
     }
     let connection = Connection::new(socket);
     let line = connection.line();
     let service = service_fn(|request| exchange::answer(&server, &line, request));
-    let http = http1::Builder::new().serve_connection(connection, service);
+    let http = http1::Builder::new()
+        // The rule is to meet the next request too, which on a kept connection it would not see.
+        .keep_alive(!minded)
+        // Every answer tells the time of the virtual clock.
+        .auto_date_header(false)
+        .serve_connection(connection, service);
     tokio::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,

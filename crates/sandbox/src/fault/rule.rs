@@ -63,9 +63,10 @@ pub struct FaultAnswer {
 /// A moment in the life of one request on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// A connection has been accepted and nothing is read from it. What it will carry is not known then, so a rule
-    /// with this stage counts new connections, whatever its target, the control plane's included. To make callers
-    /// connect anew, adding such a rule closes every connection that is idle and the others after their answer.
+    /// A connection has been accepted and nothing is read from it. A rule with this stage counts new connections, by
+    /// what their first request will be, and those on which none comes for half a second; the control plane's are
+    /// spared. To make callers connect anew, adding such a rule closes every connection that is idle and the others
+    /// after their answer, and none is kept until it is spent.
     Accept,
     /// The head of the request has been read, its body not. Nothing is carried out, whatever [`Commit`] says.
     RequestHeaders,

@@ -240,14 +240,69 @@ async fn a_rule_about_new_connections_makes_kept_ones_close() {
     world.plan(create().reset_at(Stage::Accept));
     let after = hear(heard.stream, |_| false).await;
     assert_eq!((after.text.as_str(), after.end), ("", End::Closed));
+    // Another operation passes, but does not keep its connection, for the next request is to be met.
+    let passed = world.say(&keep).await;
+    assert!(passed.text.starts_with("HTTP/1.1 200 OK"));
+    assert_eq!(passed.end, End::Closed);
+    let create = world.create("customer1");
+    assert_eq!(world.say(&create).await.end, End::Reset);
+    let again = world.say(&create).await.text;
+    assert!(again.starts_with("HTTP/1.1 201 Created"), "{again}");
+}
+
+#[tokio::test]
+async fn a_rule_about_new_connections_spares_the_control_plane_and_meets_the_silent() {
+    let world = World::start().await;
+    let any = FaultRule::on_any().times(1000);
+    let fault = world.plan(any.reset_at(Stage::Accept));
+    let request = world.bytes("GET", CUSTOMERS, "");
     assert_eq!(world.say(&request).await.end, End::Reset);
-    assert!(
-        world
-            .say(&request)
-            .await
-            .text
-            .starts_with("HTTP/1.1 200 OK")
-    );
+    for path in ["/__sandbox/v1/faults", "/__sandbox/"] {
+        let asked = world.say(&world.bytes("GET", path, "")).await;
+        assert!(asked.text.starts_with("HTTP/1.1 200 OK"), "{}", asked.text);
+    }
+    let mut silent = TcpStream::connect(world.sandbox.address()).await.unwrap();
+    let end = timeout(SOON, silent.read(&mut [0])).await.expect("it ends");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    // A request line that comes in pieces is waited for.
+    let (start, rest) = request.split_at(10);
+    let mut slow = world.open(start).await;
+    tokio::time::sleep(SILENCE).await;
+    slow.write_all(rest.as_bytes()).await.unwrap();
+    assert_eq!(hear(slow, |_| false).await.end, End::Reset);
+    assert_eq!(world.sandbox.control().faults()[0].fired, 3);
+    let path = format!("/__sandbox/v1/faults/{fault}");
+    let removed = world.say(&world.bytes("DELETE", &path, "")).await;
+    assert!(removed.text.ends_with(r#"{"removed":1}"#));
+    assert!(world.say(&request).await.text.ends_with("[]}"));
+}
+
+#[tokio::test]
+async fn what_breaks_within_the_body_breaks_even_if_there_is_none() {
+    let world = World::start().await;
+    let created = world.say(&world.create("customer1")).await;
+    let created: Value = serde_json::from_str(created.body()).unwrap();
+    let path = format!("{CUSTOMERS}/{}", created["id"].as_str().unwrap());
+    let change = world.bytes("PUT", &path, r#"{"firstName": "Ada"}"#);
+    let modify = || FaultRule::on(Operation::ModifyCustomer);
+    for (rule, status) in [
+        (modify(), "200 OK"),
+        (modify().commit(Commit::Never), "504 Gateway Timeout"),
+        (modify().answer(503, None), "503 Service Unavailable"),
+        (modify().truncate_bytes(1000), "200 OK"),
+    ] {
+        world.plan(rule.clone().reset_at(Stage::ResponseBody));
+        let heard = world.say(&change).await;
+        let line = format!("HTTP/1.1 {status}\r\n");
+        assert!(heard.text.starts_with(&line), "{}", heard.text);
+        assert!(heard.text.contains("content-length: 1\r\n"));
+        assert_eq!((heard.body(), &heard.end), ("", &End::Reset), "{status}");
+        let fault = world.plan(rule.stall_at(Stage::ResponseBody));
+        let stalled = world.open(&change).await;
+        let heard = hear(stalled, |bytes| bytes.ends_with(b"\r\n\r\n")).await;
+        assert_eq!((heard.body(), &heard.end), ("", &End::Silent), "{status}");
+        world.sandbox.control().remove_fault(fault).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use openfinance_sandbox::{Config, Sandbox};
+use openfinance_sandbox::{Config, FaultRule, Operation, Sandbox};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -33,6 +33,26 @@ async fn requests_off_the_map_get_json_and_no_panic() {
     assert_eq!(patched.parts(), (405, short(405, "Method Not Allowed")));
     let head = see(world.request(Method::HEAD, CUSTOMERS)).await;
     assert_eq!(head.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn answers_are_dated_by_the_clock_of_the_sandbox() {
+    let world = World::start().await;
+    let hour = std::time::Duration::from_secs(3600);
+    world.sandbox.control().advance(hour).unwrap();
+    for path in [CUSTOMERS, "/nowhere", "/__sandbox/v1/state"] {
+        let answer = see(world.request(Method::GET, path)).await;
+        let dates: Vec<_> = answer.headers.get_all("date").iter().collect();
+        assert_eq!(dates, ["Thu, 01 Jan 2026 01:00:00 GMT"], "{path}");
+    }
+    let mut rule = FaultRule::on(Operation::GetCustomers).answer(503, None);
+    let other = "Fri, 02 Jan 2026 00:00:00 GMT";
+    let planned = rule.answer.as_mut().expect("it has an answer");
+    planned.headers.push(("Date".to_owned(), other.to_owned()));
+    world.sandbox.control().add_fault(rule).unwrap();
+    let answer = see(world.request(Method::GET, CUSTOMERS)).await;
+    let dates: Vec<_> = answer.headers.get_all("date").iter().collect();
+    assert_eq!(dates, [other]);
 }
 
 #[tokio::test]
