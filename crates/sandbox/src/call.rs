@@ -185,10 +185,12 @@ impl State {
         let answer = if !visible_after.is_zero() && !call.is_read() {
             let until = self.later(visible_after);
             self.write_unseen(until, |state| state.perform(call, malformed))
-        } else if !self.unseen.is_empty() && call.is_read() {
+        } else if self.unseen.is_empty() {
+            self.perform(call, malformed)
+        } else if call.is_read() {
             self.read_as_seen(|state| state.perform(call, malformed))
         } else {
-            self.perform(call, malformed)
+            self.write_seen(|state| state.perform(call, malformed))
         };
         self.note_changes(Some(ticket));
         answer.unwrap_or_else(|refusal| refusal.answer(&self.config.quirks))
@@ -236,10 +238,10 @@ impl State {
     /// Does the late work that is due, each at its time. Nobody can tell that it was not done just then, since
     /// everybody who looks comes through here first.
     pub(crate) fn catch_up(&mut self) {
-        while let Some(late) = self.late.first()
-            && late.due <= self.clock.now()
+        while let Some(next) = self.late.front()
+            && next.due <= self.clock.now()
+            && let Some(LateWork { due, call, ticket }) = self.late.pop_front()
         {
-            let LateWork { due, call, ticket } = self.late.remove(0);
             self.clock.pin(Some(due));
             self.work(&call, ticket, None, Duration::ZERO);
             self.clock.pin(None);

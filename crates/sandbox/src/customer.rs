@@ -259,6 +259,14 @@ impl Customer {
         }
     }
 
+    /// Takes over the links of another version of the same customer.
+    pub(crate) fn link_like(&mut self, other: &Self) {
+        self.consumer.clone_from(&other.consumer);
+        self.business = other.business;
+        self.institution_logins
+            .clone_from(&other.institution_logins);
+    }
+
     /// The lists of the partner that a customer is in.
     fn lists<'partner>(&self, partner: &'partner mut Partner) -> [&'partner mut IdList; 2] {
         let of_type = match self.customer_type {

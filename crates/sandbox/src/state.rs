@@ -3,7 +3,7 @@
 //! The rules are plain methods on [`State`], in the file of their noun; the methods named `route_*` beside them only
 //! translate from and to JSON. Nothing in here waits, so one lock around the whole is enough.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use smol_str::SmolStr;
 
@@ -52,7 +52,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) barriers: Barriers,
     /// Work that is yet to be done, by the time when it is due.
-    pub(crate) late: Vec<LateWork>,
+    pub(crate) late: VecDeque<LateWork>,
     /// Writes that reads do not see yet, oldest first.
     pub(crate) unseen: Vec<Unseen>,
     pub(crate) journal: Lines,
@@ -84,7 +84,7 @@ impl State {
             store: None,
             faults: Faults::from_seed(config.seed),
             barriers: Barriers::default(),
-            late: Vec::new(),
+            late: VecDeque::new(),
             unseen: Vec::new(),
             journal: Lines::default(),
             signals: Signals::default(),
