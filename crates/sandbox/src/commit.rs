@@ -61,9 +61,12 @@ impl State {
         Ok(state)
     }
 
-    /// Writes what is still to be written and lets go of the file. From here on the state is in memory only.
+    /// Writes what is still to be written and lets go of the file. From here on the state is in memory only, so a
+    /// request that was still on its way may change it but is not answered.
     pub(crate) fn close(&mut self) {
-        self.store = None;
+        if let Some(store) = &mut self.store {
+            store.close();
+        }
     }
 
     /// Puts a snapshot in place of everything that one holds. What was there before is handed back, since dropping

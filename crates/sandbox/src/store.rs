@@ -9,7 +9,7 @@ mod progress;
 mod rows;
 
 use std::{
-    io,
+    io, panic,
     path::Path,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
@@ -104,8 +104,18 @@ impl Store {
     /// Opens a file, or makes it; answers what is in it, unless it is new. Reads all of it, which takes some seconds for
     /// a million customers.
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<Content>), StateFileError> {
-        let file = File::open(path)?;
-        let content = file.content()?;
+        let opened = panic::catch_unwind(|| {
+            let file = File::open(path)?;
+            let content = file.content()?;
+            Ok((file, content))
+        });
+        // The database takes some damage for a mistake of its own.
+        let (file, content) = opened.unwrap_or_else(|_| {
+            Err(StateFileError::Damaged {
+                path: path.to_owned(),
+                what: "the database in it makes no sense".to_owned(),
+            })
+        })?;
         let progress = Arc::new(Progress::default());
         let (queue, batches) = mpsc::channel();
         let writer = {
@@ -154,13 +164,22 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
+impl Store {
+    /// Waits until everything is written and lets go of the file. No later write will ever be on disk, and its ticket
+    /// says so.
+    pub(crate) fn close(&mut self) {
         drop(self.queue.take());
         if let Some(writer) = self.writer.take() {
             // A panic in there has failed every ticket already.
             let _ = writer.join();
         }
+        self.progress.fail();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -230,6 +249,23 @@ mod tests {
         let expected = [("b".to_owned(), "B".to_owned())];
         assert_eq!(file.texts(Noun::Application), expected);
         assert_eq!(file.texts(Noun::Token), []);
+    }
+
+    #[test]
+    fn a_closed_store_has_written_everything_and_gives_no_good_ticket_for_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        let (mut store, _) = Store::open(&path).unwrap();
+        let mut batch = Batch::new(false);
+        batch.put(Noun::Application, &"a", &"A");
+        store.write(batch);
+        store.close();
+        assert!(store.durable().wait_blocking().is_ok());
+        store.write(Batch::new(true));
+        assert!(store.durable().wait_blocking().is_err());
+        let file = File::open(&path).unwrap();
+        let expected = [("a".to_owned(), "A".to_owned())];
+        assert_eq!(file.texts(Noun::Application), expected);
     }
 
     #[test]

@@ -346,3 +346,28 @@ fn a_file_goes_before_the_configuration_but_for_the_partner_id() {
         "{refusal}"
     );
 }
+
+#[test]
+fn a_file_in_which_a_bit_has_turned_is_refused_or_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder.path().join("state.redb"));
+    let path = config.state.clone().unwrap();
+    let mut state = State::open(config.clone()).unwrap();
+    for number in 0..100 {
+        customer(&mut state, &format!("customer{number}"));
+        state.commit();
+    }
+    let expected = state.snapshot();
+    drop(state);
+    let whole = std::fs::read(&path).unwrap();
+    let mut random = Random::from_seed(1);
+    for _ in 0..200 {
+        let mut damaged = whole.clone();
+        let position = usize::try_from(random.below(whole.len() as u64)).unwrap();
+        damaged[position] ^= 1 << random.below(8);
+        std::fs::write(&path, damaged).unwrap();
+        if let Ok(state) = State::open(config.clone()) {
+            assert_eq!(state.snapshot(), expected, "byte {position}");
+        }
+    }
+}

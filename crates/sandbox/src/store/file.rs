@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableError, backends::FileBackend};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError,
+    backends::FileBackend,
+};
 
 use super::Noun;
 use crate::snapshot::VERSION;
@@ -101,9 +104,20 @@ impl File {
     }
 
     fn open_existing(path: &Path) -> Result<Self, StateFileError> {
-        let file = Self::database(path)?;
+        let mut file = Self::database(path)?;
         file.check_format()?;
-        Ok(file)
+        // The database looks at its checksums only when it is told to.
+        match file.database.check_integrity() {
+            Ok(true) => Ok(file),
+            Ok(false) => Err(file.damaged(
+                "it has been set back to its last state that is whole; start again to go on from there"
+                    .to_owned(),
+            )),
+            Err(DatabaseError::Storage(StorageError::Corrupted(_))) => {
+                Err(file.damaged("its checksums do not agree".to_owned()))
+            }
+            Err(error) => Err(file.refused(error)),
+        }
     }
 
     /// Makes the file under another name first: whatever stands under its own name is complete, even if we are killed
@@ -169,7 +183,7 @@ impl File {
         match database {
             Ok(database) => Ok(Self { database, path }),
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(StateFileError::InUse { path }),
-            Err(DatabaseError::Storage(redb::StorageError::Io(error)))
+            Err(DatabaseError::Storage(StorageError::Io(error)))
                 if error.kind() == io::ErrorKind::InvalidData =>
             {
                 Err(StateFileError::Foreign { path })
