@@ -114,7 +114,7 @@ impl State {
         let now = self.clock.now();
         let index = self.partner_index(partner).ok_or(Refusal::NoSuchPartner)?;
         let partner = &mut self.partners[index];
-        partner.token_requests += 1;
+        partner.token_requests = partner.token_requests.saturating_add(1);
         if partner.app_key != app_key {
             return Err(Refusal::AppKeyUnknown);
         }
@@ -124,7 +124,11 @@ impl State {
             self.tokens
                 .retain(|_, token| now.duration_since(token.issued) < TOKEN_MEMORY);
         }
-        let token = self.random.token();
+        // A snapshot that was edited may hold what is yet to be drawn.
+        let mut token = self.random.token();
+        while self.tokens.get(&token).is_some() {
+            token = self.random.token();
+        }
         self.issued_tokens += 1;
         self.tokens.insert(
             token.clone(),

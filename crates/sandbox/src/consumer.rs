@@ -85,7 +85,11 @@ impl State {
         if taken {
             return Err(Refusal::ConsumerExists(owner.to_string()));
         }
-        let id = self.random.hex_id();
+        // A snapshot that was edited may hold what is yet to be drawn.
+        let mut id = self.random.hex_id();
+        while self.consumers.get(&id).is_some() {
+            id = self.random.hex_id();
+        }
         if let Some(record) = self.customers.derived_mut(&owner) {
             record.consumer = Some(id.clone());
         }

@@ -91,8 +91,9 @@ impl Partner {
             self.consecutive_failures = 0;
             return Ok(());
         }
-        self.failures += 1;
-        self.consecutive_failures += 1;
+        // A snapshot that was edited may begin at the last number there is.
+        self.failures = self.failures.saturating_add(1);
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
         self.most_consecutive_failures = self
             .most_consecutive_failures
             .max(self.consecutive_failures);

@@ -14,6 +14,9 @@ use crate::{
     table::{List, Table},
 };
 
+/// Above this a JSON reader may take one number for another. Counting on from here never ends.
+const LARGEST_NEXT: u64 = 1 << 53;
+
 /// A snapshot with all that follows from it.
 pub(crate) struct Linked {
     pub(super) content: Content,
@@ -62,6 +65,7 @@ impl Content {
     /// Derives what is derived, for a sandbox with this configuration. Goes by ascending ids, so that of several
     /// contradictions always the same is told.
     pub(crate) fn link(mut self, config: &Config) -> Result<Linked, Broken> {
+        self.check_numbers()?;
         self.check_partners(config)?;
         self.check_tokens()?;
         let usernames = self.link_customers(config)?;
@@ -72,6 +76,21 @@ impl Content {
             content: self,
             usernames,
         })
+    }
+
+    fn check_numbers(&self) -> Result<(), Broken> {
+        let logins = self.meta.next_institution_login_id;
+        for (name, next) in [
+            ("nextCustomerId", self.meta.next_customer_id),
+            ("nextBusinessId", self.meta.next_business_id),
+            ("nextInstitutionLoginId", logins.unsigned_abs()),
+            ("issuedTokens", self.meta.issued_tokens),
+        ] {
+            if next > LARGEST_NEXT {
+                return Err(contradiction(format!("{name} is above {LARGEST_NEXT}")));
+            }
+        }
+        Ok(())
     }
 
     fn check_partners(&self, config: &Config) -> Result<(), Broken> {

@@ -218,3 +218,31 @@ fn a_wrong_member_is_named_and_no_value_is() {
         "{told}"
     );
 }
+
+#[test]
+fn what_an_edited_snapshot_holds_already_is_not_drawn_again() {
+    let mut state = state();
+    let partner = state.config.partner.clone();
+    let early = state.meta();
+    let log_in =
+        |state: &mut State| state.create_token(&partner.app_key, &partner.id, &partner.secret);
+    log_in(&mut state).unwrap();
+    let first = customer(&mut state, "customer1");
+    let owner = customer(&mut state, "customer2");
+    consumer(&mut state, &first);
+    let mut snapshot: Value = serde_json::from_str(&state.snapshot()).unwrap();
+    // The generator goes back to where it was before all of this.
+    snapshot["meta"]["random"] = serde_json::to_value(early).unwrap()["random"].clone();
+    snapshot["partners"][0]["tokenRequests"] = json!(u64::MAX);
+    snapshot["partners"][0]["failedAuthentications"] = json!(u64::MAX);
+    snapshot["partners"][0]["consecutiveFailedAuthentications"] = json!(u32::MAX);
+    let content = Content::parse(snapshot.to_string().as_bytes()).unwrap();
+    let linked = content.link(&Config::for_tests()).ok().unwrap();
+    drop(state.restore(linked));
+    log_in(&mut state).unwrap();
+    assert_eq!(state.live_tokens(), 2);
+    consumer(&mut state, &owner);
+    assert_eq!(state.consumers.len(), 2);
+    let wrong = state.create_token(&partner.app_key, &partner.id, "wrong");
+    assert!(wrong.is_err());
+}

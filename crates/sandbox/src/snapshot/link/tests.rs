@@ -148,6 +148,26 @@ fn contradictions_are_told_by_id_and_without_a_value() {
             "institution login 7 and customer 1005000007 have different partners",
         ),
         (
+            "/meta/nextCustomerId",
+            json!(u64::MAX),
+            "nextCustomerId is above 9007199254740992",
+        ),
+        (
+            "/meta/nextBusinessId",
+            json!(u64::MAX),
+            "nextBusinessId is above 9007199254740992",
+        ),
+        (
+            "/meta/nextInstitutionLoginId",
+            json!(i64::MAX),
+            "nextInstitutionLoginId is above 9007199254740992",
+        ),
+        (
+            "/meta/issuedTokens",
+            json!(u64::MAX),
+            "issuedTokens is above 9007199254740992",
+        ),
+        (
             "/tokens/hush/partner",
             json!(2),
             "a token names partner 2, which is not there",
