@@ -23,6 +23,17 @@ pub(crate) struct Signals {
     pub(crate) held: u64,
 }
 
+impl Signals {
+    /// Takes over what is newer in `other`; whether anything is.
+    fn catch_up(&mut self, other: Self) -> bool {
+        let before = *self;
+        self.faults_removed = before.faults_removed.max(other.faults_removed);
+        self.accept_rules = before.accept_rules.max(other.accept_rules);
+        self.held = before.held.max(other.held);
+        *self != before
+    }
+}
+
 impl Shared {
     pub(crate) fn new(state: State) -> Self {
         Self {
@@ -43,16 +54,35 @@ impl Shared {
         let durable = state.durable();
         let signals = state.signals;
         drop(state);
-        self.signals.send_if_modified(|known| {
-            let news = *known != signals;
-            *known = signals;
-            news
-        });
+        // Whoever had the lock before may come here after, with old news.
+        self.signals
+            .send_if_modified(|known| known.catch_up(signals));
         (result, durable)
     }
 
     /// Tells when something happens that somebody may wait for.
     pub(crate) fn signals(&self) -> watch::Receiver<Signals> {
         self.signals.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_news_is_no_news() {
+        let mut known = Signals {
+            accept_rules: 1,
+            ..Signals::default()
+        };
+        assert!(!known.catch_up(Signals::default()));
+        assert_eq!(known.accept_rules, 1);
+        let held = Signals {
+            held: 1,
+            ..Signals::default()
+        };
+        assert!(known.catch_up(held));
+        assert_eq!((known.accept_rules, known.held), (1, 1));
     }
 }
