@@ -24,7 +24,7 @@ use crate::{
     state::State,
 };
 
-pub(crate) use http::{control_path, route};
+pub(crate) use http::{control_path, refuse_another_site, route};
 pub use records::{Personal, RecordKind, RecordQuery, Records};
 
 /// Why the control plane refuses.

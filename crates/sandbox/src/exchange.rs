@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPECT, HOST, ORIGIN},
     request::Parts,
 };
 use http_body_util::BodyExt;
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Payload>, Broken> {
     let _entered = server.in_flight.enter();
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     if let Some(route) = control::control_path(head.uri.path()) {
         let largest = if route == "restore" {
             LARGEST_SNAPSHOT
@@ -61,9 +61,13 @@ pub(crate) async fn answer(
         && how.stage().is_before_work()
     {
         if how.stage() == Stage::RequestBody {
-            read_half(&head.headers, body).await;
+            read_half(&head.headers, &mut body).await;
         }
-        return Err(break_off(server, line, fault, how).await);
+        let broken = break_off(server, line, fault, how);
+        return Err(tokio::select! {
+            broken = broken => broken,
+            () = left(&head.headers, body) => Broken,
+        });
     }
     let body = read_body(&head.headers, body, LARGEST_BODY).await;
     let call = Call::new(head, body);
@@ -83,6 +87,9 @@ async fn control_answer(
     route: &str,
     body: Result<Bytes, Refusal>,
 ) -> Result<(Answer, Durable), Broken> {
+    if !head.method.is_safe() && is_of_another_site(&head.headers) {
+        return Ok((control::refuse_another_site(), Durable::already()));
+    }
     let query = head.uri.query();
     if !matches!(route, "snapshot" | "restore") {
         return Ok(control::route(shared, &head.method, route, query, body));
@@ -156,7 +163,7 @@ async fn deliver(
 async fn break_off(server: &Server, line: &Line, fault: &Fired, how: ConnectionFault) -> Broken {
     match how {
         ConnectionFault::ResetAt(_) => line.reset(),
-        ConnectionFault::StallAt(_) => server.gone(fault.id).await,
+        ConnectionFault::StallAt(_) => server.gone(&fault.effect).await,
     }
     tracing::info!(fault = fault.id, "broke off a connection");
     Broken
@@ -175,9 +182,9 @@ fn shape(
         None => effect.truncate_bytes.map(|_| End::Close),
         Some(ConnectionFault::ResetAt(_)) => Some(End::Reset(line.clone())),
         Some(ConnectionFault::StallAt(_)) => {
-            let (server, fault) = (server.clone(), fault.id);
+            let (server, effect) = (server.clone(), Arc::clone(effect));
             Some(End::Stall(Box::pin(async move {
-                server.gone(fault).await;
+                server.gone(&effect).await;
             })))
         }
     };
@@ -212,12 +219,22 @@ fn response(answer: Answer, payload: Payload, now: Timestamp) -> Response<Payloa
     response
 }
 
+/// Whether a browser sends this for a page that is not the sandbox's own. Any page may send a plain `POST`, though it
+/// never sees the answer.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let own = header(headers, HOST.as_str());
+    header(headers, ORIGIN.as_str()).is_some_and(|origin| {
+        let site = origin.split_once("://").map(|(_, site)| site);
+        site.is_none() || site != own
+    })
+}
+
 fn announced(headers: &HeaderMap) -> Option<usize> {
     header(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok())
 }
 
 /// Reads half of what is announced, or the first piece of a body whose length is not.
-async fn read_half(headers: &HeaderMap, mut body: Incoming) {
+async fn read_half(headers: &HeaderMap, body: &mut Incoming) {
     let half = announced(headers).map_or(1, |length| length.div_ceil(2));
     let mut read = 0_usize;
     while read < half
@@ -225,6 +242,20 @@ async fn read_half(headers: &HeaderMap, mut body: Incoming) {
     {
         read += frame.data_ref().map_or(0, Bytes::len);
     }
+}
+
+/// Ends when the client leaves in the middle of its body, which only whoever reads that can see.
+async fn left(headers: &HeaderMap, mut body: Incoming) {
+    // Reading would tell a client that asks first to go on.
+    if !headers.contains_key(EXPECT) {
+        while let Some(frame) = body.frame().await {
+            if frame.is_err() {
+                return;
+            }
+        }
+    }
+    // Once the body is complete, the server sees it by itself.
+    std::future::pending().await
 }
 
 async fn read_body(

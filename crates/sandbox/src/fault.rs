@@ -180,8 +180,11 @@ impl Faults {
             .collect()
     }
 
-    pub(crate) fn has(&self, id: u64) -> bool {
-        self.rules.iter().any(|standing| standing.id == id)
+    /// Whether the rule with this effect is still there. After a reset another one may have its id.
+    pub(crate) fn stands(&self, effect: &Arc<Effect>) -> bool {
+        self.rules
+            .iter()
+            .any(|standing| Arc::ptr_eq(&standing.effect, effect))
     }
 
     /// Whether there was such a rule.

@@ -24,7 +24,7 @@ use crate::{
     connection::{self, Connection},
     control::Control,
     exchange,
-    fault::{ConnectionFault, Fired},
+    fault::{ConnectionFault, Effect, Fired},
     shared::Shared,
     state::State,
     store::StateFileError,
@@ -172,10 +172,6 @@ impl Sandbox {
         } = self;
         // Nobody listens only if the server has ended already.
         let _ = stopping.send(true);
-        shared.with(|state| {
-            let held = state.barriers.release_all();
-            state.let_go(held)
-        });
         let silence = async {
             if tokio::time::timeout(STOP_GRACE, in_flight.quiet())
                 .await
@@ -202,10 +198,10 @@ impl Server {
     }
 
     /// Ends when the fault is removed or the sandbox stops: nothing holds a connection open any more.
-    pub(crate) async fn gone(&self, fault: u64) {
+    pub(crate) async fn gone(&self, effect: &Arc<Effect>) {
         let mut signals = self.shared.signals();
         let removed = async {
-            while self.shared.with(|state| state.faults.has(fault)).0 {
+            while self.shared.with(|state| state.faults.stands(effect)).0 {
                 if signals.changed().await.is_err() {
                     return;
                 }
@@ -217,19 +213,23 @@ impl Server {
         }
     }
 
-    /// Ends when connections are to be closed once they are idle: the sandbox stops, or a rule is about new ones.
-    async fn recycles(&self) {
+    /// Ends when connections are to be closed once they are idle: the sandbox stops, or a rule is about new ones that
+    /// was not there when this was called.
+    fn recycles(&self) -> impl Future<Output = ()> {
         let mut signals = self.shared.signals();
         let known = signals.borrow_and_update().accept_rules;
-        let recycled = signals.wait_for(|signals| signals.accept_rules > known);
-        tokio::select! {
-            _ = recycled => {}
-            () = self.stops() => {}
+        async move {
+            let recycled = signals.wait_for(|signals| signals.accept_rules > known);
+            tokio::select! {
+                _ = recycled => {}
+                () = self.stops() => {}
+            }
         }
     }
 }
 
-/// Takes connections until told to stop, then waits for those that are left.
+/// Takes connections until told to stop or dropped, then lets go of what barriers hold and waits for the connections
+/// that are left, but not for ever: they keep the state file.
 async fn accept(listener: TcpListener, server: Server) {
     let mut connections = JoinSet::new();
     loop {
@@ -248,11 +248,18 @@ async fn accept(listener: TcpListener, server: Server) {
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    server.shared.with(|state| {
+        let held = state.barriers.release_all();
+        state.let_go(held)
+    });
+    let quiet = async { while connections.join_next().await.is_some() {} };
+    // `stop` loses its patience by itself. What is left now breaks off.
+    let _ = tokio::time::timeout(STOP_GRACE + SILENCE_GRACE, quiet).await;
 }
 
 /// Serves one connection to its end.
 async fn serve(server: Server, socket: TcpStream) {
+    let recycles = server.recycles();
     let (minded, _) = server.shared.with(|state| state.faults.minds_connections());
     if minded {
         let visitor = Visitor::on(&socket).await;
@@ -275,7 +282,7 @@ async fn serve(server: Server, socket: TcpStream) {
     tokio::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
-        () = server.recycles() => {
+        () = recycles => {
             http.as_mut().graceful_shutdown();
             http.await
         }
@@ -297,9 +304,81 @@ async fn refuse(server: &Server, mut socket: TcpStream, fault: &Fired) {
             };
             tokio::select! {
                 () = discard => {}
-                () = server.gone(fault.id) => {}
+                () = server.gone(&fault.effect) => {}
             }
         }
         Some(ConnectionFault::ResetAt(_)) | None => connection::reset(&socket),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, time::timeout};
+
+    use super::*;
+    use crate::fault::{FaultRule, Stage, Target};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Sends half of a request and waits until it is being answered.
+    async fn half(sandbox: &Sandbox) -> TcpStream {
+        let mut socket = TcpStream::connect(sandbox.address).await.unwrap();
+        let half = "POST /aggregation/v2/partners/authentication HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n1234";
+        socket.write_all(half.as_bytes()).await.unwrap();
+        while sandbox.in_flight.0.load(Ordering::Acquire) == 0 {
+            tokio::time::sleep(STOP_POLL).await;
+        }
+        socket
+    }
+
+    #[tokio::test]
+    async fn a_stall_ends_when_the_client_leaves_in_the_middle_of_its_request() {
+        for stage in [Stage::RequestHeaders, Stage::RequestBody] {
+            let sandbox = Sandbox::start(Config::for_tests()).await.unwrap();
+            let rule = FaultRule::on_any().stall_at(stage);
+            sandbox.control.add_fault(rule).unwrap();
+            let socket = half(&sandbox).await;
+            assert!(
+                timeout(STOP_POLL * 20, sandbox.in_flight.quiet())
+                    .await
+                    .is_err()
+            );
+            drop(socket);
+            let left = timeout(SOON, sandbox.in_flight.quiet()).await;
+            assert!(left.is_ok(), "{stage:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stall_ends_with_a_reset_though_a_new_rule_has_its_id() {
+        let sandbox = Sandbox::start(Config::for_tests()).await.unwrap();
+        let rule = FaultRule::on_any().stall_at(Stage::RequestHeaders);
+        sandbox.control.add_fault(rule.clone()).unwrap();
+        let _socket = half(&sandbox).await;
+        sandbox.control.reset(None);
+        sandbox.control.add_fault(rule).unwrap();
+        let left = timeout(SOON, sandbox.in_flight.quiet()).await;
+        assert!(left.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_sandbox_that_is_dropped_lets_go_of_its_file_whatever_a_barrier_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            state: Some(folder.path().join("state.redb")),
+            ..Config::for_tests()
+        };
+        let sandbox = Sandbox::start(config.clone()).await.unwrap();
+        let barrier = sandbox.control.add_barrier(Target::Any);
+        let mut socket = half(&sandbox).await;
+        socket.write_all(b"5678").await.unwrap();
+        sandbox.control.barrier_holds(barrier, 1).await.unwrap();
+        drop(sandbox);
+        let free = async {
+            while Sandbox::start(config.clone()).await.is_err() {
+                tokio::time::sleep(STOP_POLL).await;
+            }
+        };
+        assert!(timeout(SOON, free).await.is_ok());
     }
 }

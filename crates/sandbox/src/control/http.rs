@@ -83,13 +83,27 @@ pub(crate) fn route(
         (&Method::POST, "restore", Ok(body)) => snapshot::post(shared, &body),
         (method, path, Ok(body)) => {
             let (outcome, durable) = shared.with(|state| perform(state, method, path, &body));
-            outcome.map(|body| (Answer::json(StatusCode::OK, &body), durable))
+            // A refusal may tell of what is not on disk yet: that somebody has the name, say.
+            let answer = match outcome {
+                Ok(body) => Answer::json(StatusCode::OK, &body),
+                Err(problem) => refuse(&problem),
+            };
+            Ok((answer, durable))
         }
     };
-    outcome.unwrap_or_else(|Problem { status, text }| {
-        let answer = Answer::json(status, &json!({ "error": text }));
-        (answer, Durable::already())
+    outcome.unwrap_or_else(|problem| (refuse(&problem), Durable::already()))
+}
+
+/// What a page of another site is told, or rather its browser.
+pub(crate) fn refuse_another_site() -> Answer {
+    refuse(&Problem {
+        status: StatusCode::FORBIDDEN,
+        text: "a page of another site may not change anything here".to_owned(),
     })
+}
+
+fn refuse(Problem { status, text }: &Problem) -> Answer {
+    Answer::json(*status, &json!({ "error": text }))
 }
 
 fn perform(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Result<Value, Problem> {

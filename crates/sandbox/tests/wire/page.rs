@@ -96,3 +96,26 @@ async fn records_come_masked_and_in_pages_and_the_latest_requests_alone() {
     assert_eq!(last.as_array().unwrap()[..], all.as_array().unwrap()[2..]);
     assert_eq!(requests("last=x").await.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let world = World::start().await;
+    let own = world.sandbox.base_url();
+    let reset = |origin: &str| {
+        let reset = world.bare(Method::POST, "/__sandbox/v1/reset");
+        reset
+            .header("content-type", "text/plain")
+            .header("origin", origin)
+    };
+    world.customer("customer1").await;
+    for origin in ["https://example.com", "null", "http://127.0.0.1:1", ""] {
+        let seen = see(reset(origin)).await;
+        assert_eq!(seen.status, StatusCode::FORBIDDEN, "{origin}");
+        assert!(seen.json()["error"].is_string());
+    }
+    let look = world.bare(Method::GET, "/__sandbox/v1/state");
+    let seen = see(look.header("origin", "https://example.com")).await;
+    assert_eq!(seen.json()["counts"]["customers"], 1);
+    assert_eq!(see(reset(&own)).await.status, StatusCode::OK);
+    assert_eq!(world.sandbox.control().counts().customers, 0);
+}
