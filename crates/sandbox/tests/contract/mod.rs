@@ -7,7 +7,7 @@
 #[path = "../../../../build-tools/src/spec/overlay.rs"]
 mod overlay;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use serde_json::{Map, Value, json};
@@ -49,10 +49,18 @@ struct Operation {
     responses: BTreeMap<u16, BTreeMap<String, Option<SchemaIndex>>>,
 }
 
+/// The document with its corrections. Reading it takes longer than most tests.
+static CORRECTED: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = yaml(DOCUMENT);
+    overlay::apply(&mut document, &yaml(CORRECTIONS)).expect("the corrections apply");
+    document
+});
+
+static DEPARTED: LazyLock<Value> = LazyLock::new(|| yaml(DEPARTURES));
+
 /// The departures, in their order: what each aims at, and under which quirk.
 pub(crate) fn departures() -> Vec<(String, Option<String>)> {
-    let departures = yaml(DEPARTURES);
-    let actions = departures["actions"]
+    let actions = DEPARTED["actions"]
         .as_array()
         .expect("departures are a list");
     actions
@@ -69,9 +77,8 @@ pub(crate) fn departures() -> Vec<(String, Option<String>)> {
 impl Document {
     /// The document with the departures that `counts` wants, by their position and the quirk that they need.
     pub(crate) fn load(counts: impl Fn(usize, Option<&str>) -> bool) -> Self {
-        let mut document = yaml(DOCUMENT);
-        overlay::apply(&mut document, &yaml(CORRECTIONS)).expect("the corrections apply");
-        let mut departures = yaml(DEPARTURES);
+        let mut document = CORRECTED.clone();
+        let mut departures = DEPARTED.clone();
         let actions = departures["actions"]
             .as_array_mut()
             .expect("departures are a list");

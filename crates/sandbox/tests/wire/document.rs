@@ -3,7 +3,10 @@
 //! Each answer is held against the document as in every other test, by `held`; here is proved that none is missing.
 //! What a request is for is told by the answer that the tour must have had in the end.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use openfinance_sandbox::{
     Config, Connection, Lock, NewInstitutionLogin, Plan, Quirks,
@@ -30,7 +33,7 @@ const UNREACHABLE: [(&str, u16); 3] = [
 ];
 
 /// The document under the default quirks.
-static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::load(|_, quirk| quirk.is_none()));
+static DOCUMENT: LazyLock<Arc<Document>> = LazyLock::new(|| held::document(&Quirks::default()));
 
 /// Asks for every answer that a sandbox can give under some quirks.
 async fn tour(quirks: Quirks) -> Vec<Exchange> {

@@ -12,7 +12,7 @@ use openfinance_sandbox::{Control, Quirks, Sandbox, quirk::Setting};
 use reqwest::{Method, Url};
 
 use super::Seen;
-use crate::contract::{Document, Exchange};
+use crate::contract::{Document, Exchange, departures};
 
 /// The sandboxes of this process by their ports, with what was seen of each.
 static WATCHED: Mutex<BTreeMap<u16, Watched>> = Mutex::new(BTreeMap::new());
@@ -28,25 +28,26 @@ fn watched() -> MutexGuard<'static, BTreeMap<u16, Watched>> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The document under some quirks. Nearly every test has the same, so the last one is kept.
-fn document(quirks: Quirks) -> Arc<Document> {
-    static LAST: Mutex<Option<(Quirks, Arc<Document>)>> = Mutex::new(None);
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((known, document)) = &*last
-        && *known == quirks
-    {
-        return Arc::clone(document);
-    }
-    let document = Arc::new(Document::load(|_, quirk| counts(&quirks, quirk)));
-    *last = Some((quirks, Arc::clone(&document)));
-    document
+/// The document under some quirks. Most quirks need no departure, so they share one.
+pub(crate) fn document(quirks: &Quirks) -> Arc<Document> {
+    static DOCUMENTS: Mutex<BTreeMap<Vec<bool>, Arc<Document>>> = Mutex::new(BTreeMap::new());
+    let departures = departures();
+    let counted: Vec<bool> = departures
+        .iter()
+        .map(|(_, quirk)| counts(quirks, quirk.as_deref()))
+        .collect();
+    let mut documents = DOCUMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let document = documents
+        .entry(counted)
+        .or_insert_with_key(|counted| Arc::new(Document::load(|position, _| counted[position])));
+    Arc::clone(document)
 }
 
 /// Begins to watch a sandbox.
 pub(crate) fn watch(sandbox: &Sandbox, quirks: Quirks) {
     let watch = Watched {
         control: sandbox.control().clone(),
-        document: document(quirks),
+        document: document(&quirks),
         exchanges: Vec::new(),
     };
     watched().insert(sandbox.address().port(), watch);
