@@ -1,7 +1,5 @@
 //! The moment at which what was done counts: the journal is told which records changed, the state file which rows.
 
-use std::hash::Hash;
-
 use serde::Serialize;
 
 use crate::{
@@ -12,7 +10,7 @@ use crate::{
     snapshot::{Broken, Linked, Meta},
     state::State,
     store::{Batch, Durable, Noun, StateFileError, Store},
-    table::Table,
+    table::{Key, Table},
 };
 
 /// What a commit did to one record.
@@ -169,7 +167,7 @@ impl State {
 
 fn put_all<K, V>(batch: &mut Batch, noun: Noun, table: &Table<K, V>)
 where
-    K: Clone + Eq + Hash + Ord + ToString,
+    K: Key + Ord + ToString,
     V: Serialize,
 {
     // Rows that come in order are written side by side.
@@ -202,7 +200,7 @@ impl Changes {
 
     fn take<K, V>(&mut self, table: &mut Table<K, V>, noun: Noun)
     where
-        K: Clone + Eq + Hash + ToString,
+        K: Key + ToString,
         V: Serialize,
     {
         table.take_changes(|key, change, row| self.note(noun, key, change, row));
@@ -215,7 +213,7 @@ impl Changes {
         kind: RecordKind,
         partner: impl Fn(&V) -> PartnerIndex,
     ) where
-        K: Clone + Eq + Hash + ToString,
+        K: Key + ToString,
         V: Serialize,
     {
         table.take_changes(|key, change, row| {

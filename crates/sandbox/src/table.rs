@@ -3,15 +3,10 @@
 //! [`Table`] keeps rows by key, [`List`] by position. Both write themselves as JSON in order of their keys, which is
 //! how a snapshot shows them.
 
-use std::{
-    borrow::Borrow,
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    fmt,
-    hash::Hash,
-    marker::PhantomData,
-    ops::{Index, IndexMut},
-    slice::SliceIndex,
-};
+mod list;
+mod rows;
+
+use std::{collections::HashMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -20,15 +15,19 @@ use serde::{
 
 use crate::journal::Change;
 
+pub(crate) use list::List;
+pub(crate) use rows::Key;
+use rows::Rows;
+
 /// Notes keep no more room than this from one commit to the next: emptying a map costs what it could hold.
 const KEPT_NOTES: usize = 64;
 
 /// What a snapshot with two rows under one key is told; the key may be a secret.
 pub(crate) const TWICE: &str = "two rows have the same id";
 
-/// Rows by key, in no order. Each has a place of its own, so that a growing table moves pointers only.
-pub(crate) struct Table<K, V> {
-    rows: HashMap<K, Box<V>>,
+/// Rows by key, in no order.
+pub(crate) struct Table<K: Key, V> {
+    rows: K::Rows<V>,
     notes: Vec<Note<K, V>>,
     /// Where in `notes` a key is.
     noted: HashMap<K, usize>,
@@ -50,10 +49,10 @@ struct Note<K, V> {
     former: Option<Box<V>>,
 }
 
-impl<K, V> Default for Table<K, V> {
+impl<K: Key, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
-            rows: HashMap::new(),
+            rows: K::Rows::default(),
             notes: Vec::new(),
             noted: HashMap::new(),
             copy: None,
@@ -61,20 +60,13 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-impl<K: Clone + Eq + Hash, V> Table<K, V> {
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        self.rows.get(key).map(Box::as_ref)
+impl<K: Key, V> Table<K, V> {
+    pub(crate) fn get(&self, key: &K::Asked) -> Option<&V> {
+        self.rows.get(key).map(|(_, row)| row)
     }
 
-    pub(crate) fn get_key_value<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
-    where
-        K: Borrow<Q>,
-    {
-        let (key, row) = self.rows.get_key_value(key)?;
-        Some((key, row))
+    pub(crate) fn get_key_value(&self, key: &K::Asked) -> Option<(&K, &V)> {
+        self.rows.get(key)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,17 +74,17 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.len() == 0
     }
 
     /// All rows, in an order that differs from run to run.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.rows.iter().map(|(key, row)| (key, row.as_ref()))
+        self.rows.iter()
     }
 
     /// All rows without their keys, in an order that differs from run to run.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.rows.values().map(Box::as_ref)
+        self.rows.iter().map(|(_, row)| row)
     }
 
     /// All rows by ascending key. Costs a sort.
@@ -106,37 +98,28 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
     }
 
     /// A row to be changed, which it is taken to be from here on: ask for it only once nothing can refuse any more.
-    pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        let key = self.rows.get_key_value(key)?.0.clone();
-        self.note(&key);
-        self.rows.get_mut::<K>(&key).map(Box::as_mut)
+    pub(crate) fn get_mut(&mut self, key: &K::Asked) -> Option<&mut V> {
+        self.rows.get(key)?;
+        self.note(key);
+        self.rows.get_mut(key)
     }
 
     /// A row whose derived members are to be changed: those that no snapshot holds, because other rows tell them.
-    pub(crate) fn derived_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        self.rows.get_mut(key).map(Box::as_mut)
+    pub(crate) fn derived_mut(&mut self, key: &K::Asked) -> Option<&mut V> {
+        self.rows.get_mut(key)
     }
 
     /// Puts a row in, in place of another if there is one.
     pub(crate) fn insert(&mut self, key: K, row: V) {
-        self.note(&key);
+        self.note(key.borrow());
         self.rows.insert(key, Box::new(row));
     }
 
     /// Takes a row out and shows it; it is dropped at the next commit.
-    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        let key = self.rows.get_key_value(key)?.0.clone();
-        let position = self.note(&key);
-        let removed = self.rows.remove::<K>(&key);
+    pub(crate) fn remove(&mut self, key: &K::Asked) -> Option<&V> {
+        self.rows.get(key)?;
+        let position = self.note(key);
+        let removed = self.rows.remove(key);
         let note = &mut self.notes[position];
         note.removed = removed;
         note.removed.as_deref()
@@ -150,7 +133,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
             .map(|(key, _)| key.clone())
             .collect();
         for key in gone {
-            self.remove(&key);
+            self.remove(key.borrow());
         }
     }
 
@@ -166,7 +149,8 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
             return;
         }
         for note in self.notes.drain(..) {
-            match (note.existed, self.rows.get(&note.key), note.removed) {
+            let row = self.rows.get(note.key.borrow()).map(|(_, row)| row);
+            match (note.existed, row, note.removed) {
                 (false, Some(row), _) => each(&note.key, Change::Created, row),
                 (true, Some(row), _) => each(&note.key, Change::Changed, row),
                 (true, None, Some(row)) => each(&note.key, Change::Deleted, &row),
@@ -180,20 +164,20 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         }
     }
 
-    fn note(&mut self, key: &K) -> usize {
+    fn note(&mut self, key: &K::Asked) -> usize {
         if let Some(position) = self.noted.get(key) {
             return *position;
         }
         let position = self.notes.len();
-        self.notes.push(Note {
-            key: key.clone(),
-            existed: self.rows.contains_key(key),
+        let row = self.get(key);
+        let note = Note {
+            key: key.to_owned(),
+            existed: row.is_some(),
             removed: None,
-            former: self
-                .copy
-                .and_then(|copy| Some(Box::new(copy(self.rows.get(key)?)))),
-        });
-        self.noted.insert(key.clone(), position);
+            former: self.copy.and_then(|copy| Some(Box::new(copy(row?)))),
+        };
+        self.notes.push(note);
+        self.noted.insert(key.to_owned(), position);
         position
     }
 
@@ -201,7 +185,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
     pub(crate) fn swap(&mut self, key: &K, row: Option<Box<V>>) -> Option<Box<V>> {
         match row {
             Some(row) => self.rows.insert(key.clone(), row),
-            None => self.rows.remove(key),
+            None => self.rows.remove(key.borrow()),
         }
     }
 
@@ -215,33 +199,34 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
     }
 }
 
-impl<K, V: Clone> Table<K, V> {
+impl<K: Key, V: Clone> Table<K, V> {
     /// Keeps every row that is touched from now on as it was before.
     pub(crate) fn keep_formers(&mut self) {
         self.copy = Some(V::clone);
     }
 }
 
-impl<K: Eq + Hash, V> FromIterator<(K, V)> for Table<K, V> {
+impl<K: Key, V> FromIterator<(K, V)> for Table<K, V> {
     /// Takes rows over as they are: none counts as changed.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(rows: I) -> Self {
-        let boxed = rows.into_iter().map(|(key, row)| (key, Box::new(row)));
-        Self {
-            rows: boxed.collect(),
-            ..Self::default()
+        let mut table = Self::default();
+        for (key, row) in rows {
+            table.rows.insert(key, Box::new(row));
         }
+        table
     }
 }
 
-impl<K: Clone + Eq + Hash, V> Index<&K> for Table<K, V> {
+#[cfg(test)]
+impl<K: Key, V> std::ops::Index<&K> for Table<K, V> {
     type Output = V;
 
     fn index(&self, key: &K) -> &V {
-        &self.rows[key]
+        self.get(key.borrow()).unwrap()
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord + Serialize, V: Serialize> Serialize for Table<K, V> {
+impl<K: Key + Ord + Serialize, V: Serialize> Serialize for Table<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.sorted())
     }
@@ -249,125 +234,36 @@ impl<K: Clone + Eq + Hash + Ord + Serialize, V: Serialize> Serialize for Table<K
 
 impl<'de, K, V> Deserialize<'de> for Table<K, V>
 where
-    K: Deserialize<'de> + Eq + Hash,
+    K: Key + Deserialize<'de>,
     V: Deserialize<'de>,
 {
     /// Refuses a second row under one key, which other maps would let win.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows<K, V>(PhantomData<(K, V)>);
+        struct Entries<K, V>(PhantomData<(K, V)>);
 
-        impl<'de, K, V> Visitor<'de> for Rows<K, V>
+        impl<'de, K, V> Visitor<'de> for Entries<K, V>
         where
-            K: Deserialize<'de> + Eq + Hash,
+            K: Key + Deserialize<'de>,
             V: Deserialize<'de>,
         {
-            type Value = HashMap<K, Box<V>>;
+            type Value = Table<K, V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object with a row under each id")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut rows = HashMap::new();
-                while let Some(key) = map.next_key()? {
-                    let row = map.next_value()?;
-                    match rows.entry(key) {
-                        Entry::Vacant(vacant) => vacant.insert(row),
-                        Entry::Occupied(_) => return Err(A::Error::custom(TWICE)),
-                    };
+                let mut table = Table::<K, V>::default();
+                while let Some((key, row)) = map.next_entry()? {
+                    if table.rows.insert(key, Box::new(row)).is_some() {
+                        return Err(A::Error::custom(TWICE));
+                    }
                 }
-                Ok(rows)
+                Ok(table)
             }
         }
 
-        Ok(Self {
-            rows: deserializer.deserialize_map(Rows(PhantomData))?,
-            ..Self::default()
-        })
-    }
-}
-
-/// Rows by position, which only ever grow in number.
-pub(crate) struct List<V> {
-    rows: Vec<V>,
-    /// Whether each touched row was there before.
-    noted: BTreeMap<usize, bool>,
-}
-
-impl<V> List<V> {
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, V> {
-        self.rows.iter()
-    }
-
-    pub(crate) fn get(&self, position: usize) -> Option<&V> {
-        self.rows.get(position)
-    }
-
-    /// Like [`Table::get_mut`].
-    pub(crate) fn get_mut(&mut self, position: usize) -> Option<&mut V> {
-        let row = self.rows.get_mut(position)?;
-        self.noted.entry(position).or_insert(true);
-        Some(row)
-    }
-
-    /// Like [`Table::derived_mut`], for a row that is there.
-    pub(crate) fn derived_mut(&mut self, position: usize) -> &mut V {
-        &mut self.rows[position]
-    }
-
-    pub(crate) fn push(&mut self, row: V) {
-        self.noted.insert(self.rows.len(), false);
-        self.rows.push(row);
-    }
-
-    /// Like [`Table::take_changes`], in order of position.
-    pub(crate) fn take_changes(&mut self, mut each: impl FnMut(usize, Change, &V)) {
-        for (position, existed) in std::mem::take(&mut self.noted) {
-            let change = if existed {
-                Change::Changed
-            } else {
-                Change::Created
-            };
-            each(position, change, &self.rows[position]);
-        }
-    }
-}
-
-impl<V> FromIterator<V> for List<V> {
-    /// Takes rows over as they are: none counts as changed.
-    fn from_iter<I: IntoIterator<Item = V>>(rows: I) -> Self {
-        Self {
-            rows: rows.into_iter().collect(),
-            noted: BTreeMap::new(),
-        }
-    }
-}
-
-impl<V: Serialize> Serialize for List<V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.rows.serialize(serializer)
-    }
-}
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for List<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(Self::from_iter)
-    }
-}
-
-impl<V, I: SliceIndex<[V]>> Index<I> for List<V> {
-    type Output = I::Output;
-
-    fn index(&self, position: I) -> &I::Output {
-        &self.rows[position]
-    }
-}
-
-impl<V> IndexMut<usize> for List<V> {
-    fn index_mut(&mut self, position: usize) -> &mut V {
-        let row = &mut self.rows[position];
-        self.noted.entry(position).or_insert(true);
-        row
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 
@@ -444,23 +340,5 @@ mod tests {
         assert_eq!(changes(&mut table).len(), 10_000);
         assert!(table.notes.capacity() <= KEPT_NOTES);
         assert!(table.noted.capacity() <= 2 * KEPT_NOTES);
-    }
-
-    #[test]
-    fn a_list_tells_new_and_changed_rows() {
-        let mut list = List::from_iter(["a", "b", "c"]);
-        list.push("d");
-        list[3] = "D";
-        list[1] = "B";
-        *list.derived_mut(0) = "A";
-        assert!(list.get_mut(7).is_none());
-        let mut changes = Vec::new();
-        list.take_changes(|position, change, row| changes.push((position, change, *row)));
-        assert_eq!(
-            changes,
-            [(1, Change::Changed, "B"), (3, Change::Created, "D")]
-        );
-        list.take_changes(|_, _, _| panic!("nothing was touched"));
-        assert_eq!(list.iter().copied().collect::<String>(), "ABcD");
     }
 }
