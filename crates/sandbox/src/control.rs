@@ -272,7 +272,7 @@ impl Control {
     /// The requests that arrived and the records that were committed after line `since`, oldest first.
     #[must_use]
     pub fn journal(&self, since: u64) -> Journal {
-        self.with(|state| state.journal.since(since))
+        self.with(|state| state.journal.since(since)).read()
     }
 
     /// Time, counts and partners.

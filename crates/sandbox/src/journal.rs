@@ -3,7 +3,7 @@
 //! It is the witness of tests: the client says what it did, the journal what was done. Paths are kept without their
 //! query, headers and bodies not at all, and records with their personal members masked.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -114,11 +114,13 @@ pub(crate) struct Committed {
     pub(crate) record: Option<Value>,
 }
 
+#[derive(Clone)]
 enum Line {
     Request(Request),
-    Commit(Box<Commit>),
+    Commit(Arc<Commit>),
 }
 
+#[derive(Clone)]
 struct Request {
     at: Timestamp,
     operation: Option<Operation>,
@@ -183,7 +185,7 @@ impl Lines {
     /// Notes what a request, or the control plane, did to a record.
     pub(crate) fn commit(&mut self, at: Timestamp, request: Option<Ticket>, commit: Committed) {
         let request = request.filter(|ticket| ticket.epoch == self.epoch);
-        self.push(Line::Commit(Box::new(Commit {
+        self.push(Line::Commit(Arc::new(Commit {
             at,
             request: request.map(|ticket| ticket.sequence),
             change: commit.change,
@@ -245,24 +247,37 @@ impl Lines {
         latest
     }
 
-    /// The lines after `since`.
-    pub(crate) fn since(&self, since: u64) -> Journal {
+    /// The lines after `since`, to be read when the lock is let go.
+    pub(crate) fn since(&self, since: u64) -> Excerpt {
         let first = self.position(since.saturating_add(1)).unwrap_or(0);
-        let entries = self.lines.iter().zip(self.dropped + 1..).skip(first);
-        Journal {
+        Excerpt {
             dropped_through: self.dropped,
-            entries: entries
-                .map(|(line, sequence)| line.entry(sequence))
+            lines: self
+                .lines
+                .iter()
+                .zip(self.dropped + 1..)
+                .skip(first)
+                .map(|(line, sequence)| (sequence, line.clone()))
                 .collect(),
         }
     }
 }
 
-impl Line {
-    fn entry(&self, sequence: u64) -> JournalEntry {
-        match self {
-            Self::Request(request) => JournalEntry::Request(request.record(sequence)),
-            Self::Commit(commit) => JournalEntry::Commit(commit.record(sequence)),
+/// A part of the journal that is yet to be read, which takes some time for half a million lines.
+pub(crate) struct Excerpt {
+    dropped_through: u64,
+    lines: Vec<(u64, Line)>,
+}
+
+impl Excerpt {
+    pub(crate) fn read(self) -> Journal {
+        let entries = self.lines.into_iter().map(|(sequence, line)| match line {
+            Line::Request(request) => JournalEntry::Request(request.record(sequence)),
+            Line::Commit(commit) => JournalEntry::Commit(commit.record(sequence)),
+        });
+        Journal {
+            dropped_through: self.dropped_through,
+            entries: entries.collect(),
         }
     }
 }
@@ -323,7 +338,7 @@ mod tests {
         let first = note(&mut lines, Operation::GetCustomer, "/a");
         commit(&mut lines, Some(first));
         note(&mut lines, Operation::GetConsumer, "/b");
-        let journal = lines.since(0);
+        let journal = lines.since(0).read();
         assert_eq!(journal.entries.len(), 3);
         let JournalEntry::Commit(commit) = &journal.entries[1] else {
             panic!("the second line is a commit");
@@ -348,9 +363,9 @@ mod tests {
         for _ in 0..3 {
             note(&mut lines, Operation::GetCustomer, "/a");
         }
-        assert_eq!(lines.since(2).entries.len(), 1);
-        assert_eq!(lines.since(3).entries.len(), 0);
-        assert_eq!(lines.since(u64::MAX).entries.len(), 0);
+        assert_eq!(lines.since(2).read().entries.len(), 1);
+        assert_eq!(lines.since(3).read().entries.len(), 0);
+        assert_eq!(lines.since(u64::MAX).read().entries.len(), 0);
     }
 
     #[test]
@@ -364,7 +379,7 @@ mod tests {
         lines.answered(ticket, StatusCode::OK);
         assert_eq!(lines.requests(None)[0].status, None);
         commit(&mut lines, Some(ticket));
-        let JournalEntry::Commit(commit) = &lines.since(1).entries[0] else {
+        let JournalEntry::Commit(commit) = &lines.since(1).read().entries[0] else {
             panic!("the second line is a commit");
         };
         assert_eq!(commit.request, None);
@@ -379,7 +394,7 @@ mod tests {
         }
         let late = note(&mut lines, Operation::GetCustomer, &path);
         lines.answered(late, StatusCode::OK);
-        let journal = lines.since(0);
+        let journal = lines.since(0).read();
         assert_eq!(journal.dropped_through, 6);
         assert_eq!(journal.entries.len(), KEPT);
         let last = lines.requests(None).pop().unwrap();

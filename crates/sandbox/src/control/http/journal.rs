@@ -99,7 +99,8 @@ pub(super) fn journal(shared: &Shared, query: &str) -> Result<(Answer, Durable),
             _ => return Err(bad("the only query key is since")),
         }
     }
-    let (journal, durable) = shared.with(|state| state.journal.since(since));
+    let (excerpt, durable) = shared.with(|state| state.journal.since(since));
+    let journal = excerpt.read();
     let mut lines = Vec::new();
     if journal.dropped_through > since {
         let dropped = json!({"event": "dropped", "through": journal.dropped_through});
