@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     answer::Answer,
+    auth::PartnerIndex,
     barrier::Held,
     commit::RecordChange,
     fault::{Commit, Fired, Malformed},
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     head: Parts,
     /// The body, or why it could not be read.
     body: Result<Bytes, Refusal>,
+    /// Who calls, if that was settled before: work that is late was let in when it came.
+    admitted: Option<PartnerIndex>,
 }
 
 /// What is known once the head of a request is there.
@@ -58,11 +61,16 @@ pub(crate) struct LateWork {
     due: Timestamp,
     call: Call,
     ticket: Ticket,
+    visible_after: Duration,
 }
 
 impl Call {
     pub(crate) fn new(head: Parts, body: Result<Bytes, Refusal>) -> Self {
-        Self { head, body }
+        Self {
+            head,
+            body,
+            admitted: None,
+        }
     }
 
     fn found(&self) -> Found<'_> {
@@ -160,7 +168,7 @@ impl State {
                     }
                     Commit::Never => None,
                     Commit::Late(by) => {
-                        self.postpone(call, ticket, by);
+                        self.postpone(call, ticket, by, effect.visible_after);
                         None
                     }
                 };
@@ -229,10 +237,20 @@ impl State {
         self.clock.now().checked_add(by).unwrap_or(Timestamp::MAX)
     }
 
-    fn postpone(&mut self, call: Call, ticket: Ticket, by: Duration) {
+    fn postpone(&mut self, mut call: Call, ticket: Ticket, by: Duration, visible_after: Duration) {
+        // The vendor lets a request in when it comes: what happens to the token afterwards does not undo that.
+        let token = call.header("finicity-app-token");
+        let admitted = self.authenticate(call.header("finicity-app-key"), token);
+        call.admitted = admitted.ok();
         let due = self.later(by);
         let position = self.late.partition_point(|other| other.due <= due);
-        self.late.insert(position, LateWork { due, call, ticket });
+        let work = LateWork {
+            due,
+            call,
+            ticket,
+            visible_after,
+        };
+        self.late.insert(position, work);
     }
 
     /// Does the late work that is due, each at its time. Nobody can tell that it was not done just then, since
@@ -240,10 +258,15 @@ impl State {
     pub(crate) fn catch_up(&mut self) {
         while let Some(next) = self.late.front()
             && next.due <= self.clock.now()
-            && let Some(LateWork { due, call, ticket }) = self.late.pop_front()
+            && let Some(LateWork {
+                due,
+                call,
+                ticket,
+                visible_after,
+            }) = self.late.pop_front()
         {
             self.clock.pin(Some(due));
-            self.work(&call, ticket, None, Duration::ZERO);
+            self.work(&call, ticket, None, visible_after);
             self.clock.pin(None);
         }
     }
@@ -266,7 +289,10 @@ impl State {
                 self.route_modify_partner_secret(app_key, call)
             };
         }
-        let caller = self.authenticate(app_key, call.header("finicity-app-token"))?;
+        let caller = match call.admitted {
+            Some(partner) => partner,
+            None => self.authenticate(app_key, call.header("finicity-app-token"))?,
+        };
         let id = operation::percent_decode(id).ok_or(Refusal::BadRequest)?;
         let id = id.as_ref();
         if !operation.takes_body() {

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, time::Duration};
 
-use openfinance_sandbox::{Commit, FaultRule, Malformed, Operation, Stage};
+use openfinance_sandbox::{Commit, FaultRule, Malformed, Operation, Revoke, Stage};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -170,6 +170,27 @@ async fn a_reset_in_place_of_the_answer_hides_whether_the_work_was_done() {
         .advance(Duration::from_secs(1))
         .unwrap();
     assert_eq!(world.customers(), 2);
+}
+
+#[tokio::test]
+async fn late_work_was_let_in_when_it_came_and_may_be_seen_later_still() {
+    let mut world = World::start().await;
+    let control = world.sandbox.control();
+    let late = Commit::Late(Duration::from_secs(10));
+    let unseen = create().visible_after(Duration::from_secs(5));
+    world.plan(unseen.commit(late).answer(503, None));
+    let answer = world.post(TESTING, json!({"username": "customer1"})).await;
+    assert_eq!(answer.status, 503);
+    control.revoke_tokens(Revoke::All);
+    control.advance(Duration::from_secs(10)).unwrap();
+    assert_eq!(world.customers(), 1);
+    let seen = world.log_in(&world.partner.secret).await;
+    world.token = seen.json()["token"].as_str().unwrap().to_owned();
+    let path = format!("{CUSTOMERS}?username=customer1");
+    assert_eq!(world.get(&path).await.json()["found"], 0);
+    let control = world.sandbox.control();
+    control.advance(Duration::from_secs(5)).unwrap();
+    assert_eq!(world.get(&path).await.json()["found"], 1);
 }
 
 #[tokio::test]
