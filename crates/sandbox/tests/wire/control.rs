@@ -137,6 +137,9 @@ async fn the_log_of_requests_has_paths_without_queries() {
     });
     assert_eq!(requests[1], expected);
     assert_eq!(requests[2]["operation"], json!(null));
+    let all = see(world.bare(Method::GET, "/__sandbox/v1/requests")).await;
+    let any = see(world.bare(Method::GET, "/__sandbox/v1/requests?operation=*")).await;
+    assert_eq!(any, all);
     let one = see(world.bare(Method::GET, "/__sandbox/v1/requests?operation=CreateToken")).await;
     assert_eq!(one.json()["requests"].as_array().unwrap().len(), 1);
 }

@@ -74,6 +74,8 @@ pub(super) fn requests(shared: &Shared, query: &str) -> Result<(Answer, Durable)
     for (key, value) in pairs(query) {
         match key {
             "operation" | "last" if value.is_empty() => {}
+            // Rules and barriers say all of them so.
+            "operation" if value == "*" => operation = None,
             "operation" => operation = Some(parse_operation(value)?),
             "last" => {
                 last = value
