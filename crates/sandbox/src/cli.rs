@@ -142,7 +142,10 @@ pub(crate) async fn run() -> ExitCode {
         }
         Err(StartError::State(error)) => {
             let reason = error.source().map(|reason| format!(": {reason}"));
-            return fail(&format!("{error}{}", reason.unwrap_or_default()));
+            return fail(&format!(
+                "{error}{}; choose another file with --state FILE",
+                reason.unwrap_or_default()
+            ));
         }
     };
     // A closed standard output is no reason to stop.
