@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale.
 
+mod bench;
 mod ci;
 mod lineage;
 mod output;
@@ -41,6 +42,14 @@ enum Command {
     Tidy,
     /// Runs all that continuous integration runs.
     Ci,
+    /// Runs benchmarks; exit 1 if a bar is missed.
+    Bench {
+        /// Which one; all of them by default.
+        which: Option<bench::Bench>,
+        /// Write the figures down in docs/benchmarks.md.
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -99,6 +108,15 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Ci => {
             ci::run(root, out)?;
             Ok(GOOD)
+        }
+        Command::Bench { which, record } => {
+            let record = if record {
+                bench::Record::Yes
+            } else {
+                bench::Record::No
+            };
+            let met = bench::run(which, record, root, out)?;
+            Ok(if met { GOOD } else { BROKEN })
         }
         Command::Tidy => {
             let problems = tidy::problems(root)?;
