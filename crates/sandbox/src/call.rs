@@ -16,6 +16,7 @@ use crate::{
     auth::PartnerIndex,
     barrier::Held,
     commit::RecordChange,
+    customer,
     fault::{Commit, Fired, Malformed},
     journal::{Committed, Ticket},
     mask::mask,
@@ -300,7 +301,7 @@ impl State {
             call.body.as_ref().map_err(Clone::clone)?;
         }
         let query = match malformed {
-            Some(Malformed::FilterIgnored) => &without_filter(call.query()),
+            Some(Malformed::FilterIgnored) => &customer::without_filter(call.query()),
             Some(_) | None => call.query(),
         };
         match operation {
@@ -334,12 +335,6 @@ pub(crate) fn check_id(id: &str, name: &'static str) -> Result<(), Refusal> {
         return Err(Refusal::MissingParameter(name));
     }
     Ok(())
-}
-
-/// What is left of a list's query if it is not filtered: which page.
-fn without_filter(query: &str) -> String {
-    let pages = |pair: &&str| pair.starts_with("start=") || pair.starts_with("limit=");
-    query.split('&').filter(pages).collect::<Vec<_>>().join("&")
 }
 
 /// Whether a content type is JSON; parameters such as a charset do not matter.

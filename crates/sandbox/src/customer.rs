@@ -19,6 +19,8 @@ use crate::{
     state::State,
 };
 
+pub(crate) use list::without_filter;
+
 /// Which of the two create operations made a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

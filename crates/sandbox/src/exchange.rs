@@ -15,7 +15,7 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use crate::{
     answer::Answer,
     call::{Arrival, Call, Outcome, Submitted, header},
-    connection::Line,
+    connection::ResetHandle,
     control,
     fault::{ConnectionFault, Fired, Stage},
     operation::Operation,
@@ -36,7 +36,7 @@ const LARGEST_DISCARDED_BODY: usize = 256 * 1024 * 1024;
 /// Answers a request, or breaks the connection off.
 pub(crate) async fn answer(
     server: &Server,
-    line: &Line,
+    handle: &ResetHandle,
     request: Request<Incoming>,
 ) -> Result<Response<Payload>, Broken> {
     let _entered = server.in_flight.enter();
@@ -63,7 +63,7 @@ pub(crate) async fn answer(
         if how.stage() == Stage::RequestBody {
             read_half(&head.headers, &mut body).await;
         }
-        let broken = break_off(server, line, fault, how);
+        let broken = break_off(server, handle, fault, how);
         return Err(tokio::select! {
             broken = broken => broken,
             () = left(&head.headers, body) => Broken,
@@ -77,7 +77,7 @@ pub(crate) async fn answer(
         // A reset forgets what a barrier holds.
         Submitted::Held(outcome) => outcome.await.map_err(|_| Broken)?,
     };
-    deliver(server, line, outcome).await
+    deliver(server, handle, outcome).await
 }
 
 /// Answers a control request. The routes that may take seconds do so on a thread of their own.
@@ -106,7 +106,7 @@ async fn control_answer(
 /// Sends the answer of a request as its fault has it.
 async fn deliver(
     server: &Server,
-    line: &Line,
+    handle: &ResetHandle,
     outcome: Outcome,
 ) -> Result<Response<Payload>, Broken> {
     let Outcome {
@@ -141,9 +141,9 @@ async fn deliver(
     if let Some(fault) = &fault {
         match fault.effect.connection {
             Some(how) if how.stage() == Stage::ResponseHeaders => {
-                return Err(break_off(server, line, fault, how).await);
+                return Err(break_off(server, handle, fault, how).await);
             }
-            how => shape(&mut payload, server, line, fault, how),
+            how => shape(&mut payload, server, handle, fault, how),
         }
     }
     let (now, _) = server.shared.with(|state| {
@@ -160,9 +160,14 @@ async fn deliver(
 }
 
 /// Resets the connection, or says nothing for as long as the fault stands.
-async fn break_off(server: &Server, line: &Line, fault: &Fired, how: ConnectionFault) -> Broken {
+async fn break_off(
+    server: &Server,
+    handle: &ResetHandle,
+    fault: &Fired,
+    how: ConnectionFault,
+) -> Broken {
     match how {
-        ConnectionFault::ResetAt(_) => line.reset(),
+        ConnectionFault::ResetAt(_) => handle.reset(),
         ConnectionFault::StallAt(_) => server.gone(&fault.effect).await,
     }
     tracing::info!(fault = fault.id, "broke off a connection");
@@ -173,14 +178,14 @@ async fn break_off(server: &Server, line: &Line, fault: &Fired, how: ConnectionF
 fn shape(
     payload: &mut Payload,
     server: &Server,
-    line: &Line,
+    handle: &ResetHandle,
     fault: &Fired,
     how: Option<ConnectionFault>,
 ) {
     let effect = &fault.effect;
     let end = match how {
         None => effect.truncate_bytes.map(|_| End::Close),
-        Some(ConnectionFault::ResetAt(_)) => Some(End::Reset(line.clone())),
+        Some(ConnectionFault::ResetAt(_)) => Some(End::Reset(handle.clone())),
         Some(ConnectionFault::StallAt(_)) => {
             let (server, effect) = (server.clone(), Arc::clone(effect));
             Some(End::Stall(Box::pin(async move {

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{control::RecordKind, operation::Operation};
 
-/// This many lines are kept at least, and so at least the last 100,000 requests.
+/// This many lines are kept, and so at least the last 100,000 requests, as long as these touched no more than four records
+/// each.
 const KEPT: usize = 500_000;
 /// Longer paths are cut: no route is nearly so long, and a stranger must not fill the memory.
 const LONGEST_PATH: usize = 512;

@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::{answer::Filler, connection::Line};
+use crate::{answer::Filler, connection::ResetHandle};
 
 /// One letter, many times: what a filler is made of.
 static FILLER: [u8; 64 * 1024] = [b'x'; 64 * 1024];
@@ -40,7 +40,7 @@ pub(crate) enum End {
     /// The connection is closed.
     Close,
     /// The connection is reset.
-    Reset(Line),
+    Reset(ResetHandle),
     /// Nothing more is said until this future ends; then the connection is closed.
     Stall(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
@@ -124,7 +124,7 @@ impl Payload {
         }
         match &mut cut.how {
             End::Close => {}
-            End::Reset(line) => line.reset(),
+            End::Reset(handle) => handle.reset(),
             End::Stall(until) => std::task::ready!(until.as_mut().poll(context)),
         }
         Poll::Ready(Some(Err(Broken)))

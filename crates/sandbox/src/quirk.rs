@@ -5,14 +5,14 @@
 
 mod behaviours;
 mod choices;
-mod table;
+mod print;
 
 use std::fmt;
 
 use crate::operation::Operation;
 
 pub use choices::*;
-pub use table::table;
+pub use print::table;
 
 /// Where a behaviour is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

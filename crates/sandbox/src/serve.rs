@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     config::Config,
-    connection::{self, Connection},
+    connection::{self, Socket},
     control::Control,
     exchange,
     fault::{ConnectionFault, Effect, Fired},
@@ -270,15 +270,15 @@ async fn serve(server: Server, socket: TcpStream) {
             return refuse(&server, socket, &fault).await;
         }
     }
-    let connection = Connection::new(socket);
-    let line = connection.line();
-    let service = service_fn(|request| exchange::answer(&server, &line, request));
+    let socket = Socket::new(socket);
+    let handle = socket.handle();
+    let service = service_fn(|request| exchange::answer(&server, &handle, request));
     let http = http1::Builder::new()
         // The rule is to meet the next request too, which on a kept connection it would not see.
         .keep_alive(!minded)
         // Every answer tells the time of the virtual clock.
         .auto_date_header(false)
-        .serve_connection(connection, service);
+        .serve_connection(socket, service);
     tokio::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,

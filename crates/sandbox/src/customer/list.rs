@@ -218,6 +218,12 @@ impl Query {
     }
 }
 
+/// What is left of a query that filters nothing: which page.
+pub(crate) fn without_filter(query: &str) -> String {
+    let pages = |pair: &&str| pair.starts_with("start=") || pair.starts_with("limit=");
+    query.split('&').filter(pages).collect::<Vec<_>>().join("&")
+}
+
 fn number(value: Option<&str>, default: i32) -> Result<i32, Refusal> {
     value.map_or(Ok(default), |value| {
         value.parse().map_err(|_| Refusal::BadRequest)
