@@ -7,13 +7,18 @@ use tokio::time::Instant;
 
 use crate::{
     client::Client,
-    sandbox::{CREATE, CUSTOMERS, Customer, Host, fill, person},
+    sandbox::{CREATE, CUSTOMERS, Customer, Filling, Host, fill, person},
 };
 
 /// How often each operation gets its turn at each size.
 const ROUNDS: usize = 60;
 /// Requests in one turn.
 const TURN: usize = 100;
+
+/// More changes than the journal keeps lines of; a change has two.
+const AGE: usize = 300_000;
+/// What a change of a customer says.
+const CHANGE: &str = r#"{"firstName":"Dorothy","lastName":"Vaughan"}"#;
 
 /// What is measured.
 #[derive(Clone, Copy)]
@@ -75,9 +80,34 @@ impl Subject {
 
     /// Creates customers up to `count`.
     pub(crate) fn fill_up(&mut self, count: u64) -> Result<()> {
-        let more = fill(self.address, self.next..count)?;
+        let filling = Filling {
+            connections: 4,
+            ahead: 64,
+        };
+        let more = fill(self.address, self.next..count, filling)?;
         self.customers.extend(more);
         self.next = count;
+        Ok(())
+    }
+
+    /// Changes customers until the journal is as long as it gets. From there on each request pays for dropping an old
+    /// line, which must not be mistaken for the price of many customers.
+    pub(crate) fn age(&mut self) -> Result<()> {
+        let mut left = AGE;
+        while left > 0 {
+            let turn = TURN.min(left);
+            left -= turn;
+            let mut requests = String::new();
+            for _ in 0..turn {
+                let place = self.any();
+                let path = self.customers[place].path();
+                requests.push_str(&self.client.request("PUT", &path, CHANGE));
+            }
+            self.client.send(&requests)?;
+            for _ in 0..turn {
+                self.client.answer(204)?;
+            }
+        }
         Ok(())
     }
 
@@ -99,10 +129,7 @@ impl Subject {
         let (method, path, body, status) = match operation {
             Operation::Get => ("GET", customer.path(), empty, 200),
             Operation::Create => ("POST", CREATE.to_owned(), person(self.next), 201),
-            Operation::Modify => {
-                let body = r#"{"firstName":"Dorothy","lastName":"Vaughan"}"#;
-                ("PUT", customer.path(), body.to_owned(), 204)
-            }
+            Operation::Modify => ("PUT", customer.path(), CHANGE.to_owned(), 204),
             Operation::Delete => ("DELETE", customer.path(), empty, 204),
             Operation::Username => {
                 let path = format!("{CUSTOMERS}?username={}", customer.username());

@@ -20,10 +20,8 @@ pub(crate) const CUSTOMERS: &str = "/aggregation/v1/customers";
 
 /// The first argument of the child.
 pub(crate) const HOST: &str = "host";
-/// Connections that fill a sandbox.
-const FILLERS: u64 = 4;
-/// Creates that a connection sends before it reads their answers.
-const PIPELINED: u64 = 64;
+/// Stands for a sandbox in memory only.
+pub(crate) const NO_FILE: &str = "-";
 /// One person in so many has a name that is worth searching for.
 pub(crate) const RARE: u64 = 100_000;
 
@@ -40,6 +38,14 @@ const FIRST_NAMES: [&str; 8] = [
 const LAST_NAMES: [&str; 8] = [
     "Lovelace", "Hopper", "Johnson", "Hamilton", "Liskov", "Allen", "Perlman", "Lamarr",
 ];
+
+/// How a sandbox is filled.
+#[derive(Clone, Copy)]
+pub(crate) struct Filling {
+    pub(crate) connections: u64,
+    /// Creates that a connection sends before it reads their answers.
+    pub(crate) ahead: u64,
+}
 
 /// A customer: its id at the sandbox, and the number that its made-up person follows from.
 #[derive(Clone, Copy)]
@@ -99,10 +105,11 @@ impl Drop for Host {
 }
 
 impl Host {
-    /// Starts so many sandboxes in one process and waits until they listen.
-    pub(crate) fn start(count: usize) -> Result<Self> {
+    /// Starts sandboxes in one process, one for each state file or [`NO_FILE`], and waits until they listen.
+    pub(crate) fn start(files: &[&str]) -> Result<Self> {
         let mut process = Command::new(env::current_exe()?)
-            .args([HOST, &count.to_string()])
+            .arg(HOST)
+            .args(files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -112,10 +119,10 @@ impl Host {
             process,
             addresses: Vec::new(),
         };
-        for line in BufReader::new(output).lines().take(count) {
+        for line in BufReader::new(output).lines().take(files.len()) {
             host.addresses.push(line?.parse()?);
         }
-        ensure!(host.addresses.len() == count, "the host ended early");
+        ensure!(host.addresses.len() == files.len(), "the host ended early");
         Ok(host)
     }
 
@@ -145,14 +152,15 @@ impl Host {
 ///
 /// All are on one thread. On threads or in processes of their own, what the scheduler does with them differs by more
 /// than what is measured here.
-pub(crate) fn host(count: usize) -> Result<()> {
+pub(crate) fn host(files: impl Iterator<Item = String>) -> Result<()> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let mut sandboxes = Vec::new();
-        for _ in 0..count {
+        for file in files {
             let config = Config {
+                state: (file != NO_FILE).then(|| file.into()),
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 testing_customer_limit: usize::MAX,
                 ..Config::default()
@@ -168,15 +176,19 @@ pub(crate) fn host(count: usize) -> Result<()> {
 }
 
 /// Creates the people with these numbers over several connections.
-pub(crate) fn fill(address: SocketAddr, numbers: Range<u64>) -> Result<Vec<Customer>> {
-    let share = (numbers.end - numbers.start).div_ceil(FILLERS);
-    let shares = (0..FILLERS).map(|filler| {
+pub(crate) fn fill(
+    address: SocketAddr,
+    numbers: Range<u64>,
+    filling: Filling,
+) -> Result<Vec<Customer>> {
+    let share = (numbers.end - numbers.start).div_ceil(filling.connections);
+    let shares = (0..filling.connections).map(|filler| {
         let start = (numbers.start + filler * share).min(numbers.end);
         start..(start + share).min(numbers.end)
     });
     thread::scope(|scope| {
         let fillers = shares
-            .map(|share| scope.spawn(|| fill_over_one(address, share)))
+            .map(|share| scope.spawn(move || fill_over_one(address, share, filling.ahead)))
             .collect::<Vec<_>>();
         let mut customers = Vec::new();
         for filler in fillers {
@@ -187,12 +199,12 @@ pub(crate) fn fill(address: SocketAddr, numbers: Range<u64>) -> Result<Vec<Custo
     })
 }
 
-fn fill_over_one(address: SocketAddr, numbers: Range<u64>) -> Result<Vec<Customer>> {
+fn fill_over_one(address: SocketAddr, numbers: Range<u64>, ahead: u64) -> Result<Vec<Customer>> {
     let mut client = Client::connect(address)?;
     let mut customers = Vec::new();
     let mut next = numbers.start;
     while next < numbers.end {
-        let batch = next..(next + PIPELINED).min(numbers.end);
+        let batch = next..(next + ahead).min(numbers.end);
         next = batch.end;
         let requests = batch
             .clone()

@@ -15,12 +15,10 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// For figures that are told only.
-    pub(crate) fn none() -> Self {
-        Self {
-            text: "",
-            met: true,
-        }
-    }
+    pub(crate) const NONE: Self = Self {
+        text: "",
+        met: true,
+    };
 
     pub(crate) fn at_most(figure: f64, most: f64, text: &'static str) -> Self {
         let met = figure <= most;
@@ -63,7 +61,7 @@ impl Report {
     }
 
     /// A line of its own: what it is, its value and its bar.
-    pub(crate) fn figure(&mut self, name: &str, (value, bar): (String, Bar)) {
+    pub(crate) fn figure(&mut self, name: &str, value: String, bar: Bar) {
         self.figures.push((name.to_owned(), value, bar));
     }
 
