@@ -108,6 +108,8 @@ impl Subject {
                 self.client.answer(204)?;
             }
         }
+        // The server keeps larger buffers for a connection that has sent so much at once.
+        self.client = Client::connect(self.address)?;
         Ok(())
     }
 
