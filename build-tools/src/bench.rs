@@ -62,7 +62,8 @@ pub(crate) fn run(
         met &= good;
         if record == Record::Yes {
             let path = root.join(RECORD);
-            let document = fs::read_to_string(&path).with_context(|| format!("reading {RECORD}"))?;
+            let document =
+                fs::read_to_string(&path).with_context(|| format!("reading {RECORD}"))?;
             let figures = format!("{}\n\n{}", circumstances()?, figures.trim());
             fs::write(&path, replaced(&document, bench.name(), &figures)?)
                 .with_context(|| format!("writing {RECORD}"))?;
