@@ -1,13 +1,13 @@
 //! What one request costs at two sizes, measured in turns so that whatever else the machine does falls on both.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::time::Instant;
 
 use crate::{
     client::Client,
-    sandbox::{CREATE, CUSTOMERS, Customer, Filling, Host, fill, person},
+    sandbox::{CREATE, CUSTOMERS, Customer, Filling, Sandbox, fill, person},
 };
 
 /// How often each operation gets its turn at each size.
@@ -58,7 +58,7 @@ impl Operation {
 
 /// A sandbox with its customers, and a connection to it.
 pub(crate) struct Subject {
-    pub(crate) address: SocketAddr,
+    pub(crate) sandbox: Sandbox,
     pub(crate) client: Client,
     pub(crate) customers: Vec<Customer>,
     /// The next person to create.
@@ -67,11 +67,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Connects to an empty sandbox.
-    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+    /// Starts an empty sandbox.
+    pub(crate) fn start() -> Result<Self> {
+        let sandbox = Sandbox::start(None)?;
         Ok(Self {
-            address,
-            client: Client::connect(address)?,
+            client: Client::connect(sandbox.address)?,
+            sandbox,
             customers: Vec::new(),
             next: 0,
             random: 1,
@@ -84,7 +85,7 @@ impl Subject {
             connections: 4,
             ahead: 64,
         };
-        let more = fill(self.address, self.next..count, filling)?;
+        let more = fill(self.sandbox.address, self.next..count, filling)?;
         self.customers.extend(more);
         self.next = count;
         Ok(())
@@ -109,7 +110,7 @@ impl Subject {
             }
         }
         // The server keeps larger buffers for a connection that has sent so much at once.
-        self.client = Client::connect(self.address)?;
+        self.client = Client::connect(self.sandbox.address)?;
         Ok(())
     }
 
@@ -183,18 +184,13 @@ struct Samples {
 }
 
 impl Samples {
-    fn take_turn(
-        &mut self,
-        host: &Host,
-        subject: &mut Subject,
-        operation: Operation,
-    ) -> Result<()> {
-        let before = host.processor_nanoseconds();
+    fn take_turn(&mut self, subject: &mut Subject, operation: Operation) -> Result<()> {
+        let before = subject.sandbox.processor_nanoseconds();
         for _ in 0..TURN {
             let took = subject.perform(operation)?;
             self.wait.push(took.as_secs_f64() * 1e6);
         }
-        if let (Some(before), Some(after)) = (before, host.processor_nanoseconds()) {
+        if let (Some(before), Some(after)) = (before, subject.sandbox.processor_nanoseconds()) {
             let microseconds = after.saturating_sub(before) as f64 / 1e3;
             self.processor.push(microseconds / TURN as f64);
         }
@@ -211,7 +207,6 @@ impl Samples {
 
 /// The costs of each operation at both sizes, medians over all turns.
 pub(crate) fn compare(
-    host: &Host,
     small: &mut Subject,
     large: &mut Subject,
 ) -> Result<Vec<(Operation, Cost, Cost)>> {
@@ -221,8 +216,8 @@ pub(crate) fn compare(
     });
     for _ in 0..ROUNDS {
         for (operation, of_small, of_large) in &mut samples {
-            of_small.take_turn(host, small, *operation)?;
-            of_large.take_turn(host, large, *operation)?;
+            of_small.take_turn(small, *operation)?;
+            of_large.take_turn(large, *operation)?;
         }
     }
     let costs = samples.map(|(operation, small, large)| (operation, small.cost(), large.cost()));

@@ -102,7 +102,7 @@ fn found(answer: &str) -> Result<u64> {
 
 /// The longest wait for one get, in seconds, while another connection searches.
 fn get_while_searching(subject: &mut Subject) -> Result<f64> {
-    let mut searching = Client::connect(subject.address)?;
+    let mut searching = Client::connect(subject.sandbox.address)?;
     let customer = subject.customers.first().context("no customers")?.path();
     let searches = thread::spawn(move || fastest(&mut searching, "nobody", 0));
     let mut longest = 0_f64;

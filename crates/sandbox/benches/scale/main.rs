@@ -7,6 +7,7 @@
 mod client;
 mod cost;
 mod list;
+mod processor;
 mod sandbox;
 mod state_file;
 mod table;
@@ -22,7 +23,6 @@ use tokio::time::Instant;
 
 use crate::{
     cost::Subject,
-    sandbox::{HOST, Host, NO_FILE},
     table::{Bar, Report, grouped},
 };
 
@@ -43,33 +43,25 @@ fn main() -> ExitCode {
 
 /// Measures everything, prints it, and tells whether all bars are met.
 fn run() -> Result<bool> {
-    let mut arguments = env::args().skip(1).peekable();
-    if arguments.next_if_eq(HOST).is_some() {
-        sandbox::host(arguments)?;
-        return Ok(true);
-    }
-    let number = arguments.find_map(|argument| argument.parse().ok());
+    let number = env::args().find_map(|argument| argument.parse().ok());
     let count = number.unwrap_or(LARGE).max(10 * SMALL);
     let mut report = Report::default();
 
-    let host = Host::start(&[NO_FILE; 3])?;
-    let mut small = Subject::connect(host.addresses[0])?;
-    let mut middle = Subject::connect(host.addresses[1])?;
-    let mut large = Subject::connect(host.addresses[2])?;
+    let everywhere = processor::stay_on_one()?;
+    let mut small = Subject::start()?;
+    let mut middle = Subject::start()?;
+    let mut large = Subject::start()?;
     small.fill_up(SMALL)?;
     middle.fill_up(count / 10)?;
-    let before = host.resident_bytes();
+    let before = large.sandbox.resident_bytes();
     let started = Instant::now();
     large.fill_up(count)?;
     let creates = count as f64 / started.elapsed().as_secs_f64();
-    let after = host.resident_bytes();
+    let after = large.sandbox.resident_bytes();
 
     small.age()?;
     large.age()?;
-    report.compare(
-        [SMALL, count],
-        &cost::compare(&host, &mut small, &mut large)?,
-    );
+    report.compare([SMALL, count], &cost::compare(&mut small, &mut large)?);
     list::measure(&mut middle, &mut large, &mut report)?;
     if let (Some(before), Some(after)) = (before, after) {
         let bytes = after.saturating_sub(before) as f64 / count as f64;
@@ -78,6 +70,7 @@ fn run() -> Result<bool> {
     }
     let creates = grouped(creates as u64);
     report.figure("creates a second while filling", creates, Bar::NONE);
+    processor::leave(everywhere)?;
     state_file::measure(&mut large, &mut report)?;
 
     write!(io::stdout(), "{report}")?;

@@ -1,27 +1,22 @@
-//! Sandboxes in a child process, filled over HTTP, and what the system says of that process.
+//! The program as a child process, filled over HTTP, and what the system says of it.
 
 use std::{
-    env, fs,
-    io::{self, BufRead as _, BufReader, Write as _},
+    fs,
+    io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr},
     ops::Range,
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
 };
 
-use anyhow::{Context as _, Result, ensure};
-use openfinance_sandbox::{Config, Sandbox};
-use tokio::{runtime, task};
+use anyhow::{Context as _, Result};
 
 use crate::client::{Client, text_member};
 
 pub(crate) const CREATE: &str = "/aggregation/v2/customers/testing";
 pub(crate) const CUSTOMERS: &str = "/aggregation/v1/customers";
 
-/// The first argument of the child.
-pub(crate) const HOST: &str = "host";
-/// Stands for a sandbox in memory only.
-pub(crate) const NO_FILE: &str = "-";
 /// One person in so many has a name that is worth searching for.
 pub(crate) const RARE: u64 = 100_000;
 
@@ -90,13 +85,13 @@ pub(crate) fn person(number: u64) -> String {
     )
 }
 
-/// A child process that hosts sandboxes, and ends when this is dropped.
-pub(crate) struct Host {
+/// A sandbox in a process of its own, killed when this is dropped.
+pub(crate) struct Sandbox {
     process: Child,
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) address: SocketAddr,
 }
 
-impl Drop for Host {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         // It is gone already or it goes now.
         let _ = self.process.kill();
@@ -104,26 +99,35 @@ impl Drop for Host {
     }
 }
 
-impl Host {
-    /// Starts sandboxes in one process, one for each state file or [`NO_FILE`], and waits until they listen.
-    pub(crate) fn start(files: &[&str]) -> Result<Self> {
-        let mut process = Command::new(env::current_exe()?)
-            .arg(HOST)
-            .args(files)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the host of the sandboxes")?;
-        let output = process.stdout.take().context("no output of the host")?;
-        let mut host = Self {
-            process,
-            addresses: Vec::new(),
-        };
-        for line in BufReader::new(output).lines().take(files.len()) {
-            host.addresses.push(line?.parse()?);
+impl Sandbox {
+    /// Starts the program, and waits until it listens. Its log is off: a line for each request would cost more than
+    /// what is measured. So would handing requests from thread to thread, which is why it has one for them.
+    pub(crate) fn start(state: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openfinance-sandbox"));
+        command
+            .args([
+                "--listen=127.0.0.1:0",
+                "--testing-customer-limit=1000000000",
+            ])
+            .env("RUST_LOG", "error")
+            .env("TOKIO_WORKER_THREADS", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if let Some(state) = state {
+            command.arg("--state").arg(state);
         }
-        ensure!(host.addresses.len() == files.len(), "the host ended early");
-        Ok(host)
+        let mut process = command.spawn().context("cannot start the sandbox")?;
+        let output = process.stdout.take().context("no output of the sandbox")?;
+        let mut sandbox = Self {
+            process,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().rsplit_once("http://");
+        let (_, address) = address.context("the sandbox did not say where it listens")?;
+        sandbox.address = address.parse()?;
+        Ok(sandbox)
     }
 
     /// Bytes of memory in use, where the system tells.
@@ -146,33 +150,6 @@ impl Host {
             })
             .sum()
     }
-}
-
-/// What the child does: it hosts sandboxes until its input ends, so it cannot outlive its parent.
-///
-/// All are on one thread. On threads or in processes of their own, what the scheduler does with them differs by more
-/// than what is measured here.
-pub(crate) fn host(files: impl Iterator<Item = String>) -> Result<()> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut sandboxes = Vec::new();
-        for file in files {
-            let config = Config {
-                state: (file != NO_FILE).then(|| file.into()),
-                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                testing_customer_limit: usize::MAX,
-                ..Config::default()
-            };
-            let sandbox = Sandbox::start(config).await?;
-            writeln!(io::stdout(), "{}", sandbox.address())?;
-            sandboxes.push(sandbox);
-        }
-        let input = task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
-        input.await??;
-        Ok(())
-    })
 }
 
 /// Creates the people with these numbers over several connections.

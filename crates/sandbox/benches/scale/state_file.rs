@@ -2,13 +2,13 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::{
     client::Client,
     cost::Subject,
-    sandbox::{Filling, Host, fill},
+    sandbox::{Filling, Sandbox, fill},
     table::{Bar, Report, grouped},
 };
 
@@ -45,23 +45,22 @@ pub(crate) fn measure(subject: &mut Subject, report: &mut Report) -> Result<()> 
     let file = TemporaryFile(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("scale.redb"));
     // One that a killed run has left behind.
     let _ = fs::remove_file(&file.0);
-    let name = file.0.to_str().context("a folder that is not UTF-8")?;
-    let host = Host::start(&[name])?;
+    let sandbox = Sandbox::start(Some(&file.0))?;
     let started = Instant::now();
-    fill(host.addresses[0], 0..CREATES, FILLING)?;
+    fill(sandbox.address, 0..CREATES, FILLING)?;
     let creates = CREATES as f64 / started.elapsed().as_secs_f64();
 
-    let mut client = Client::connect(host.addresses[0])?;
+    let mut client = Client::connect(sandbox.address)?;
     let started = Instant::now();
     client.call("POST", "/__sandbox/v1/restore", &snapshot, 200)?;
     seconds("restoring it into a sandbox with a state file", started);
     // Killed, not stopped: what was answered must be in the file.
-    drop(host);
+    drop(sandbox);
 
     let started = Instant::now();
-    let host = Host::start(&[name])?;
+    let sandbox = Sandbox::start(Some(&file.0))?;
     seconds("opening the state file", started);
-    drop(host);
+    drop(sandbox);
 
     let connections = FILLING.connections;
     report.figure(
