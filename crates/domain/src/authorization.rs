@@ -5,12 +5,7 @@
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
 
-use crate::{
-    Client, Error,
-    id::InstitutionLoginId,
-    operation::{Kind, Operation},
-    read,
-};
+use crate::{Client, Error, id::InstitutionLoginId, operation::Operation, read};
 
 /// For how long a customer has authorized the partner. Times without zone are taken for UTC; one that is missing or
 /// can't be read is left out.
@@ -23,9 +18,6 @@ pub struct AuthorizationDetails {
     /// Until when.
     pub end: Option<Timestamp>,
 }
-
-const GET_CUSTOMER_AUTHORIZATION_DETAILS: Operation =
-    Operation::new("getCustomerAuthorizationDetails", Kind::Read);
 
 impl Client {
     /// Reads the authorization period of an institution login.
@@ -41,7 +33,7 @@ impl Client {
         let send = |rest: rest::Client| async move {
             rest.get_customer_authorization_details(id.get()).await
         };
-        self.call(GET_CUSTOMER_AUTHORIZATION_DETAILS, send, |found| {
+        self.call(Operation::GetAuthorizationDetails, send, |found| {
             let wire::CustomerAuthorizationDetails {
                 institution_login_id,
                 authorization_start_date,

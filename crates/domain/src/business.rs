@@ -13,7 +13,7 @@ use crate::{
     Client, Error,
     error::Refusal,
     id::{BusinessId, CustomerId},
-    operation::{Kind, Operation},
+    operation::Operation,
     outcome::Unfit,
     value::{Change, Personal, Text, plain, text},
 };
@@ -210,11 +210,6 @@ pub struct PhoneNumberUpdate {
     pub number: Change<LocalNumber>,
 }
 
-const ADD_BUSINESS_DETAILS: Operation = Operation::new("AddBusinessDetails", Kind::Create);
-const GET_BUSINESS_BY_ID: Operation = Operation::new("GetBusinessById", Kind::Read);
-const GET_BUSINESS_BY_CUSTOMER: Operation = Operation::new("GetBusinessByCustomer", Kind::Read);
-const UPDATE_BUSINESS: Operation = Operation::new("UpdateBusiness", Kind::Repeatable);
-
 impl Client {
     /// Creates the business of `owner`, which has at most one.
     ///
@@ -242,7 +237,7 @@ impl Client {
                 })
             };
             client
-                .call(ADD_BUSINESS_DETAILS, send, read)
+                .call(Operation::AddBusinessDetails, send, read)
                 .await
                 .map_err(|error| {
                     if let Error::Refused {
@@ -270,7 +265,7 @@ impl Client {
     pub async fn business(&self, id: &BusinessId) -> Result<Business, Error> {
         let path = &business_id(id)?;
         let send = |rest: rest::Client| async move { rest.get_business_by_id(path).await };
-        self.call(GET_BUSINESS_BY_ID, send, |found| {
+        self.call(Operation::GetBusinessById, send, |found| {
             asked_for(id, only(found)?)
         })
         .await
@@ -289,7 +284,8 @@ impl Client {
                 ..only(found)?
             })
         };
-        self.call(GET_BUSINESS_BY_CUSTOMER, send, read).await
+        self.call(Operation::GetBusinessByCustomer, send, read)
+            .await
     }
 
     /// Changes a business: reads it, puts the changes in, writes it back. The vendor can only replace it whole, so of
@@ -314,7 +310,7 @@ impl Client {
             let body = &wire::NewBusiness::try_from(draft)?;
             let send = |rest: rest::Client| async move { rest.update_business(path, body).await };
             client
-                .call(UPDATE_BUSINESS, send, |updated| {
+                .call(Operation::UpdateBusiness, send, |updated| {
                     asked_for(&id, updated.try_into()?)
                 })
                 .await
@@ -327,7 +323,7 @@ fn business_id(id: &BusinessId) -> Result<wire::BusinessId, Error> {
     // Both have the same limits; a document that says otherwise shows up here and not as a wrong request.
     id.as_str()
         .parse()
-        .map_err(|_| GET_BUSINESS_BY_ID.malformed("the document refuses the id", None))
+        .map_err(|_| Operation::GetBusinessById.malformed("the document refuses the id", None))
 }
 
 /// The one business of the vendor's list of one.

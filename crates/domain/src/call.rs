@@ -15,9 +15,6 @@ use crate::{
     write,
 };
 
-/// How long a write may take from when it was first sent, over all its attempts.
-const WRITE_CAP: Duration = Duration::from_secs(30);
-
 /// What is known of the attempts before the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Earlier {
@@ -89,8 +86,8 @@ impl Client {
                     retry_after,
                     vendor,
                 } => {
-                    let wait = match operation.kind {
-                        Kind::Read | Kind::Repeatable => tries.again(retry_after),
+                    let wait = match operation.kind() {
+                        Kind::Read | Kind::Repeatable | Kind::Login => tries.again(retry_after),
                         // It was not done, but a caller who must hurry is told so rather than kept.
                         Kind::Create => None,
                     };
@@ -106,9 +103,9 @@ impl Client {
                 Outcome::Unreadable(problem, vendor) => {
                     return Err(operation.unusable(problem, vendor));
                 }
-                Outcome::Ambiguous { vendor, passing } => match operation.kind {
+                Outcome::Ambiguous { vendor, passing } => match operation.kind() {
                     Kind::Create => return Err(operation.outcome_unknown(vendor)),
-                    Kind::Read | Kind::Repeatable => {
+                    Kind::Read | Kind::Repeatable | Kind::Login => {
                         *earlier = Earlier::MaybeDone;
                         let wait = passing.then(|| tries.again(None)).flatten();
                         (operation.unavailable(vendor), wait)
@@ -125,10 +122,13 @@ impl Client {
     /// How long the next attempt may take; `None` if a write has had all its time.
     fn attempt_timeout(&self, operation: Operation, first_sent: Instant) -> Option<Duration> {
         let timeout = self.inner.config.attempt_timeout;
-        match operation.kind {
+        match operation.kind() {
             Kind::Read => Some(timeout),
-            Kind::Repeatable | Kind::Create => {
-                let left = WRITE_CAP
+            Kind::Repeatable | Kind::Create | Kind::Login => {
+                let left = self
+                    .inner
+                    .config
+                    .write_cap
                     .checked_sub(first_sent.elapsed())
                     .filter(|left| !left.is_zero());
                 left.map(|left| left.min(timeout))
@@ -154,7 +154,7 @@ impl Client {
         }
         let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http)).await;
         tracing::debug!(
-            operation = operation.name,
+            operation = operation.name(),
             http_status = call.answer().map(|answer| answer.status.as_u16()),
             "called the vendor"
         );

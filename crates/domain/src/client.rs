@@ -3,10 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use openfinance_rest as rest;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use url::Url;
 
-use crate::{retry::Backoff, token::Tokens, value::InvalidValue, write::Writes};
+use crate::{
+    Deadline,
+    retry::Backoff,
+    store::{Memory, Store},
+    token::Tokens,
+    value::InvalidValue,
+    write::Writes,
+};
 
 /// Where an API is: scheme, host and port, and nothing more. https, or http where the host is this machine: the partner's
 /// credentials travel there.
@@ -59,10 +66,48 @@ pub struct Config {
     pub app_key: SecretString,
     /// How long one attempt at a call may take. The vendor's figure is 20 seconds, the default of [`Config::new`].
     pub attempt_timeout: Duration,
+    /// How long a write may take from when it was first sent, over all its attempts and read-backs, even after its caller
+    /// has gone. 30 seconds by default.
+    pub write_cap: Duration,
+    /// How long the vendor may still be at work on a request whose answer was lost: a record that can't be read only
+    /// then is taken for not created. 30 seconds by default, a guess, since the vendor does not say.
+    pub quiet_time: Duration,
+    /// What is shared with the client's own next life and with other replicas.
+    pub shared: Shared,
+}
+
+/// Where a client keeps what must survive it, and the key that protects it there. Clones are the same.
+#[derive(Clone)]
+pub struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) key: Arc<SecretBox<[u8; 32]>>,
+}
+
+impl Shared {
+    /// `store`, and a secret key of 32 random bytes. All processes that use one store need the same key.
+    pub fn new(store: Arc<dyn Store>, key: [u8; 32]) -> Self {
+        Self {
+            store,
+            key: Arc::new(SecretBox::new(Box::new(key))),
+        }
+    }
+
+    /// Nothing survives, and nothing is shared: what a request id or a refused login has come to is forgotten with the
+    /// process. For tests, and for programs that run once.
+    pub fn in_memory() -> Self {
+        // It protects memory from its own process, so it need not be secret.
+        Self::new(Arc::new(Memory::new()), [0; 32])
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Config {
-    /// The settings of a partner, with the defaults for all else.
+    /// The settings of a partner, with the defaults for all else. Nothing is shared: see [`Shared::in_memory`].
     pub fn new(
         base_url: BaseUrl,
         partner_id: String,
@@ -75,6 +120,9 @@ impl Config {
             partner_secret,
             app_key,
             attempt_timeout: Duration::from_secs(20),
+            write_cap: Duration::from_secs(30),
+            quiet_time: Duration::from_secs(30),
+            shared: Shared::in_memory(),
         }
     }
 }
@@ -99,6 +147,8 @@ pub enum InvalidConfig {
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
+    /// Of the calls through this handle.
+    pub(crate) deadline: Deadline,
 }
 
 pub(crate) struct Inner {
@@ -135,7 +185,18 @@ impl Client {
         };
         Ok(Self {
             inner: Arc::new(inner),
+            deadline: Deadline::none(),
         })
+    }
+
+    /// The same client, whose calls take no longer than `deadline` allows: it is shared by everything that is done for a
+    /// call. A write that was sent goes on by itself.
+    #[must_use]
+    pub fn within(&self, deadline: Deadline) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            deadline,
+        }
     }
 
     /// Whether the vendor has refused the partner's credentials. From then on every call fails with

@@ -12,7 +12,7 @@ use openfinance_rest::{self as rest, types as wire};
 use crate::{
     Client, Error,
     id::{ConsumerId, CustomerId},
-    operation::{Kind, Operation},
+    operation::Operation,
     value::{Birthday, Ein, PartialDate, Personal, Phone, Ssn, Text, plain, text},
 };
 
@@ -308,11 +308,6 @@ pub struct ConsumerUpdate {
     pub end_user: Option<NewEndUser>,
 }
 
-const CREATE_CONSUMER: Operation = Operation::new("CreateConsumer", Kind::Create);
-const GET_CONSUMER: Operation = Operation::new("GetConsumer", Kind::Read);
-const GET_CONSUMER_FOR_CUSTOMER: Operation = Operation::new("GetConsumerForCustomer", Kind::Read);
-const MODIFY_CONSUMER: Operation = Operation::new("ModifyConsumer", Kind::Repeatable);
-
 impl Client {
     /// Creates the consumer of `owner`, which has at most one and can never lose it. The answer is made of what was
     /// sent and the vendor's id and time.
@@ -333,7 +328,7 @@ impl Client {
             let body = &wire::NewConsumer::from(new.clone());
             let send = |rest: rest::Client| async move { rest.create_consumer(path, body).await };
             client
-                .call(CREATE_CONSUMER, send, |created| {
+                .call(Operation::CreateConsumer, send, |created| {
                     Ok(new.created(&owner, created)?)
                 })
                 .await
@@ -348,7 +343,7 @@ impl Client {
     pub async fn consumer(&self, id: &ConsumerId) -> Result<Consumer, Error> {
         let path = &wire::ConsumerId::from(id.as_str().to_owned());
         let send = |rest: rest::Client| async move { rest.get_consumer(path).await };
-        self.call(GET_CONSUMER, send, |found| {
+        self.call(Operation::GetConsumer, send, |found| {
             let consumer = Consumer::try_from(found)?;
             let asked_for = consumer.id.as_str().eq_ignore_ascii_case(id.as_str());
             if asked_for {
@@ -368,7 +363,7 @@ impl Client {
     pub async fn consumer_by_customer(&self, owner: &CustomerId) -> Result<Consumer, Error> {
         let path = &wire::CustomerId::from(owner.as_str().to_owned());
         let send = |rest: rest::Client| async move { rest.get_consumer_for_customer(path).await };
-        self.call(GET_CONSUMER_FOR_CUSTOMER, send, |found| {
+        self.call(Operation::GetConsumerForCustomer, send, |found| {
             let consumer = Consumer::try_from(found)?;
             let asked_for = consumer
                 .customer_id
@@ -401,7 +396,7 @@ impl Client {
             let path = &wire::ConsumerId::from(id.as_str().to_owned());
             let body = &wire::ConsumerUpdate::from(update);
             let send = |rest: rest::Client| async move { rest.modify_consumer(path, body).await };
-            client.call(MODIFY_CONSUMER, send, Ok).await?;
+            client.call(Operation::ModifyConsumer, send, Ok).await?;
             client.consumer(&id).await
         })
         .await

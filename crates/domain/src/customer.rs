@@ -13,7 +13,7 @@ use crate::{
     call::Earlier,
     error::Refusal,
     id::{ApplicationId, CustomerId},
-    operation::{Kind, Operation},
+    operation::Operation,
     outcome::{TOO_LARGE, Unfit},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
     read,
@@ -148,14 +148,6 @@ pub struct CustomerApplication {
     pub application_name: String,
 }
 
-const ADD_TESTING_CUSTOMER: Operation = Operation::new("AddTestingCustomer", Kind::Create);
-const ADD_CUSTOMER: Operation = Operation::new("AddCustomer", Kind::Create);
-const GET_CUSTOMERS: Operation = Operation::new("GetCustomers", Kind::Read);
-const GET_CUSTOMER: Operation = Operation::new("GetCustomer", Kind::Read);
-const GET_CUSTOMER_WITH_APP_DATA: Operation = Operation::new("GetCustomerWithAppData", Kind::Read);
-const MODIFY_CUSTOMER: Operation = Operation::new("ModifyCustomer", Kind::Repeatable);
-const DELETE_CUSTOMER: Operation = Operation::new("DeleteCustomer", Kind::Repeatable);
-
 impl Client {
     /// Creates a customer. The answer is made of what was sent and the vendor's id and time.
     ///
@@ -169,8 +161,8 @@ impl Client {
             let body = &wire::NewCustomer::from(new.clone());
             let customer_type = new.customer_type;
             let operation = match customer_type {
-                CustomerType::Testing => ADD_TESTING_CUSTOMER,
-                CustomerType::Active => ADD_CUSTOMER,
+                CustomerType::Testing => Operation::AddTestingCustomer,
+                CustomerType::Active => Operation::AddCustomer,
             };
             let send = |rest: rest::Client| async move {
                 match customer_type {
@@ -192,7 +184,7 @@ impl Client {
     pub async fn customer(&self, id: &CustomerId) -> Result<Customer, Error> {
         let path = &wire::CustomerId::from(id.as_str().to_owned());
         let send = |rest: rest::Client| async move { rest.get_customer(path).await };
-        self.call(GET_CUSTOMER, send, |found| {
+        self.call(Operation::GetCustomer, send, |found| {
             let customer = Customer::try_from(found)?;
             if customer.id == *id {
                 Ok(customer)
@@ -214,7 +206,7 @@ impl Client {
                 .await
         };
         let found = self
-            .call(GET_CUSTOMERS, send, |page| {
+            .call(Operation::GetCustomers, send, |page| {
                 let mut customers = customers(page)?.customers.into_iter();
                 let customer = match (customers.next(), customers.next()) {
                     (None, _) => return Ok(None),
@@ -286,7 +278,7 @@ impl Client {
             )
             .await
         };
-        self.call(GET_CUSTOMERS, send, |page| {
+        self.call(Operation::GetCustomers, send, |page| {
             let Listed {
                 customers,
                 more_available,
@@ -335,7 +327,7 @@ impl Client {
             let path = &wire::CustomerId::from(id.as_str().to_owned());
             let body = &wire::CustomerUpdate::from(update);
             let send = |rest: rest::Client| async move { rest.modify_customer(path, body).await };
-            client.call(MODIFY_CUSTOMER, send, Ok).await?;
+            client.call(Operation::ModifyCustomer, send, Ok).await?;
             client.customer(&id).await
         })
         .await
@@ -353,7 +345,7 @@ impl Client {
             let mut earlier = Earlier::NotDone;
             let send = |rest: rest::Client| async move { rest.delete_customer(path).await };
             let deleted = client
-                .call_noting(DELETE_CUSTOMER, &mut earlier, send, Ok)
+                .call_noting(Operation::DeleteCustomer, &mut earlier, send, Ok)
                 .await;
             match (deleted, earlier) {
                 // It is gone because an earlier attempt, whose answer was lost, has deleted it.
@@ -381,7 +373,7 @@ impl Client {
     ) -> Result<CustomerApplication, Error> {
         let path = &wire::CustomerId::from(id.as_str().to_owned());
         let send = |rest: rest::Client| async move { rest.get_customer_with_app_data(path).await };
-        self.call(GET_CUSTOMER_WITH_APP_DATA, send, |found| {
+        self.call(Operation::GetCustomerWithAppData, send, |found| {
             let wire::CustomerWithAppData {
                 id: found_id,
                 application_id,

@@ -61,14 +61,50 @@ pub enum Error {
         /// Its answer; absent where there was none.
         vendor: Option<Vendor>,
     },
-    /// A create was sent and its answer was lost or can't be read: the record may exist. Read before repeating.
+    /// A create was sent, its answer was lost or can't be read, and reading could not settle it: the record may exist.
     #[error("{operation} was sent and its outcome is unknown")]
     OutcomeUnknown {
         /// The vendor's operation.
         operation: &'static str,
         /// Its answer; absent where there was none.
         vendor: Option<Vendor>,
+        /// Whether repeating the call with the same request id is safe, and settles it.
+        resumable: bool,
     },
+    /// The caller's time was over before the outcome was known.
+    #[error("the time was over before {operation} had an outcome")]
+    DeadlineExceeded {
+        /// The vendor's operation.
+        operation: &'static str,
+        /// Whether a write was sent: if so it goes on without the caller; if not, nothing was done.
+        sent: bool,
+    },
+    /// The vendor has failed at this operation again and again, so for a while no call of it goes out. Nothing was done.
+    #[error("{operation} is not called for a while: the vendor keeps failing")]
+    CircuitOpen {
+        /// The vendor's operation.
+        operation: &'static str,
+        /// How long no call goes out.
+        retry_after: Duration,
+    },
+    /// What restarts and replicas share can't be read or written, and without it this is not safe. Nothing was done.
+    #[error("the shared store can't be used")]
+    StoreUnavailable,
+    /// Another call with this request id is under way.
+    #[error("a call with this request id is under way")]
+    RequestInFlight,
+    /// The request id was used for something else within the last 24 hours. Nothing was done.
+    #[error("the request id was used with other content")]
+    RequestIdReused,
+    /// Somebody else wrote the record at the same time, so that this update must not be repeated: read and decide anew.
+    #[error("{operation} was overtaken by another update")]
+    UpdateConflict {
+        /// The vendor's operation.
+        operation: &'static str,
+    },
+    /// Customers came or went while they were listed, and the place to go on from can't be found any more.
+    #[error("the list changed beyond repair: start again")]
+    ListChanged,
     /// The vendor answered outside its contract.
     #[error("the answer to {operation} is malformed: {problem}")]
     Malformed {

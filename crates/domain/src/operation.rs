@@ -2,13 +2,6 @@
 
 use crate::{Error, Vendor};
 
-/// One of the vendor's operations.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Operation {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-}
-
 /// What repeating an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -18,16 +11,65 @@ pub(crate) enum Kind {
     Repeatable,
     /// A second record, or a refusal because of the first: repeated only when it surely was not sent.
     Create,
+    /// Counts against the partner: a refused login is one of the five that lock the company out.
+    Login,
+}
+
+/// Defines the operations: the vendor's name and what repeating does.
+macro_rules! operations {
+    ($($name:ident = $word:literal, $kind:ident;)*) => {
+        /// One of the vendor's operations.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Operation {
+            $(#[doc = $word] $name,)*
+        }
+
+        impl Operation {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The vendor's name for it.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// What repeating it does.
+            pub(crate) const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$name => Kind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    CreateToken = "CreateToken", Login;
+    ModifyPartnerSecret = "ModifyPartnerSecret", Login;
+    AddTestingCustomer = "AddTestingCustomer", Create;
+    AddCustomer = "AddCustomer", Create;
+    GetCustomers = "GetCustomers", Read;
+    GetCustomer = "GetCustomer", Read;
+    GetCustomerWithAppData = "GetCustomerWithAppData", Read;
+    ModifyCustomer = "ModifyCustomer", Repeatable;
+    DeleteCustomer = "DeleteCustomer", Repeatable;
+    GetAuthorizationDetails = "getCustomerAuthorizationDetails", Read;
+    CreateConsumer = "CreateConsumer", Create;
+    GetConsumer = "GetConsumer", Read;
+    GetConsumerForCustomer = "GetConsumerForCustomer", Read;
+    ModifyConsumer = "ModifyConsumer", Repeatable;
+    AddBusinessDetails = "AddBusinessDetails", Create;
+    GetBusinessById = "GetBusinessById", Read;
+    GetBusinessByCustomer = "GetBusinessByCustomer", Read;
+    UpdateBusiness = "UpdateBusiness", Repeatable;
 }
 
 impl Operation {
-    pub(crate) const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind }
-    }
-
     pub(crate) fn answered(self, http_status: u16, code: Option<i64>) -> Vendor {
         Vendor {
-            operation: self.name,
+            operation: self.name(),
             http_status,
             code,
         }
@@ -35,14 +77,14 @@ impl Operation {
 
     pub(crate) fn unavailable(self, vendor: Option<Vendor>) -> Error {
         Error::Unavailable {
-            operation: self.name,
+            operation: self.name(),
             vendor,
         }
     }
 
     pub(crate) fn malformed(self, problem: &'static str, vendor: Option<Vendor>) -> Error {
         Error::Malformed {
-            operation: self.name,
+            operation: self.name(),
             problem,
             vendor,
         }
@@ -50,15 +92,16 @@ impl Operation {
 
     pub(crate) fn outcome_unknown(self, vendor: Option<Vendor>) -> Error {
         Error::OutcomeUnknown {
-            operation: self.name,
+            operation: self.name(),
             vendor,
+            resumable: false,
         }
     }
 
     /// The error of an answer that says "done", or something like it, and can't be used.
     pub(crate) fn unusable(self, problem: &'static str, vendor: Vendor) -> Error {
-        match self.kind {
-            Kind::Read | Kind::Repeatable => self.malformed(problem, Some(vendor)),
+        match self.kind() {
+            Kind::Read | Kind::Repeatable | Kind::Login => self.malformed(problem, Some(vendor)),
             // The record may exist, and we can't say under which id.
             Kind::Create => self.outcome_unknown(Some(vendor)),
         }

@@ -68,11 +68,11 @@ impl<T: DeserializeOwned> Outcome<T> {
                 Self::Rejected(operation.malformed(problem, None))
             }
             Err(rest::Failure::NotSent { cause }) => {
-                tracing::warn!(operation = operation.name, %cause, "the vendor can't be reached");
+                tracing::warn!(operation = operation.name(), %cause, "the vendor can't be reached");
                 Self::NotSent
             }
             Err(rest::Failure::Interrupted { status, cause }) => {
-                tracing::warn!(operation = operation.name, %cause, "the exchange with the vendor broke off");
+                tracing::warn!(operation = operation.name(), %cause, "the exchange with the vendor broke off");
                 let vendor = status.map(|status| operation.answered(status.as_u16(), None));
                 Self::Ambiguous {
                     vendor,
@@ -80,12 +80,12 @@ impl<T: DeserializeOwned> Outcome<T> {
                 }
             }
             Err(rest::Failure::Undecodable { answer, at }) => {
-                tracing::warn!(operation = operation.name, place = %at, "the vendor's answer can't be read");
+                tracing::warn!(operation = operation.name(), place = %at, "the vendor's answer can't be read");
                 Self::Unreadable(UNREADABLE, operation.answered(answer.status.as_u16(), None))
             }
             Err(rest::Failure::TooLarge { status, limit }) => {
                 tracing::warn!(
-                    operation = operation.name,
+                    operation = operation.name(),
                     limit,
                     "the vendor's answer is too large"
                 );
@@ -104,7 +104,7 @@ impl<T: DeserializeOwned> Outcome<T> {
         let error = answer.error();
         let vendor = operation.answered(status, error.code);
         match judge(
-            operation.name,
+            operation.name(),
             status,
             error.code,
             error.kind == rest::BodyKind::Plain,

@@ -13,11 +13,7 @@ use openfinance_rest::types as wire;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
-use crate::{
-    Client, Error, Vendor,
-    operation::{Kind, Operation},
-    outcome::Outcome,
-};
+use crate::{Client, Error, Vendor, operation::Operation, outcome::Outcome};
 
 /// From this age on, a token is renewed before it is used.
 const RENEW_AFTER: Duration = Duration::from_secs(90 * 60);
@@ -30,8 +26,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest that the vendor may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
-
-const CREATE_TOKEN: Operation = Operation::new("CreateToken", Kind::Repeatable);
 
 /// A token in use.
 #[derive(Clone)]
@@ -204,6 +198,13 @@ fn pause(count: u32, error: &Error) -> Duration {
         | Error::TokenRejected { .. }
         | Error::Unavailable { .. }
         | Error::OutcomeUnknown { .. }
+        | Error::DeadlineExceeded { .. }
+        | Error::CircuitOpen { .. }
+        | Error::StoreUnavailable
+        | Error::RequestInFlight
+        | Error::RequestIdReused
+        | Error::UpdateConflict { .. }
+        | Error::ListChanged
         | Error::Malformed { .. } => Duration::ZERO,
     };
     let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1)));
@@ -258,20 +259,27 @@ impl Client {
         let timeout = self.inner.config.attempt_timeout;
         let send =
             |rest: openfinance_rest::Client| async move { rest.create_token(credentials).await };
-        let (vendor, otherwise) = match self.attempt(CREATE_TOKEN, None, timeout, send).await {
+        let (vendor, otherwise) = match self
+            .attempt(Operation::CreateToken, None, timeout, send)
+            .await
+        {
             Outcome::Done(wire::AccessToken { token: Some(value) }, _)
                 if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) =>
             {
                 return Ok(value.into());
             }
             Outcome::Done(_, vendor) => {
-                return Err(CREATE_TOKEN.malformed("it has no token", Some(vendor)));
+                return Err(Operation::CreateToken.malformed("it has no token", Some(vendor)));
             }
-            Outcome::Rejected(Error::Refused { vendor, .. }) => {
-                (Some(vendor), CREATE_TOKEN.unavailable(Some(vendor)))
-            }
+            Outcome::Rejected(Error::Refused { vendor, .. }) => (
+                Some(vendor),
+                Operation::CreateToken.unavailable(Some(vendor)),
+            ),
             Outcome::Rejected(error) => return Err(error),
-            Outcome::StaleToken(vendor) => (Some(vendor), CREATE_TOKEN.unavailable(Some(vendor))),
+            Outcome::StaleToken(vendor) => (
+                Some(vendor),
+                Operation::CreateToken.unavailable(Some(vendor)),
+            ),
             Outcome::RateLimited {
                 retry_after,
                 vendor,
@@ -281,11 +289,14 @@ impl Client {
                     vendor,
                 });
             }
-            Outcome::NotSent => (None, CREATE_TOKEN.unavailable(None)),
-            Outcome::Ambiguous { vendor, .. } => (vendor, CREATE_TOKEN.unavailable(vendor)),
-            Outcome::Unreadable(problem, vendor) => {
-                (Some(vendor), CREATE_TOKEN.malformed(problem, Some(vendor)))
+            Outcome::NotSent => (None, Operation::CreateToken.unavailable(None)),
+            Outcome::Ambiguous { vendor, .. } => {
+                (vendor, Operation::CreateToken.unavailable(vendor))
             }
+            Outcome::Unreadable(problem, vendor) => (
+                Some(vendor),
+                Operation::CreateToken.malformed(problem, Some(vendor)),
+            ),
         };
         match vendor {
             Some(vendor) if is_refusal(vendor) => Err(Error::CredentialsRejected {

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use openfinance::Vendor;
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::reason::Reason;
@@ -22,6 +22,7 @@ pub(crate) const MOST_VIOLATIONS: usize = 25;
 /// Why a call failed, and what is told of it.
 pub(crate) struct Failure {
     reason: Reason,
+    code: Code,
     message: Cow<'static, str>,
     domain: &'static str,
     metadata: HashMap<String, String>,
@@ -34,6 +35,7 @@ impl Failure {
         let (domain, metadata) = (OURS, HashMap::new());
         Self {
             reason,
+            code: reason.code(),
             message: message.into(),
             domain,
             metadata,
@@ -44,6 +46,28 @@ impl Failure {
     /// A defect of ours, of which nothing is told.
     pub(crate) fn internal() -> Self {
         Self::new(Reason::GatewayInternal, "the gateway failed")
+    }
+
+    /// The call's time is over. Whether a write was sent tells the caller what may have happened.
+    pub(crate) fn deadline_exceeded(sent: bool) -> Self {
+        let (outcome, message) = match sent {
+            true => (
+                "UNKNOWN",
+                "the deadline passed; a write that was sent goes on and ends by itself",
+            ),
+            false => ("NOT_SENT", "the deadline passed; nothing was done"),
+        };
+        let mut failure = Self::new(Reason::DeadlineExceeded, message);
+        failure
+            .metadata
+            .insert("outcome".to_owned(), outcome.to_owned());
+        failure
+    }
+
+    /// Comes under UNAVAILABLE, whatever the reason: repeating is safe.
+    pub(crate) fn unavailable(mut self) -> Self {
+        self.code = Code::Unavailable;
+        self
     }
 
     /// The vendor refused, with this answer.
@@ -103,12 +127,13 @@ impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
         let Failure {
             reason,
+            code,
             message,
             domain,
             metadata,
             mut details,
         } = failure;
         details.set_error_info(reason.as_str(), domain, metadata);
-        Self::with_error_details(reason.code(), message, details)
+        Self::with_error_details(code, message, details)
     }
 }

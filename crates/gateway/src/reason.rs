@@ -63,6 +63,8 @@ reasons! {
     FieldNotMutable = "FIELD_NOT_MUTABLE", InvalidArgument, INFO;
     /// The mask names an empty field that the vendor can't clear.
     FieldNotClearable = "FIELD_NOT_CLEARABLE", InvalidArgument, INFO;
+    /// The request id was used for something else within the last 24 hours.
+    RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, INFO;
     /// An update without a field to change.
     NothingToUpdate = "NOTHING_TO_UPDATE", InvalidArgument, INFO;
     /// The vendor refuses a value and does not say which in a way that could be relied on.
@@ -107,17 +109,30 @@ reasons! {
     TestingCustomerLimit = "TESTING_CUSTOMER_LIMIT", ResourceExhausted, WARN;
     /// The vendor limits the rate of calls.
     UpstreamRateLimited = "UPSTREAM_RATE_LIMITED", ResourceExhausted, WARN;
+    /// The caller makes more calls than the gateway lets it.
+    CallerRateLimited = "CALLER_RATE_LIMITED", ResourceExhausted, INFO;
     /// A message is larger than its limit: 64 KiB for a request, 4 MiB for an answer.
     MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted, INFO;
     /// The vendor refuses a token that it has just issued.
     UpstreamTokenRejected = "UPSTREAM_TOKEN_REJECTED", Unavailable, WARN;
     /// The vendor can't be reached or fails; nothing was done, or repeating is safe.
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", Unavailable, WARN;
+    /// The vendor keeps failing at the operation, so for a while no call goes out; nothing was done.
+    UpstreamCircuitOpen = "UPSTREAM_CIRCUIT_OPEN", Unavailable, WARN;
+    /// What restarts and replicas share can't be read or written, and it is not safe without; nothing was done.
+    StoreUnavailable = "STORE_UNAVAILABLE", Unavailable, ERROR;
     /// The gateway is stopping; nothing was done, or repeating is safe.
     Draining = "DRAINING", Unavailable, WARN;
     /// The call's time is over. A write that was sent goes on and ends by itself.
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, WARN;
-    /// A create was sent and its answer lost: the record may exist. Read before repeating.
+    /// Another call with this request id is under way.
+    RequestInFlight = "REQUEST_IN_FLIGHT", Aborted, INFO;
+    /// Somebody else wrote the record at the same time: read it and decide anew.
+    UpdateConflict = "UPDATE_CONFLICT", Aborted, INFO;
+    /// Customers came or went while they were listed, and the place to go on from is lost: start again.
+    ListChanged = "LIST_CHANGED", Aborted, INFO;
+    /// A create was sent, its answer was lost, and reading could not settle it: the record may exist. With a request id
+    /// it comes under UNAVAILABLE, because repeating the call with the same id is safe and settles it.
     OutcomeUnknown = "OUTCOME_UNKNOWN", Unknown, ERROR;
     /// The vendor answered outside its contract.
     UpstreamMalformed = "UPSTREAM_MALFORMED", Internal, ERROR;

@@ -123,14 +123,67 @@ pub(crate) fn failure(error: Error, subject: Subject<'_>) -> Failure {
                 None => failure.operation(operation),
             }
         }
-        Error::OutcomeUnknown { operation, vendor } => {
-            let message = "the request was sent and its outcome is unknown: read before repeating";
-            let failure = Failure::new(Reason::OutcomeUnknown, message);
+        Error::OutcomeUnknown {
+            operation,
+            vendor,
+            resumable,
+        } => {
+            let failure = match resumable {
+                true => Failure::new(
+                    Reason::OutcomeUnknown,
+                    "the request was sent and its outcome is not known yet: repeat it with the same request_id",
+                )
+                .unavailable()
+                .retry_after(PAUSE),
+                false => Failure::new(
+                    Reason::OutcomeUnknown,
+                    "the request was sent and its outcome is unknown: read before repeating",
+                ),
+            };
             match vendor {
                 Some(vendor) => failure.answered(vendor),
                 None => failure.operation(operation),
             }
         }
+        Error::DeadlineExceeded { operation, sent } => {
+            Failure::deadline_exceeded(sent).operation(operation)
+        }
+        Error::CircuitOpen {
+            operation,
+            retry_after,
+        } => Failure::new(
+            Reason::UpstreamCircuitOpen,
+            "the vendor keeps failing, so for a while no call goes out; nothing was done",
+        )
+        .operation(operation)
+        .retry_after(retry_after),
+        Error::StoreUnavailable => Failure::new(
+            Reason::StoreUnavailable,
+            "the shared store can't be used, and this is not safe without; nothing was done",
+        )
+        .retry_after(PAUSE),
+        Error::RequestInFlight => Failure::new(
+            Reason::RequestInFlight,
+            "a call with this request_id is under way: repeat it later",
+        )
+        .retry_after(PAUSE),
+        Error::RequestIdReused => Failure::new(
+            Reason::RequestIdReused,
+            "the request_id was used with other content: take a new one",
+        )
+        .fields([(
+            "request_id".to_owned(),
+            "was used with other content within the last 24 hours".to_owned(),
+        )]),
+        Error::UpdateConflict { operation } => Failure::new(
+            Reason::UpdateConflict,
+            "another update came between: read the record and decide anew",
+        )
+        .operation(operation),
+        Error::ListChanged => Failure::new(
+            Reason::ListChanged,
+            "customers came or went while they were listed: start again without a token",
+        ),
         Error::Malformed {
             operation,
             problem: _,
@@ -310,11 +363,23 @@ mod tests {
                 Error::OutcomeUnknown {
                     operation,
                     vendor: None,
+                    resumable: false,
                 },
                 Code::Unknown,
                 "OUTCOME_UNKNOWN",
                 ours,
                 false,
+            ),
+            (
+                Error::OutcomeUnknown {
+                    operation,
+                    vendor: None,
+                    resumable: true,
+                },
+                Code::Unavailable,
+                "OUTCOME_UNKNOWN",
+                ours,
+                true,
             ),
             (
                 Error::Malformed {

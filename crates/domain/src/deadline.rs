@@ -1,0 +1,69 @@
+//! Until when a caller waits, and whether what it asked for has been sent.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::time::Instant;
+
+/// The time that a call has, over all that is done for it: attempts, waits and read-backs. Clones are the same: what one
+/// notes, all know.
+///
+/// ```
+/// use openfinance::Deadline;
+/// use tokio::time::{Duration, Instant};
+///
+/// let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
+/// assert!(deadline.left().unwrap() <= Duration::from_secs(20));
+/// assert!(!deadline.is_sent());
+/// assert_eq!(Deadline::none().left(), None);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Deadline {
+    at: Option<Instant>,
+    sent: Arc<AtomicBool>,
+}
+
+impl Deadline {
+    /// A caller who waits as long as it takes.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A caller who waits until then.
+    #[must_use]
+    pub fn at(at: Instant) -> Self {
+        Self {
+            at: Some(at),
+            sent: Arc::default(),
+        }
+    }
+
+    /// How much time is left, zero when it has passed; `None` if there is no limit.
+    #[must_use]
+    pub fn left(&self) -> Option<tokio::time::Duration> {
+        self.at
+            .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether a write, or a login, of this call has been handed to the network: if not, nothing was done for it.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    /// Notes that a write is about to be handed to the network.
+    pub(crate) fn note_sent(&self) {
+        self.sent.store(true, Ordering::Release);
+    }
+
+    /// Waits until the deadline; for ever if there is none.
+    pub(crate) async fn passed(&self) {
+        match self.at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+}
