@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     Deadline,
     retry::Backoff,
+    seal::Keys,
     store::{Memory, Store},
     token::Tokens,
     value::InvalidValue,
@@ -157,6 +158,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) backoff: Backoff,
     pub(crate) writes: Writes,
+    pub(crate) keys: Keys,
 }
 
 impl Client {
@@ -176,12 +178,14 @@ impl Client {
         }
         let http = rest::http_client(config.base_url.as_str())
             .map_err(|error| InvalidConfig::Http(Box::new(error)))?;
+        let keys = Keys::new(&config.shared);
         let inner = Inner {
             config,
             http,
             tokens: Tokens::new(),
             backoff: Backoff::new(),
             writes: Writes::new(),
+            keys,
         };
         Ok(Self {
             inner: Arc::new(inner),

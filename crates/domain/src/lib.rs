@@ -62,6 +62,7 @@ mod outcome;
 pub mod page;
 mod read;
 mod retry;
+mod seal;
 pub mod store;
 mod token;
 pub mod value;
