@@ -223,7 +223,7 @@ impl Client {
         new: NewBusiness,
     ) -> Result<Business, Error> {
         let (client, owner) = (self.clone(), owner.clone());
-        self.detached(async move {
+        self.detached(Operation::AddBusinessDetails, async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let personally_liable = new.personally_liable;
             let body = &wire::NewBusiness::try_from(Draft::from(new))?;
@@ -304,7 +304,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        self.detached(async move {
+        self.detached(Operation::UpdateBusiness, async move {
             let path = &business_id(&id)?;
             let draft = Draft::from(client.business(&id).await?).with(update);
             let body = &wire::NewBusiness::try_from(draft)?;

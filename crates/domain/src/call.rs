@@ -1,4 +1,4 @@
-//! The one loop that every call passes through: token, attempts, and what their outcomes mean.
+//! The one loop that every call passes through: token, gate, attempts, and what their outcomes mean.
 
 use std::time::Duration;
 
@@ -9,11 +9,18 @@ use tokio::time::Instant;
 
 use crate::{
     Client, Error,
+    gate::{Health, Pass, Shut},
     operation::{Kind, Operation},
     outcome::{Outcome, Unfit},
+    policy::{Class, Next, next},
     token::Token,
     write,
 };
+
+/// With less time than this left, nothing is sent: no answer would be back in time.
+const LEAST: Duration = Duration::from_millis(30);
+/// The longest that is waited for the vendor's sake where the caller sets no limit.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is known of the attempts before the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,86 +60,194 @@ impl Client {
         T: DeserializeOwned,
         F: Future<Output = rest::Sent<T>>,
     {
-        let mut tries = self.inner.backoff.tries();
+        let mut tries = self.inner.retries.tries();
         let mut refused: Option<Token> = None;
         let mut first_sent: Option<Instant> = None;
         loop {
-            let token = self.token(refused.as_ref()).await?;
-            if *earlier == Earlier::NotDone && write::is_abandoned() {
-                // Nothing was done, and its caller has been told so by going away: doing it now would surprise.
-                return Err(operation.unavailable(None));
-            }
-            let Some(timeout) =
-                self.attempt_timeout(operation, *first_sent.get_or_insert_with(Instant::now))
-            else {
-                return Err(operation.unavailable(None));
+            let token = self
+                .in_time(operation, self.token(refused.as_ref()))
+                .await??;
+            let pass = self.enter(operation, first_sent).await?;
+            let Some(timeout) = self.attempt_timeout(operation, first_sent) else {
+                return Err(self.out_of_time(operation, first_sent));
             };
-            let (error, wait) = match self.attempt(operation, Some(&token), timeout, &send).await {
-                Outcome::Done(value, vendor) => {
+            let sent_at = Instant::now();
+            if operation.kind() != Kind::Read {
+                self.deadline.note_sent();
+            }
+            let outcome = self.attempt(operation, Some(&token), timeout, &send).await;
+            let class = outcome.class();
+            // A caller in a hurry says nothing about the vendor.
+            let cut_short = class == Class::Interrupted
+                && timeout < self.inner.config.attempt_timeout
+                && sent_at.elapsed() >= timeout;
+            if !cut_short {
+                pass.note(health(class));
+            }
+            if matches!(class, Class::NotSent | Class::StaleToken) && first_sent.is_none() {
+                self.deadline.note_not_sent();
+            } else {
+                first_sent.get_or_insert(sent_at);
+            }
+            let (error, wait) = match (next(operation.kind(), class), outcome) {
+                (Next::Answer, Outcome::Done(value, vendor)) => {
                     return read(value).map_err(|unfit| match unfit {
                         Unfit::Malformed(problem) => operation.unusable(problem, vendor),
                         Unfit::Refused(refusal) => Error::Refused { refusal, vendor },
                     });
                 }
-                Outcome::Rejected(error) => return Err(error),
-                Outcome::StaleToken(vendor) if refused.is_some() => {
-                    return Err(Error::TokenRejected { vendor });
-                }
-                Outcome::StaleToken(_) => {
-                    refused = Some(token);
-                    continue;
-                }
-                Outcome::RateLimited {
-                    retry_after,
-                    vendor,
-                } => {
-                    let wait = match operation.kind() {
-                        Kind::Read | Kind::Repeatable | Kind::Login => tries.again(retry_after),
-                        // It was not done, but a caller who must hurry is told so rather than kept.
-                        Kind::Create => None,
-                    };
-                    (
-                        Error::RateLimited {
-                            retry_after,
-                            vendor,
-                        },
-                        wait,
-                    )
-                }
-                Outcome::NotSent => (operation.unavailable(None), tries.again(None)),
-                Outcome::Unreadable(problem, vendor) => {
-                    return Err(operation.unusable(problem, vendor));
-                }
-                Outcome::Ambiguous { vendor, passing } => match operation.kind() {
-                    Kind::Create => return Err(operation.outcome_unknown(vendor)),
-                    Kind::Read | Kind::Repeatable | Kind::Login => {
-                        *earlier = Earlier::MaybeDone;
-                        let wait = passing.then(|| tries.again(None)).flatten();
-                        (operation.unavailable(vendor), wait)
-                    }
+                (Next::RenewToken, outcome) => match refused.replace(token) {
+                    None => continue,
+                    Some(_) => return Err(outcome.error(operation)),
                 },
+                (Next::Again, outcome) => {
+                    if class == Class::Interrupted {
+                        *earlier = Earlier::MaybeDone;
+                    }
+                    (outcome.error(operation), tries.again(None))
+                }
+                (Next::AgainWhenAsked, outcome) => {
+                    let asked = outcome.retry_after();
+                    let error = outcome.error(operation);
+                    if let (Some(asked), Error::RateLimited { vendor, .. }) = (asked, &error) {
+                        self.inner.gates.limit(operation, asked, *vendor);
+                    }
+                    (error, tries.again(asked))
+                }
+                (Next::Answer | Next::Fail | Next::Settle, outcome) => {
+                    if matches!(class, Class::Interrupted | Class::Failed) {
+                        *earlier = Earlier::MaybeDone;
+                    }
+                    return Err(outcome.error(operation));
+                }
             };
-            match wait {
+            match wait.filter(|wait| self.has_time_for(*wait, operation, first_sent)) {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
+                None => return Err(self.or_out_of_time(operation, error)),
             }
         }
     }
 
-    /// How long the next attempt may take; `None` if a write has had all its time.
-    fn attempt_timeout(&self, operation: Operation, first_sent: Instant) -> Option<Duration> {
-        let timeout = self.inner.config.attempt_timeout;
-        match operation.kind() {
-            Kind::Read => Some(timeout),
-            Kind::Repeatable | Kind::Create | Kind::Login => {
-                let left = self
-                    .inner
-                    .config
-                    .write_cap
-                    .checked_sub(first_sent.elapsed())
-                    .filter(|left| !left.is_zero());
-                left.map(|left| left.min(timeout))
+    /// Leave to call `operation`, waited for where the vendor asks for patience and the caller has it.
+    async fn enter(
+        &self,
+        operation: Operation,
+        first_sent: Option<Instant>,
+    ) -> Result<Pass<'_>, Error> {
+        loop {
+            match self.inner.gates.enter(operation) {
+                Ok(pass) => return Ok(pass),
+                Err(Shut::Failing(retry_after)) => {
+                    return Err(Error::CircuitOpen {
+                        operation: operation.name(),
+                        retry_after,
+                    });
+                }
+                Err(Shut::Limited(wait, vendor)) => {
+                    if !self.has_time_for(wait, operation, first_sent) {
+                        return Err(Error::RateLimited {
+                            retry_after: Some(wait),
+                            vendor,
+                        });
+                    }
+                    // Not all at the same moment.
+                    let spread = self.inner.retries.fraction() / 10.0;
+                    tokio::time::sleep(wait.mul_f64(1.0 + spread)).await;
+                }
             }
+        }
+    }
+
+    /// The time that is left for `operation`, which was first sent at `first_sent`; `None` if there is no limit. Before a
+    /// write is sent it is the caller's; then, and for what is read for its sake, it is not.
+    fn time_left(&self, operation: Operation, first_sent: Option<Instant>) -> Option<Duration> {
+        match (operation.kind(), first_sent) {
+            (Kind::Read, _) if write::is_detached() => None,
+            (Kind::Read, _) | (Kind::Repeatable | Kind::Create | Kind::Login, None) => {
+                self.deadline.left()
+            }
+            (Kind::Repeatable | Kind::Create | Kind::Login, Some(first_sent)) => {
+                let cap = self.inner.config.write_cap;
+                Some(cap.saturating_sub(first_sent.elapsed()))
+            }
+        }
+    }
+
+    /// Whether there is time for a wait and an attempt after it.
+    fn has_time_for(
+        &self,
+        wait: Duration,
+        operation: Operation,
+        first_sent: Option<Instant>,
+    ) -> bool {
+        match self.time_left(operation, first_sent) {
+            Some(left) => wait + LEAST < left,
+            None => wait <= PATIENCE,
+        }
+    }
+
+    /// How long the next attempt may take; `None` if there is no time for one, or nobody left to do it for.
+    fn attempt_timeout(
+        &self,
+        operation: Operation,
+        first_sent: Option<Instant>,
+    ) -> Option<Duration> {
+        let config = &self.inner.config;
+        let left = self.time_left(operation, first_sent);
+        if left.is_some_and(|left| left < LEAST) {
+            return None;
+        }
+        match (operation.kind(), first_sent) {
+            (Kind::Read, _) | (Kind::Repeatable | Kind::Create | Kind::Login, Some(_)) => {
+                Some(left.map_or(config.attempt_timeout, |left| {
+                    left.min(config.attempt_timeout)
+                }))
+            }
+            (Kind::Repeatable | Kind::Create | Kind::Login, None) => {
+                // Nothing was done, and its caller has gone: doing it now would surprise.
+                (!write::is_abandoned()).then(|| config.attempt_timeout.min(config.write_cap))
+            }
+        }
+    }
+
+    /// The error of a call that there is no more time for.
+    fn out_of_time(&self, operation: Operation, first_sent: Option<Instant>) -> Error {
+        match first_sent {
+            Some(_) => operation.unavailable(None),
+            None => Error::DeadlineExceeded {
+                operation: operation.name(),
+                sent: self.deadline.is_sent(),
+            },
+        }
+    }
+
+    /// The error of a failed attempt, or of the deadline that ended it.
+    fn or_out_of_time(&self, operation: Operation, error: Error) -> Error {
+        let ended_by_deadline = operation.kind() == Kind::Read
+            && matches!(error, Error::Unavailable { vendor: None, .. })
+            && self
+                .time_left(operation, None)
+                .is_some_and(|left| left < LEAST);
+        if ended_by_deadline {
+            self.out_of_time(operation, None)
+        } else {
+            error
+        }
+    }
+
+    /// Waits for `value` until the caller's deadline.
+    pub(crate) async fn in_time<T>(
+        &self,
+        operation: Operation,
+        value: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            value = value => Ok(value),
+            () = self.deadline.passed() => Err(Error::DeadlineExceeded {
+                operation: operation.name(),
+                sent: self.deadline.is_sent(),
+            }),
         }
     }
 
@@ -159,5 +274,17 @@ impl Client {
             "called the vendor"
         );
         Outcome::of(operation, &call, sent)
+    }
+}
+
+/// What an attempt says about the vendor.
+fn health(class: Class) -> Health {
+    match class {
+        Class::Done
+        | Class::DoneUnreadable
+        | Class::Rejected
+        | Class::StaleToken
+        | Class::RateLimited => Health::Answered,
+        Class::NotSent | Class::Interrupted | Class::Failed => Health::Failed,
     }
 }

@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::{
     Deadline,
-    retry::Backoff,
+    gate::Gates,
+    retry::Retries,
     seal::Keys,
     store::{Memory, Store},
     token::Tokens,
@@ -156,7 +157,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) http: reqwest::Client,
     pub(crate) tokens: Tokens,
-    pub(crate) backoff: Backoff,
+    pub(crate) retries: Retries,
+    pub(crate) gates: Gates,
     pub(crate) writes: Writes,
     pub(crate) keys: Keys,
 }
@@ -183,7 +185,8 @@ impl Client {
             config,
             http,
             tokens: Tokens::new(),
-            backoff: Backoff::new(),
+            retries: Retries::new(),
+            gates: Gates::new(),
             writes: Writes::new(),
             keys,
         };

@@ -323,7 +323,7 @@ impl Client {
         new: NewConsumer,
     ) -> Result<Consumer, Error> {
         let (client, owner) = (self.clone(), owner.clone());
-        self.detached(async move {
+        self.detached(Operation::CreateConsumer, async move {
             let path = &wire::CustomerId::from(owner.as_str().to_owned());
             let body = &wire::NewConsumer::from(new.clone());
             let send = |rest: rest::Client| async move { rest.create_consumer(path, body).await };
@@ -392,7 +392,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        self.detached(async move {
+        self.detached(Operation::ModifyConsumer, async move {
             let path = &wire::ConsumerId::from(id.as_str().to_owned());
             let body = &wire::ConsumerUpdate::from(update);
             let send = |rest: rest::Client| async move { rest.modify_consumer(path, body).await };

@@ -157,13 +157,13 @@ impl Client {
     /// answer was lost: look the username up before repeating.
     pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
         let client = self.clone();
-        self.detached(async move {
+        let customer_type = new.customer_type;
+        let operation = match customer_type {
+            CustomerType::Testing => Operation::AddTestingCustomer,
+            CustomerType::Active => Operation::AddCustomer,
+        };
+        self.detached(operation, async move {
             let body = &wire::NewCustomer::from(new.clone());
-            let customer_type = new.customer_type;
-            let operation = match customer_type {
-                CustomerType::Testing => Operation::AddTestingCustomer,
-                CustomerType::Active => Operation::AddCustomer,
-            };
             let send = |rest: rest::Client| async move {
                 match customer_type {
                     CustomerType::Testing => rest.add_testing_customer(body).await,
@@ -323,7 +323,7 @@ impl Client {
             return Err(Error::NothingToUpdate);
         }
         let (client, id) = (self.clone(), id.clone());
-        self.detached(async move {
+        self.detached(Operation::ModifyCustomer, async move {
             let path = &wire::CustomerId::from(id.as_str().to_owned());
             let body = &wire::CustomerUpdate::from(update);
             let send = |rest: rest::Client| async move { rest.modify_customer(path, body).await };
@@ -340,7 +340,7 @@ impl Client {
     /// the vendor keeps it itself.
     pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), Error> {
         let (client, path) = (self.clone(), wire::CustomerId::from(id.as_str().to_owned()));
-        self.detached(async move {
+        self.detached(Operation::DeleteCustomer, async move {
             let path = &path;
             let mut earlier = Earlier::NotDone;
             let send = |rest: rest::Client| async move { rest.delete_customer(path).await };

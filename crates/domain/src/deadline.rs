@@ -59,6 +59,11 @@ impl Deadline {
         self.sent.store(true, Ordering::Release);
     }
 
+    /// Notes that the write did not leave after all.
+    pub(crate) fn note_not_sent(&self) {
+        self.sent.store(false, Ordering::Release);
+    }
+
     /// Waits until the deadline; for ever if there is none.
     pub(crate) async fn passed(&self) {
         match self.at {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use openfinance_rest as rest;
 use serde::de::DeserializeOwned;
 
 use crate::{
     Error, Vendor,
     error::{Refusal, Verdict, judge},
-    operation::Operation,
+    operation::{Kind, Operation},
+    policy::Class,
 };
 
 /// The problem of an answer that is larger than what is read.
@@ -39,8 +41,8 @@ pub(crate) enum Outcome<T> {
     Ambiguous {
         /// Its answer, if there was one.
         vendor: Option<Vendor>,
-        /// Whether another attempt may fare better.
-        passing: bool,
+        /// Whether the vendor itself failed. Otherwise it was what lies between, and another attempt may fare better.
+        failed: bool,
     },
 }
 
@@ -76,7 +78,7 @@ impl<T: DeserializeOwned> Outcome<T> {
                 let vendor = status.map(|status| operation.answered(status.as_u16(), None));
                 Self::Ambiguous {
                     vendor,
-                    passing: true,
+                    failed: false,
                 }
             }
             Err(rest::Failure::Undecodable { answer, at }) => {
@@ -120,7 +122,7 @@ impl<T: DeserializeOwned> Outcome<T> {
             },
             Verdict::Failed => Self::Ambiguous {
                 vendor: Some(vendor),
-                passing: matches!(status, 502..=504),
+                failed: !matches!(status, 408 | 502..=504),
             },
             Verdict::Unexpected => Self::Unreadable(UNREADABLE, vendor),
         }
@@ -142,15 +144,110 @@ impl<T: DeserializeOwned> Outcome<T> {
     }
 }
 
-/// How many seconds the vendor asks to wait; it may also send a date or nonsense, which say nothing here.
+impl<T> Outcome<T> {
+    /// What it is, for the table of what follows from it.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Done(..) => Class::Done,
+            Self::Rejected(_) => Class::Rejected,
+            Self::StaleToken(_) => Class::StaleToken,
+            Self::RateLimited { .. } => Class::RateLimited,
+            Self::NotSent => Class::NotSent,
+            Self::Unreadable(..) => Class::DoneUnreadable,
+            Self::Ambiguous { failed: true, .. } => Class::Failed,
+            Self::Ambiguous { failed: false, .. } => Class::Interrupted,
+        }
+    }
+
+    /// How long the vendor asks to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::Done(..)
+            | Self::Rejected(_)
+            | Self::StaleToken(_)
+            | Self::NotSent
+            | Self::Unreadable(..)
+            | Self::Ambiguous { .. } => None,
+        }
+    }
+
+    /// What the caller is told if this is the end of it.
+    pub(crate) fn error(self, operation: Operation) -> Error {
+        match self {
+            // The call loop takes the value out first.
+            Self::Done(_, vendor) => operation.unusable(UNREADABLE, vendor),
+            Self::Rejected(error) => error,
+            Self::StaleToken(vendor) => Error::TokenRejected { vendor },
+            Self::RateLimited {
+                retry_after,
+                vendor,
+            } => Error::RateLimited {
+                retry_after,
+                vendor,
+            },
+            Self::NotSent => operation.unavailable(None),
+            Self::Unreadable(problem, vendor) => operation.unusable(problem, vendor),
+            Self::Ambiguous { vendor, .. } => match operation.kind() {
+                Kind::Create => operation.outcome_unknown(vendor),
+                Kind::Read | Kind::Repeatable | Kind::Login => operation.unavailable(vendor),
+            },
+        }
+    }
+}
+
+/// How long the vendor asks to wait: in seconds, or until a time, which is measured by the vendor's own clock where it
+/// tells it. Nonsense and times that have passed say nothing.
 fn retry_after(answer: &rest::Answer) -> Option<Duration> {
-    let seconds = answer
-        .headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse::<u32>()
-        .ok()?;
-    Some(Duration::from_secs(seconds.into()))
+    let header = |name| answer.headers.get(name)?.to_str().ok().map(str::trim);
+    let text = header(http::header::RETRY_AFTER)?;
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        // A number beyond all counting is a long time.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u32::MAX).into()));
+    }
+    let until = http_date(text)?;
+    let now = header(http::header::DATE).and_then(http_date)?;
+    Duration::try_from(until.duration_since(now)).ok()
+}
+
+/// A time as HTTP headers have it, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_each_form_and_nonsense_says_nothing() {
+        let asked = |text: &str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert("retry-after", text.parse().unwrap());
+            headers.insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+            retry_after(&rest::Answer {
+                status: http::StatusCode::TOO_MANY_REQUESTS,
+                headers,
+                body: bytes::Bytes::new(),
+            })
+            .map(|wait| wait.as_secs())
+        };
+        assert_eq!(asked("2"), Some(2));
+        assert_eq!(asked("0"), Some(0));
+        assert_eq!(asked("1000000000"), Some(1_000_000_000));
+        assert_eq!(asked("99999999999999999999"), Some(u32::MAX.into()));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        for nonsense in [
+            "abc",
+            "-1",
+            "",
+            "1.5",
+            "Sun, 06 Nov 1994 08:49:07 GMT",
+            "tomorrow",
+        ] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
 }

@@ -1,24 +1,36 @@
-//! What may be tried again, and how long to wait before: at most three tries, full jitter.
+//! What may be tried again, and how long to wait before: at most three tries, full jitter, under a budget.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// How often an operation is tried in all.
 const TRIES: u32 = 3;
 /// The longest wait before the second try; each further one doubles it.
 const BASE: Duration = Duration::from_millis(50);
-/// The longest wait that the vendor may ask for (`Retry-After`) and still be waited out here.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How much of a retry each call earns. With what is saved and the reserve, an outage of a minute at some hundred calls
+/// a second stays under a tenth more than the calls, so that we do not make it worse.
+const EARNED: f64 = 0.09;
+/// How many retries may be saved.
+const MOST_SAVED: f64 = 100.0;
+/// How many there are for callers who call seldom, and how fast they come back.
+const RESERVE: f64 = 10.0;
+const RESERVE_PER_SECOND: f64 = 1.0;
 
-/// The source of the waits, shared by all calls of a client.
-pub(crate) struct Backoff {
+/// The waits and the budget that all calls of a client share.
+pub(crate) struct Retries {
     random: AtomicU64,
+    budget: Mutex<Budget>,
 }
 
-impl Backoff {
+impl Retries {
     /// With a seed of the process's own.
     pub(crate) fn new() -> Self {
         Self::seeded(RandomState::new().hash_one(0))
@@ -27,19 +39,24 @@ impl Backoff {
     fn seeded(seed: u64) -> Self {
         Self {
             random: AtomicU64::new(seed),
+            budget: Mutex::new(Budget {
+                left: 0.0,
+                at: None,
+            }),
         }
     }
 
     /// Begins a call.
     pub(crate) fn tries(&self) -> Tries<'_> {
+        self.with_budget(Budget::earn);
         Tries {
-            backoff: self,
+            retries: self,
             made: 0,
         }
     }
 
     /// A number from 0 to 1: splitmix64, which is even enough to spread waits and nothing more.
-    fn fraction(&self) -> f64 {
+    pub(crate) fn fraction(&self) -> f64 {
         let mut bits = self
             .random
             .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
@@ -48,26 +65,65 @@ impl Backoff {
         // 32 bits fit a float without loss.
         f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
     }
+
+    fn with_budget<T>(&self, with: impl FnOnce(&mut Budget) -> T) -> T {
+        // Nothing panics while it is held; if it did, the budget would still be whole.
+        with(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How many retries may still be made.
+struct Budget {
+    left: f64,
+    /// When the reserve was last looked after.
+    at: Option<Instant>,
+}
+
+impl Budget {
+    fn earn(&mut self) {
+        self.left = (self.left + EARNED).min(MOST_SAVED);
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let back = match self.at.replace(now) {
+            Some(at) => now.duration_since(at).as_secs_f64() * RESERVE_PER_SECOND,
+            None => RESERVE,
+        };
+        if self.left < RESERVE {
+            self.left = (self.left + back).min(RESERVE);
+        }
+        let enough = self.left >= 1.0;
+        if enough {
+            self.left -= 1.0;
+        }
+        enough
+    }
 }
 
 /// The tries of one call.
 pub(crate) struct Tries<'a> {
-    backoff: &'a Backoff,
+    retries: &'a Retries,
     made: u32,
 }
 
 impl Tries<'_> {
-    /// How long to wait before trying again; `None` when it is enough, or when the vendor asks for more patience than
-    /// a caller has.
-    pub(crate) fn again(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
+    /// How long to wait before trying again, at least as long as the vendor asked; `None` when it is enough, for this
+    /// call or for all.
+    pub(crate) fn again(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.made += 1;
-        if self.made >= TRIES {
+        if self.made >= TRIES
+            || !self
+                .retries
+                .with_budget(|budget| budget.take(Instant::now()))
+        {
             return None;
         }
-        match retry_after {
-            Some(asked) => (asked <= PATIENCE).then_some(asked),
-            None => Some((BASE * 2_u32.pow(self.made - 1)).mul_f64(self.backoff.fraction())),
-        }
+        let fraction = self.retries.fraction();
+        Some(match asked {
+            // A little more than asked, and not all at the same moment.
+            Some(asked) => asked.mul_f64(1.0 + fraction / 10.0),
+            None => (BASE * 2_u32.pow(self.made - 1)).mul_f64(fraction),
+        })
     }
 }
 
@@ -75,24 +131,55 @@ impl Tries<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_call_is_tried_three_times_with_growing_waits() {
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_tried_three_times_with_growing_waits() {
         for seed in 0..1_000 {
-            let backoff = Backoff::seeded(seed);
-            let mut tries = backoff.tries();
+            let retries = Retries::seeded(seed);
+            let mut tries = retries.tries();
             assert!(tries.again(None).unwrap() <= BASE);
             assert!(tries.again(None).unwrap() <= 2 * BASE);
             assert_eq!(tries.again(None), None);
         }
     }
 
-    #[test]
-    fn what_the_vendor_asks_is_waited_exactly_or_not_at_all() {
-        let backoff = Backoff::seeded(1);
-        assert_eq!(
-            backoff.tries().again(Some(Duration::from_secs(1))),
-            Some(Duration::from_secs(1))
-        );
-        assert_eq!(backoff.tries().again(Some(Duration::from_secs(3))), None);
+    #[tokio::test(start_paused = true)]
+    async fn what_the_vendor_asks_is_waited_and_hardly_more() {
+        let asked = Duration::from_secs(2);
+        for seed in 0..1_000 {
+            let wait = Retries::seeded(seed).tries().again(Some(asked)).unwrap();
+            assert!(
+                asked <= wait && wait <= asked.mul_f64(1.1),
+                "{seed}: {wait:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_not_multiplied() {
+        let retries = Retries::seeded(1);
+        // An hour of good calls saves no more than it should.
+        for _ in 0..1_000_000 {
+            retries.tries();
+        }
+        let (calls, mut sent) = (30_000, 0);
+        for _ in 0..calls {
+            let mut tries = retries.tries();
+            sent += 1;
+            while tries.again(None).is_some() {
+                sent += 1;
+            }
+            tokio::time::advance(Duration::from_millis(2)).await;
+        }
+        assert!(sent * 10 <= calls * 11, "{sent} attempts of {calls} calls");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_calls_seldom_may_retry() {
+        let retries = Retries::seeded(1);
+        for _ in 0..100 {
+            let mut tries = retries.tries();
+            assert!(tries.again(None).is_some() && tries.again(None).is_some());
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
     }
 }

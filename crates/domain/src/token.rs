@@ -235,8 +235,10 @@ impl Client {
             Ready::Missing => {}
         }
         let client = self.clone();
-        self.detached(async move { client.log_in(turn, oldest).await })
-            .await
+        self.detached(Operation::CreateToken, async move {
+            client.log_in(turn, oldest).await
+        })
+        .await
     }
 
     /// Logs in and notes what came of it. Must be seen through: a login that is cut short may have been refused, and

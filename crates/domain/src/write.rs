@@ -8,7 +8,7 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-use crate::Client;
+use crate::{Client, Error, operation::Operation};
 
 tokio::task_local! {
     /// Whether the caller of the write or login that this task runs has gone.
@@ -20,6 +20,11 @@ pub(crate) fn is_abandoned() -> bool {
     CALLER_GONE
         .try_with(|gone| gone.load(Ordering::Acquire))
         .unwrap_or(false)
+}
+
+/// Whether this task runs a write or a login, whatever has become of its caller.
+pub(crate) fn is_detached() -> bool {
+    CALLER_GONE.try_with(|_| ()).is_ok()
 }
 
 /// Counts the tasks that outlive their callers.
@@ -55,8 +60,17 @@ impl Drop for Caller {
 }
 
 impl Client {
-    /// Runs a write, or a login, in a task of its own: a caller who goes away does not cut it short once it was sent.
+    /// Runs a write, or a login, in a task of its own: a caller who goes away, or whose deadline passes, does not cut it
+    /// short once it was sent.
     pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        write: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.in_time(operation, self.in_own_task(write)).await?
+    }
+
+    async fn in_own_task<T: Send + 'static>(
         &self,
         write: impl Future<Output = T> + Send + 'static,
     ) -> T {
