@@ -266,11 +266,13 @@ fn settings(sandbox: &Sandbox) -> config::Config {
         }),
         shared: config::Shared {
             store_path: None,
+            redis_url: None,
             key: config::SharedKey::new([7; 32]),
         },
         grpc_listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: ([127, 0, 0, 1], 0).into(),
         deadline: config::Deadlines::default(),
+        retry: config::Retry::default(),
         drain_grace: std::time::Duration::from_secs(10),
         log: config::Log {
             format: config::LogFormat::Json,

@@ -1,6 +1,6 @@
 //! The four services, as one thing: what their handlers share, and how they are mounted.
 
-use openfinance::Client;
+use openfinance::{Client, Deadline};
 use openfinance_rpc::{
     FILE_DESCRIPTOR_SET,
     pb::{
@@ -10,7 +10,7 @@ use openfinance_rpc::{
         customer_service_server::CustomerServiceServer,
     },
 };
-use tonic::service::Routes;
+use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::{metrics::Metrics, page_token::PageTokens};
@@ -47,6 +47,14 @@ macro_rules! limited {
 }
 
 impl Api {
+    /// The client for what this request asks for, within its deadline.
+    pub(crate) fn client<T>(&self, request: &Request<T>) -> Client {
+        match request.extensions().get::<Deadline>() {
+            Some(deadline) => self.client.within(deadline.clone()),
+            None => self.client.clone(),
+        }
+    }
+
     /// All services of the gRPC port: ours, health, and reflection in both its versions.
     ///
     /// # Errors

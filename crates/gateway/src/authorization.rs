@@ -1,7 +1,7 @@
 //! Authorizations: handlers and conversions.
 
 use futures_util::{StreamExt as _, stream};
-use openfinance::{authorization::AuthorizationDetails, id::InstitutionLoginId};
+use openfinance::{Client, authorization::AuthorizationDetails, id::InstitutionLoginId};
 use openfinance_rpc::pb::{
     self, authorization_details_result, authorization_service_server::AuthorizationService,
 };
@@ -26,19 +26,21 @@ impl AuthorizationService for Api {
         &self,
         request: Request<pb::GetAuthorizationDetailsRequest>,
     ) -> Result<Response<pb::AuthorizationDetails>, Status> {
+        let client = self.client(&request);
         let id = request.into_inner().institution_login_id;
         let id = InstitutionLoginId::try_from(id)
             .map_err(|rule| BadFields::new("institution_login_id", rule))?;
-        Ok(Response::new(self.authorization_details(id).await?))
+        Ok(Response::new(authorization_details(&client, id).await?))
     }
 
     async fn batch_get_authorization_details(
         &self,
         request: Request<pb::BatchGetAuthorizationDetailsRequest>,
     ) -> Result<Response<pb::BatchGetAuthorizationDetailsResponse>, Status> {
+        let client = self.client(&request);
         let ids = batch(&request.into_inner().institution_login_ids)?;
         let results = stream::iter(ids)
-            .map(|id| self.result(id))
+            .map(|id| result(&client, id))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -48,35 +50,31 @@ impl AuthorizationService for Api {
     }
 }
 
-impl Api {
-    async fn authorization_details(
-        &self,
-        id: InstitutionLoginId,
-    ) -> Result<pb::AuthorizationDetails, Status> {
-        let details = self.client.authorization_details(id).await;
-        details
-            .map(IntoPb::into_pb)
-            .map_err(|error| Subject::InstitutionLogin(id).status(error))
-    }
+async fn authorization_details(
+    client: &Client,
+    id: InstitutionLoginId,
+) -> Result<pb::AuthorizationDetails, Status> {
+    let details = client.authorization_details(id).await;
+    details
+        .map(IntoPb::into_pb)
+        .map_err(|error| Subject::InstitutionLogin(id).status(error))
+}
 
-    async fn result(&self, id: InstitutionLoginId) -> pb::AuthorizationDetailsResult {
-        let result = match self.authorization_details(id).await {
-            Ok(details) => authorization_details_result::Result::Details(details),
-            Err(status) => {
-                authorization_details_result::Result::Error(pb::AuthorizationDetailsError {
-                    code: status.code().into(),
-                    reason: status
-                        .get_details_error_info()
-                        .map(|info| info.reason)
-                        .unwrap_or_default(),
-                    message: status.message().to_owned(),
-                })
-            }
-        };
-        pb::AuthorizationDetailsResult {
-            institution_login_id: id.get(),
-            result: Some(result),
-        }
+async fn result(client: &Client, id: InstitutionLoginId) -> pb::AuthorizationDetailsResult {
+    let result = match authorization_details(client, id).await {
+        Ok(details) => authorization_details_result::Result::Details(details),
+        Err(status) => authorization_details_result::Result::Error(pb::AuthorizationDetailsError {
+            code: status.code().into(),
+            reason: status
+                .get_details_error_info()
+                .map(|info| info.reason)
+                .unwrap_or_default(),
+            message: status.message().to_owned(),
+        }),
+    };
+    pb::AuthorizationDetailsResult {
+        institution_login_id: id.get(),
+        result: Some(result),
     }
 }
 

@@ -19,6 +19,7 @@ impl BusinessService for Api {
         &self,
         request: Request<pb::CreateBusinessRequest>,
     ) -> Result<Response<pb::Business>, Status> {
+        let client = self.client(&request);
         let pb::CreateBusinessRequest {
             customer_id,
             business,
@@ -36,8 +37,7 @@ impl BusinessService for Api {
                 ..new.into_pb()
             }));
         }
-        let business = self
-            .client
+        let business = client
             .create_business(&owner, new)
             .await
             .map_err(|error| Subject::Customer(&owner).status(error))?;
@@ -48,9 +48,9 @@ impl BusinessService for Api {
         &self,
         request: Request<pb::GetBusinessRequest>,
     ) -> Result<Response<pb::Business>, Status> {
+        let client = self.client(&request);
         let id = required("business_id", request.into_inner().business_id)?;
-        let business = self
-            .client
+        let business = client
             .business(&id)
             .await
             .map_err(|error| Subject::Business(&id).status(error))?;
@@ -61,9 +61,9 @@ impl BusinessService for Api {
         &self,
         request: Request<pb::GetBusinessByCustomerRequest>,
     ) -> Result<Response<pb::Business>, Status> {
+        let client = self.client(&request);
         let owner = required("customer_id", request.into_inner().customer_id)?;
-        let business = self
-            .client
+        let business = client
             .business_by_customer(&owner)
             .await
             .map_err(|error| Subject::Customer(&owner).status(error))?;
@@ -74,9 +74,9 @@ impl BusinessService for Api {
         &self,
         request: Request<pb::UpdateBusinessRequest>,
     ) -> Result<Response<pb::Business>, Status> {
+        let client = self.client(&request);
         let (id, update) = update::update(request.into_inner())?;
-        let business = self
-            .client
+        let business = client
             .update_business(&id, update)
             .await
             .map_err(|error| Subject::Business(&id).status(error))?;

@@ -81,6 +81,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// For how long calls may run.
     pub deadline: Deadlines,
+    /// For how long a call is tried at the vendor.
+    pub retry: Retry,
     /// For how long calls in flight may run on when the gateway stops, `drain.grace`.
     pub drain_grace: Duration,
     /// What is logged.
@@ -112,13 +114,16 @@ pub struct Vendor {
     pub app_key: SecretString,
 }
 
-/// What replicas of the gateway share.
+/// What survives a restart, and what replicas of the gateway share. Without a path and a URL, as in sandbox mode, nothing
+/// does.
 #[derive(Debug)]
 pub struct Shared {
-    /// The file, or a folder for it, that keeps what must survive a restart, `shared.store_path`. Checked at the
-    /// start; this version writes nothing there yet.
+    /// The file, or a folder for it, that keeps what must survive a restart of a gateway that runs alone,
+    /// `shared.store_path`.
     pub store_path: Option<PathBuf>,
-    /// What the keys for page tokens are derived from, `shared.key`.
+    /// The Redis that replicas share, `shared.redis_url`. Goes before the path.
+    pub redis_url: Option<SecretString>,
+    /// What the keys for page tokens, fingerprints and values at rest are derived from, `shared.key`.
     pub key: SharedKey,
 }
 
@@ -162,6 +167,29 @@ impl Default for Deadlines {
     }
 }
 
+/// For how long a call is tried at the vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How long one attempt may take, `retry.attempt_timeout`. The vendor's figure is 20 seconds.
+    pub attempt_timeout: Duration,
+    /// How long the vendor may still be at work on a request whose answer was lost, `retry.quiet_time`: a record that
+    /// can't be read only then is taken for not created.
+    pub quiet_time: Duration,
+    /// How long a write may take from when it was first sent, over all its attempts and read-backs,
+    /// `retry.write_cap`.
+    pub write_cap: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempt_timeout: Duration::from_secs(20),
+            quiet_time: Duration::from_secs(30),
+            write_cap: Duration::from_secs(30),
+        }
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -198,11 +226,13 @@ impl Config {
             upstream,
             shared: Shared {
                 store_path: None,
+                redis_url: None,
                 key: SharedKey::sandbox(),
             },
             grpc_listen: free_port,
             admin_listen: free_port,
             deadline: Deadlines::default(),
+            retry: Retry::default(),
             drain_grace: Duration::from_secs(10),
             log: Log {
                 format: LogFormat::Json,

@@ -3,7 +3,7 @@
 mod convert;
 mod update;
 
-use openfinance::{consumer::NewConsumer, id::CustomerId};
+use openfinance::{Client, consumer::NewConsumer, id::CustomerId};
 use openfinance_rpc::pb::{self, consumer_service_server::ConsumerService};
 use tonic::{Request, Response, Status};
 
@@ -19,6 +19,7 @@ impl ConsumerService for Api {
         &self,
         request: Request<pb::CreateConsumerRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
+        let client = self.client(&request);
         let pb::CreateConsumerRequest {
             customer_id,
             consumer,
@@ -36,25 +37,25 @@ impl ConsumerService for Api {
                 ..new.into_pb()
             }));
         }
-        self.create(owner, new).await
+        create(&client, owner, new).await
     }
 
     async fn create_consumer_for_business(
         &self,
         request: Request<pb::CreateConsumerForBusinessRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
+        let client = self.client(&request);
         let (owner, business) = convert::for_business(request.into_inner())?;
-        self.create(owner, NewConsumer::for_business(business))
-            .await
+        create(&client, owner, NewConsumer::for_business(business)).await
     }
 
     async fn get_consumer(
         &self,
         request: Request<pb::GetConsumerRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
+        let client = self.client(&request);
         let id = required("consumer_id", request.into_inner().consumer_id)?;
-        let consumer = self
-            .client
+        let consumer = client
             .consumer(&id)
             .await
             .map_err(|error| Subject::Consumer(&id).status(error))?;
@@ -65,9 +66,9 @@ impl ConsumerService for Api {
         &self,
         request: Request<pb::GetConsumerByCustomerRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
+        let client = self.client(&request);
         let owner = required("customer_id", request.into_inner().customer_id)?;
-        let consumer = self
-            .client
+        let consumer = client
             .consumer_by_customer(&owner)
             .await
             .map_err(|error| Subject::Customer(&owner).status(error))?;
@@ -78,9 +79,9 @@ impl ConsumerService for Api {
         &self,
         request: Request<pb::UpdateConsumerRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
+        let client = self.client(&request);
         let (id, update) = update::update(request.into_inner())?;
-        let consumer = self
-            .client
+        let consumer = client
             .update_consumer(&id, update)
             .await
             .map_err(|error| Subject::Consumer(&id).status(error))?;
@@ -88,17 +89,14 @@ impl ConsumerService for Api {
     }
 }
 
-impl Api {
-    async fn create(
-        &self,
-        owner: CustomerId,
-        new: NewConsumer,
-    ) -> Result<Response<pb::Consumer>, Status> {
-        let consumer = self
-            .client
-            .create_consumer(&owner, new)
-            .await
-            .map_err(|error| Subject::Customer(&owner).status(error))?;
-        Ok(Response::new(consumer.into_pb()))
-    }
+async fn create(
+    client: &Client,
+    owner: CustomerId,
+    new: NewConsumer,
+) -> Result<Response<pb::Consumer>, Status> {
+    let consumer = client
+        .create_consumer(&owner, new)
+        .await
+        .map_err(|error| Subject::Customer(&owner).status(error))?;
+    Ok(Response::new(consumer.into_pb()))
 }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use openfinance::{
-    Error, Refusal,
+    Client, Error, Refusal,
     customer::{Customer, CustomerType, NewCustomer},
     page::{CustomerPage, CustomerQuery, PageSize, Start},
     value::Text,
@@ -28,6 +28,7 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::CreateCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
+        let client = self.client(&request);
         let pb::CreateCustomerRequest {
             customer,
             request_id,
@@ -40,8 +41,7 @@ impl CustomerService for Api {
         if validate_only {
             return Ok(Response::new(new.into_pb()));
         }
-        let customer = self
-            .client
+        let customer = client
             .create_customer(new)
             .await
             .map_err(|error| Subject::Nothing.status(error))?;
@@ -52,9 +52,9 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::GetCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
+        let client = self.client(&request);
         let id = required("customer_id", request.into_inner().customer_id)?;
-        let customer = self
-            .client
+        let customer = client
             .customer(&id)
             .await
             .map_err(|error| Subject::Customer(&id).status(error))?;
@@ -65,9 +65,9 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::LookupCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
+        let client = self.client(&request);
         let username = required("username", request.into_inner().username)?;
-        let customer = self
-            .client
+        let customer = client
             .lookup_customer(&username)
             .await
             .map_err(|error| Subject::Nothing.status(error))?;
@@ -78,6 +78,7 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::ListCustomersRequest>,
     ) -> Result<Response<pb::ListCustomersResponse>, Status> {
+        let client = self.client(&request);
         let pb::ListCustomersRequest {
             page_size,
             page_token,
@@ -89,7 +90,7 @@ impl CustomerService for Api {
         let query = query(&mut check, r#type, search);
         let (size, query) = check.finish(|| Some((size?, query?)))?;
         let start = self.page_tokens.open(&query, "page_token", &page_token)?;
-        let page = self.page(&query, start, size).await?;
+        let page = self.page(&client, &query, start, size).await?;
         let next_page_token = self.token(&query, page.next)?;
         Ok(Response::new(pb::ListCustomersResponse {
             customers: page.customers,
@@ -105,6 +106,7 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::StreamCustomersRequest>,
     ) -> Result<Response<Self::StreamCustomersStream>, Status> {
+        let client = self.client(&request);
         let pb::StreamCustomersRequest {
             r#type,
             search,
@@ -121,7 +123,7 @@ impl CustomerService for Api {
         Ok(Response::new(Box::pin(async_stream::try_stream! {
             let mut next = Some(first);
             while let Some(start) = next {
-                let page = api.page(&query, start, PageSize::MAX).await?;
+                let page = api.page(&client, &query, start, PageSize::MAX).await?;
                 next = page.next;
                 let resume_token = api.token(&query, next)?;
                 yield pb::StreamCustomersResponse { customers: page.customers, resume_token };
@@ -133,9 +135,9 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
+        let client = self.client(&request);
         let (id, update) = update::update(request.into_inner())?;
-        let customer = self
-            .client
+        let customer = client
             .update_customer(&id, update)
             .await
             .map_err(|error| Subject::Customer(&id).status(error))?;
@@ -146,12 +148,13 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::DeleteCustomerRequest>,
     ) -> Result<Response<()>, Status> {
+        let client = self.client(&request);
         let pb::DeleteCustomerRequest {
             customer_id,
             allow_missing,
         } = request.into_inner();
         let id = required("customer_id", customer_id)?;
-        match self.client.delete_customer(&id).await {
+        match client.delete_customer(&id).await {
             Ok(()) => Ok(Response::new(())),
             Err(Error::Refused {
                 refusal: Refusal::CustomerNotFound,
@@ -165,9 +168,9 @@ impl CustomerService for Api {
         &self,
         request: Request<pb::GetCustomerApplicationRequest>,
     ) -> Result<Response<pb::CustomerApplication>, Status> {
+        let client = self.client(&request);
         let id = required("customer_id", request.into_inner().customer_id)?;
-        let application = self
-            .client
+        let application = client
             .customer_application(&id)
             .await
             .map_err(|error| Subject::Customer(&id).status(error))?;
@@ -193,6 +196,7 @@ impl Api {
 
     async fn page(
         &self,
+        client: &Client,
         query: &CustomerQuery,
         start: Start,
         size: PageSize,
@@ -201,8 +205,7 @@ impl Api {
             customers,
             next,
             total,
-        } = self
-            .client
+        } = client
             .customers_page(query, start, size)
             .await
             .map_err(|error| Subject::Nothing.status(error))?;

@@ -90,10 +90,12 @@ where
             asked => asked,
         };
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Box::pin(async { Ok(exceeded().into_http()) });
+            return Box::pin(async move { Ok(exceeded(called, false).into_http()) });
         }
         // A time that no clock reaches is no deadline.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let shared = deadline.map_or_else(openfinance::Deadline::none, openfinance::Deadline::at);
+        request.extensions_mut().insert(shared.clone());
         let mut in_flight = self.limits.drain.enter(called);
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -101,14 +103,14 @@ where
             let response = tokio::select! {
                 biased;
                 Ok(response) = answer => response,
-                () = passed(deadline) => return Ok(exceeded().into_http()),
+                () = passed(deadline) => return Ok(exceeded(called, shared.is_sent()).into_http()),
                 status = in_flight.cut() => return Ok(status.into_http()),
             };
             Ok(
                 if called.is_unary() || response.headers().contains_key(Status::GRPC_STATUS) {
                     response
                 } else {
-                    let end = Box::pin(end(deadline, in_flight));
+                    let end = Box::pin(end(called, deadline, in_flight));
                     response.map(|body| {
                         Body::new(EndingBody {
                             inner: Some(body),
@@ -129,16 +131,20 @@ async fn passed(deadline: Option<Instant>) {
 }
 
 /// Waits until a stream has to end, and says with what.
-async fn end(deadline: Option<Instant>, mut in_flight: InFlight) -> Status {
+async fn end(called: Called, deadline: Option<Instant>, mut in_flight: InFlight) -> Status {
     tokio::select! {
-        () = passed(deadline) => exceeded(),
+        () = passed(deadline) => exceeded(called, false),
         status = in_flight.cut() => status,
     }
 }
 
-fn exceeded() -> Status {
-    let message = "the deadline passed; a write that was sent goes on and ends by itself";
-    Failure::new(Reason::DeadlineExceeded, message).into()
+/// The status of a call whose time is over, and of which a write has been `sent` or not.
+fn exceeded(called: Called, sent: bool) -> Status {
+    let failure = match called.reads_only() {
+        true => Failure::new(Reason::DeadlineExceeded, "the deadline passed"),
+        false => Failure::deadline_exceeded(sent),
+    };
+    failure.into()
 }
 
 /// A stream that ends in time.

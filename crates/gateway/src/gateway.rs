@@ -1,8 +1,11 @@
 //! A gateway from start to stop.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use openfinance::Client;
+use openfinance::{
+    Client,
+    store::{Store, StoreError},
+};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tower::ServiceBuilder;
 
@@ -19,6 +22,7 @@ use crate::{
     observe::ObserveLayer,
     page_token::PageTokens,
     server::Server,
+    store,
 };
 
 /// How long before the hard limit everything is cut, so that the answers that say so still leave.
@@ -61,6 +65,14 @@ pub enum StartError {
         "this gateway was built without the sandbox: build it with the cargo feature `sandbox`"
     )]
     NoSandbox,
+    /// The store can't be opened.
+    #[error("can't open the store ({key}): {source}")]
+    Store {
+        /// The setting that names it.
+        key: &'static str,
+        /// What is wrong.
+        source: StoreError,
+    },
     /// The address of the embedded sandbox is none for a client: a defect.
     #[error("the address of the embedded sandbox can't be used: {0}")]
     SandboxAddress(#[from] openfinance::value::InvalidValue),
@@ -72,12 +84,25 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] if an address is taken or the upstream can't be used.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let store = store::open(&config.shared, &config.upstream)?;
+        Self::start_with_store(config, store).await
+    }
+
+    /// As [`Gateway::start`], over a store of the caller's instead of the one that the settings name.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_with_store(
+        config: Config,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, StartError> {
         let Config {
             upstream,
             shared,
             grpc_listen,
             admin_listen,
             deadline,
+            retry,
             drain_grace,
             log: _,
         } = config;
@@ -95,12 +120,18 @@ impl Gateway {
                 (Some(embedded), vendor)
             }
         };
-        let client = Client::new(openfinance::Config::new(
-            vendor.base_url,
-            vendor.partner_id,
-            vendor.partner_secret,
-            vendor.app_key,
-        ))?;
+        let client = Client::new(openfinance::Config {
+            attempt_timeout: retry.attempt_timeout,
+            write_cap: retry.write_cap,
+            quiet_time: retry.quiet_time,
+            shared: openfinance::Shared::new(store, *shared.key.bytes()),
+            ..openfinance::Config::new(
+                vendor.base_url,
+                vendor.partner_id,
+                vendor.partner_secret,
+                vendor.app_key,
+            )
+        })?;
         let metrics = Metrics::new();
         let drain = Drain::new();
         let (health, health_service) = Health::new(client.clone()).await;

@@ -44,5 +44,6 @@ mod page_token;
 pub mod reason;
 mod server;
 mod status;
+mod store;
 
 pub use gateway::{Gateway, StartError};

@@ -38,6 +38,12 @@ impl Called {
         self.method.is_some_and(|method| !method.server_streaming)
     }
 
+    /// Whether it changes nothing.
+    pub(crate) fn reads_only(self) -> bool {
+        self.method
+            .is_none_or(|method| method.idempotency == Idempotency::NoSideEffects)
+    }
+
     /// Whether it may be repeated without doing the work twice.
     pub(crate) fn is_repeatable(self) -> bool {
         self.method.is_none_or(|method| match method.idempotency {

@@ -11,7 +11,7 @@ use openfinance::{BaseUrl, value::InvalidValue};
 use secrecy::SecretString;
 
 use super::{
-    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Settings,
+    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Retry, Settings,
     Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
@@ -39,6 +39,7 @@ pub(super) fn load(
     let grpc_listen = read.grpc_listen(flags.insecure);
     let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let deadline = read.deadlines();
+    let retry = read.retry();
     let drain_grace = read.drain_grace();
     let log = read.log();
     let Reader { entries, sources } = read;
@@ -50,6 +51,7 @@ pub(super) fn load(
                 grpc_listen,
                 admin_listen,
                 deadline,
+                retry,
                 drain_grace,
                 log,
             },
@@ -155,26 +157,36 @@ impl Reader {
     }
 
     fn shared(&mut self, sandbox: bool) -> Option<Shared> {
-        let redis = self.take("shared.redis_url");
-        if let Some(entry) = &redis {
-            self.refuse(
-                "shared.redis_url",
-                entry,
-                "is not supported by this version: set shared.store_path",
-            );
-        }
+        let redis_given = self.entries.source("shared.redis_url").is_some();
+        let redis_url = self.redis_url();
         let store_path = self.store_path();
-        if !sandbox && redis.is_none() && store_path.is_none() {
+        if !sandbox && !redis_given && store_path.is_none() {
             self.missing(
                 "shared.store_path",
-                "is required: a file in a folder that the gateway may write to",
+                "is required, or shared.redis_url: a file in a folder that the gateway may write to",
             );
         }
         let key = self.shared_key(sandbox);
         Some(Shared {
             store_path,
+            redis_url,
             key: key?,
         })
+    }
+
+    fn redis_url(&mut self) -> Option<SecretString> {
+        let entry = self.take("shared.redis_url")?;
+        let text = self.content("shared.redis_url", &entry)?;
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if matches!(scheme, Some("redis" | "rediss")) {
+            return Some(text.into());
+        }
+        self.refuse(
+            "shared.redis_url",
+            &entry,
+            "must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@redis.example.com",
+        );
+        None
     }
 
     fn store_path(&mut self) -> Option<PathBuf> {
@@ -245,6 +257,21 @@ impl Reader {
         Deadlines {
             default: given.unwrap_or(default.min(max)),
             max,
+        }
+    }
+
+    fn retry(&mut self) -> Retry {
+        let Retry {
+            attempt_timeout,
+            quiet_time,
+            write_cap,
+        } = Retry::default();
+        Retry {
+            attempt_timeout: self
+                .duration("retry.attempt_timeout")
+                .unwrap_or(attempt_timeout),
+            quiet_time: self.duration("retry.quiet_time").unwrap_or(quiet_time),
+            write_cap: self.duration("retry.write_cap").unwrap_or(write_cap),
         }
     }
 

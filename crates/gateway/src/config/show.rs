@@ -36,6 +36,7 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
         grpc_listen,
         admin_listen,
         deadline,
+        retry,
         drain_grace,
         log,
     } = config;
@@ -51,6 +52,7 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
             .store_path
             .as_ref()
             .map(|path| path.display().to_string()),
+        "shared.redis_url" => shared.redis_url.as_ref().map(|_| REDACTED.to_owned()),
         "shared.key" => sources
             .contains_key("shared.key")
             .then(|| REDACTED.to_owned()),
@@ -62,6 +64,9 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
         },
         "deadline.default" => Some(duration::show(deadline.default)),
         "deadline.max" => Some(duration::show(deadline.max)),
+        "retry.attempt_timeout" => Some(duration::show(retry.attempt_timeout)),
+        "retry.quiet_time" => Some(duration::show(retry.quiet_time)),
+        "retry.write_cap" => Some(duration::show(retry.write_cap)),
         "drain.grace" => Some(duration::show(*drain_grace)),
         "log.format" => Some(log.format.as_str().to_owned()),
         "log.level" => Some(log.level.clone()),

@@ -111,7 +111,7 @@ fn what_is_missing_is_told_all_at_once() {
             "partner.id (in the file, or OPENFINANCE_PARTNER__ID): is required, except with --sandbox",
             "partner.secret (in the file, or OPENFINANCE_PARTNER__SECRET): is required, except with --sandbox",
             "partner.app_key (in the file, or OPENFINANCE_PARTNER__APP_KEY): is required, except with --sandbox",
-            "shared.store_path (in the file, or OPENFINANCE_SHARED__STORE_PATH): is required: a file in a folder that \
+            "shared.store_path (in the file, or OPENFINANCE_SHARED__STORE_PATH): is required, or shared.redis_url: a file in a folder that \
              the gateway may write to",
             "shared.key (in the file, or OPENFINANCE_SHARED__KEY): is required: 64 random hexadecimal digits, as \
              `openssl rand -hex 32` makes",
@@ -136,7 +136,7 @@ fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
         )
         .set("LOG__FORMAT", "yaml")
         .set("LOG_LEVEL", "info")
-        .set("SHARED__REDIS_URL", "redis://canary")
+        .set("SHARED__REDIS_URL", "canary")
         .set("admin__listen", "127.0.0.1:1");
     let problems = given.problems();
     for expected in [
@@ -146,7 +146,7 @@ fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
         "grpc.web (DIR/gateway.toml:7): there is no such setting",
         "log.format (OPENFINANCE_LOG__FORMAT): must be text or json",
         "log_level (OPENFINANCE_LOG_LEVEL): there is no such setting",
-        "shared.redis_url (OPENFINANCE_SHARED__REDIS_URL): is not supported by this version: set shared.store_path",
+        "shared.redis_url (OPENFINANCE_SHARED__REDIS_URL): must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@redis.example.com",
         "admin__listen (OPENFINANCE_admin__listen): there is no such setting",
     ] {
         assert!(
