@@ -242,6 +242,7 @@ async fn health_and_the_admin_page_say_that_it_is_ready() {
         "",
         "openfinance.v1.CustomerService",
         "openfinance.v1.AuthorizationService",
+        "openfinance.v1.OnboardingService",
     ] {
         let request = HealthCheckRequest {
             service: service.to_owned(),
@@ -288,6 +289,7 @@ async fn reflection_tells_the_services_in_both_versions() {
         "BusinessService",
         "ConsumerService",
         "AuthorizationService",
+        "OnboardingService",
     ] {
         assert!(
             names.contains(&format!("openfinance.v1.{service}").as_str()),

@@ -11,6 +11,7 @@ mod consumer;
 mod customer;
 #[cfg(feature = "external")]
 mod external;
+mod onboarding;
 mod refusals;
 #[cfg(feature = "external")]
 mod schemathesis;

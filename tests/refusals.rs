@@ -133,6 +133,7 @@ fn every_documented_refusal_has_a_test_and_every_tested_one_is_documented() {
         crate::common::CASES,
         crate::consumer::CASES,
         crate::customer::CASES,
+        crate::onboarding::CASES,
     ]
     .concat()
     {

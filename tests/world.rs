@@ -5,6 +5,7 @@ use openfinance_rpc::pb::{
     self, authorization_service_client::AuthorizationServiceClient,
     business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
     customer_service_client::CustomerServiceClient,
+    onboarding_service_client::OnboardingServiceClient,
 };
 use openfinance_sandbox::{
     Commit, Config, Connection, Control, FaultBody, FaultRule, NewInstitutionLogin, Operation,
@@ -111,6 +112,10 @@ impl World {
 
     pub(crate) fn authorizations(&self) -> AuthorizationServiceClient<Channel> {
         AuthorizationServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn onboarding(&self) -> OnboardingServiceClient<Channel> {
+        OnboardingServiceClient::new(self.channel())
     }
 
     /// Takes the message out of an answer, after a look at what it prints.

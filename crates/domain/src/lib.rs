@@ -58,6 +58,7 @@ mod deadline;
 mod error;
 mod gate;
 pub mod id;
+pub mod onboarding;
 mod operation;
 mod outcome;
 pub mod page;

@@ -1,4 +1,4 @@
-//! The four services, as one thing: what their handlers share, and how they are mounted.
+//! The services, as one thing: what their handlers share, and how they are mounted.
 
 use openfinance::{Client, Deadline};
 use openfinance_rpc::{
@@ -8,6 +8,7 @@ use openfinance_rpc::{
         business_service_server::BusinessServiceServer,
         consumer_service_server::ConsumerServiceServer,
         customer_service_server::CustomerServiceServer,
+        onboarding_service_server::OnboardingServiceServer,
     },
 };
 use tonic::{Request, service::Routes};
@@ -30,11 +31,12 @@ pub(crate) struct Api {
 }
 
 /// The names of our services.
-pub(crate) const SERVICES: [&str; 4] = [
+pub(crate) const SERVICES: [&str; 5] = [
     openfinance_rpc::pb::customer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::business_service_server::SERVICE_NAME,
     openfinance_rpc::pb::consumer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::onboarding_service_server::SERVICE_NAME,
 ];
 
 /// Mounts a service with the limits that all have.
@@ -71,7 +73,8 @@ impl Api {
         let routes = Routes::new(limited!(CustomerServiceServer, self.clone()))
             .add_service(limited!(BusinessServiceServer, self.clone()))
             .add_service(limited!(ConsumerServiceServer, self.clone()))
-            .add_service(limited!(AuthorizationServiceServer, self))
+            .add_service(limited!(AuthorizationServiceServer, self.clone()))
+            .add_service(limited!(OnboardingServiceServer, self))
             .add_service(health.max_decoding_message_size(MOST_IN))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);

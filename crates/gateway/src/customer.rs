@@ -187,7 +187,7 @@ struct Page {
 
 impl Api {
     /// The customer as it is answered. Counts a type that this version does not know.
-    fn told(&self, customer: Customer) -> pb::Customer {
+    pub(crate) fn told(&self, customer: Customer) -> pb::Customer {
         if customer.type_word.is_some() && customer.customer_type().is_none() {
             self.metrics.unknown_customer_type();
         }

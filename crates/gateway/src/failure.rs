@@ -99,6 +99,18 @@ impl Failure {
         self
     }
 
+    /// One more thing to tell, in `ErrorInfo`: nothing personal.
+    pub(crate) fn told(mut self, key: &str, value: &(impl ToString + ?Sized)) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// What to do now, added to the message.
+    pub(crate) fn advised(mut self, advice: &str) -> Self {
+        self.message = format!("{}; {advice}", self.message).into();
+        self
+    }
+
     /// A wait of `delay` before a repeat makes sense.
     pub(crate) fn retry_after(mut self, delay: Duration) -> Self {
         self.details.set_retry_info(Some(delay));

@@ -40,6 +40,7 @@ mod mask;
 mod method;
 mod metrics;
 mod observe;
+mod onboarding;
 mod page_token;
 pub mod reason;
 mod server;

@@ -3493,3 +3493,515 @@ pub mod customer_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// The consumer that stands for a business, for consumer lending reports used in small-business decisions where no
+/// person is liable.
+///
+/// It is made of the business in the same request, by the vendor's rule: the tax id stands for the social security
+/// number, the name for the first name, the type for the last name, and the day of the report for the birthday. Address,
+/// telephone number and e-mail address are the business's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ConsumerFromBusiness {
+    /// The day on which the report is ordered; the vendor keeps it as the birthday. Required.
+    #[prost(message, optional, tag = "1")]
+    pub report_date: ::core::option::Option<Date>,
+}
+/// What became of one record of an onboarding.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct OnboardingStep {
+    /// Which record.
+    #[prost(enumeration = "onboarding_step::Step", tag = "1")]
+    pub step: i32,
+    /// How it came to be.
+    #[prost(enumeration = "onboarding_step::Outcome", tag = "2")]
+    pub outcome: i32,
+    /// The vendor's id of the record.
+    #[prost(string, tag = "3")]
+    pub record_id: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `OnboardingStep`.
+pub mod onboarding_step {
+    /// The records, in the order of their creation.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Step {
+        /// A step that this version does not know.
+        Unspecified = 0,
+        /// The customer.
+        Customer = 1,
+        /// The customer's consumer.
+        Consumer = 2,
+        /// The customer's business.
+        Business = 3,
+    }
+    impl Step {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STEP_UNSPECIFIED",
+                Self::Customer => "STEP_CUSTOMER",
+                Self::Consumer => "STEP_CONSUMER",
+                Self::Business => "STEP_BUSINESS",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STEP_UNSPECIFIED" => Some(Self::Unspecified),
+                "STEP_CUSTOMER" => Some(Self::Customer),
+                "STEP_CONSUMER" => Some(Self::Consumer),
+                "STEP_BUSINESS" => Some(Self::Business),
+                _ => None,
+            }
+        }
+    }
+    /// How the record came to be.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Outcome {
+        /// An outcome that this version does not know.
+        Unspecified = 0,
+        /// By this call.
+        Created = 1,
+        /// By an earlier call with the same request id.
+        Resumed = 2,
+    }
+    impl Outcome {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "OUTCOME_UNSPECIFIED",
+                Self::Created => "OUTCOME_CREATED",
+                Self::Resumed => "OUTCOME_RESUMED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+                "OUTCOME_CREATED" => Some(Self::Created),
+                "OUTCOME_RESUMED" => Some(Self::Resumed),
+                _ => None,
+            }
+        }
+    }
+}
+/// The request of OnboardCustomer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct OnboardCustomerRequest {
+    /// The customer to create. Required; its output only fields must be empty.
+    #[prost(message, optional, tag = "1")]
+    pub customer: ::core::option::Option<Customer>,
+    /// The person whom lending reports are about. Required where the business's owner is personally liable. Its output
+    /// only fields must be empty.
+    #[prost(message, optional, tag = "2")]
+    pub consumer: ::core::option::Option<Consumer>,
+    /// Instead of `consumer`, where no person is liable: the consumer is made of `business`. That must then have a name, a
+    /// type, a tax id that is an Employer Identification Number (nine digits, with or without hyphens), a state in its
+    /// address, and a telephone number or an e-mail address.
+    #[prost(message, optional, tag = "3")]
+    pub consumer_from_business: ::core::option::Option<ConsumerFromBusiness>,
+    /// The business to create. Its output only fields must be empty.
+    #[prost(message, optional, tag = "4")]
+    pub business: ::core::option::Option<Business>,
+    /// A UUID of the caller's that names this request (AIP-155). Optional, and what makes the call safe to repeat: within
+    /// 24 hours a repeat with the same content resumes the onboarding, or answers what it came to.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// The response of OnboardCustomer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct OnboardCustomerResponse {
+    /// The customer.
+    #[prost(message, optional, tag = "1")]
+    pub customer: ::core::option::Option<Customer>,
+    /// The consumer; absent where none was asked for.
+    #[prost(message, optional, tag = "2")]
+    pub consumer: ::core::option::Option<Consumer>,
+    /// The business; absent where none was asked for.
+    #[prost(message, optional, tag = "3")]
+    pub business: ::core::option::Option<Business>,
+    /// A step for each of these records, in the order of their creation.
+    #[prost(message, repeated, tag = "4")]
+    pub steps: ::prost::alloc::vec::Vec<OnboardingStep>,
+}
+/// Generated client implementations.
+pub mod onboarding_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Creates a customer together with its consumer and its business.
+    ///
+    /// It does what CreateCustomer, CreateConsumer and CreateBusiness do, and takes care of their order and of what happens
+    /// if the way is cut short. Every method may also answer the refusals that `common.proto` lists.
+    #[derive(Debug, Clone)]
+    pub struct OnboardingServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl OnboardingServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> OnboardingServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OnboardingServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OnboardingServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Creates a customer, then its consumer, then its business, as far as they are asked for: the vendor wants the
+        /// consumer of a personally liable owner before the business.
+        ///
+        /// The whole request is checked before anything is sent. Three records can't be created at one stroke, so a call can
+        /// fail half-way. ErrorInfo then has the `step` that failed (`CUSTOMER`, `CONSUMER` or `BUSINESS`) and the ids of the
+        /// records that are there, `customer_id` and `consumer_id`. Give a `request_id`: a repeat with the same one and the
+        /// same content resumes where the call broke off, at whatever moment that was, and no record is made twice.
+        ///
+        /// A record that the vendor refused for good is not accepted at the next try either. What is there then stays: go on
+        /// with CreateConsumer and CreateBusiness for the customer in `customer_id`.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |a field is missing or malformed, or output only fields are set|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |the records do not fit each other, such as a liable owner without consumer|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |a name holds a character that the vendor refuses|INVALID_ARGUMENT|INVALID_NAME_CHARACTER|correct the name|
+        /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
+        /// |the partner is a reseller and the consumer has no `end_user`|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
+        /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the step named|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |somebody else has given the customer a consumer meanwhile|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and go on with CreateBusiness|
+        /// |somebody else has given the customer a business meanwhile|ALREADY_EXISTS|BUSINESS_EXISTS|read it|
+        /// |somebody else has deleted the customer meanwhile|NOT_FOUND|CUSTOMER_NOT_FOUND|begin again with a new request id|
+        /// |the vendor does not find the consumer that the owner's liability needs|FAILED_PRECONDITION|CONSUMER_REQUIRED|read the consumer, and repeat CreateBusiness|
+        /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
+        /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
+        /// |the answer to a step was lost, and there is no request id: its record may exist|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        pub async fn onboard_customer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OnboardCustomerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OnboardCustomerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.OnboardingService/OnboardCustomer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "openfinance.v1.OnboardingService",
+                        "OnboardCustomer",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod onboarding_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OnboardingServiceServer.
+    #[async_trait]
+    pub trait OnboardingService: std::marker::Send + std::marker::Sync + 'static {
+        /// Creates a customer, then its consumer, then its business, as far as they are asked for: the vendor wants the
+        /// consumer of a personally liable owner before the business.
+        ///
+        /// The whole request is checked before anything is sent. Three records can't be created at one stroke, so a call can
+        /// fail half-way. ErrorInfo then has the `step` that failed (`CUSTOMER`, `CONSUMER` or `BUSINESS`) and the ids of the
+        /// records that are there, `customer_id` and `consumer_id`. Give a `request_id`: a repeat with the same one and the
+        /// same content resumes where the call broke off, at whatever moment that was, and no record is made twice.
+        ///
+        /// A record that the vendor refused for good is not accepted at the next try either. What is there then stays: go on
+        /// with CreateConsumer and CreateBusiness for the customer in `customer_id`.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |a field is missing or malformed, or output only fields are set|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |the records do not fit each other, such as a liable owner without consumer|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |a name holds a character that the vendor refuses|INVALID_ARGUMENT|INVALID_NAME_CHARACTER|correct the name|
+        /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
+        /// |the partner is a reseller and the consumer has no `end_user`|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
+        /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the step named|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |somebody else has given the customer a consumer meanwhile|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and go on with CreateBusiness|
+        /// |somebody else has given the customer a business meanwhile|ALREADY_EXISTS|BUSINESS_EXISTS|read it|
+        /// |somebody else has deleted the customer meanwhile|NOT_FOUND|CUSTOMER_NOT_FOUND|begin again with a new request id|
+        /// |the vendor does not find the consumer that the owner's liability needs|FAILED_PRECONDITION|CONSUMER_REQUIRED|read the consumer, and repeat CreateBusiness|
+        /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
+        /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
+        /// |the answer to a step was lost, and there is no request id: its record may exist|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        async fn onboard_customer(
+            &self,
+            request: tonic::Request<super::OnboardCustomerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OnboardCustomerResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Creates a customer together with its consumer and its business.
+    ///
+    /// It does what CreateCustomer, CreateConsumer and CreateBusiness do, and takes care of their order and of what happens
+    /// if the way is cut short. Every method may also answer the refusals that `common.proto` lists.
+    #[derive(Debug)]
+    pub struct OnboardingServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OnboardingServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OnboardingServiceServer<T>
+    where
+        T: OnboardingService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/openfinance.v1.OnboardingService/OnboardCustomer" => {
+                    #[allow(non_camel_case_types)]
+                    struct OnboardCustomerSvc<T: OnboardingService>(pub Arc<T>);
+                    impl<
+                        T: OnboardingService,
+                    > tonic::server::UnaryService<super::OnboardCustomerRequest>
+                    for OnboardCustomerSvc<T> {
+                        type Response = super::OnboardCustomerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OnboardCustomerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OnboardingService>::onboard_customer(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OnboardCustomerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OnboardingServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "openfinance.v1.OnboardingService";
+    impl<T> tonic::server::NamedService for OnboardingServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -444,6 +444,45 @@ impl fmt::Debug for GetCustomerApplicationRequest {
         out.finish()
     }
 }
+impl fmt::Debug for ConsumerFromBusiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ConsumerFromBusiness");
+        if !(self.report_date.is_none()) {
+            out.field("report_date", &Redacted);
+        }
+        out.finish()
+    }
+}
+impl fmt::Debug for OnboardingStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("OnboardingStep");
+        out.field("step", &self.step);
+        out.field("outcome", &self.outcome);
+        out.field("record_id", &self.record_id);
+        out.finish()
+    }
+}
+impl fmt::Debug for OnboardCustomerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("OnboardCustomerRequest");
+        out.field("customer", &self.customer);
+        out.field("consumer", &self.consumer);
+        out.field("consumer_from_business", &self.consumer_from_business);
+        out.field("business", &self.business);
+        out.field("request_id", &self.request_id);
+        out.finish()
+    }
+}
+impl fmt::Debug for OnboardCustomerResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("OnboardCustomerResponse");
+        out.field("customer", &self.customer);
+        out.field("consumer", &self.consumer);
+        out.field("business", &self.business);
+        out.field("steps", &self.steps);
+        out.finish()
+    }
+}
 /// What the options say of every method, by path.
 pub static METHODS: &[Method] = &[
     Method {
@@ -558,6 +597,12 @@ pub static METHODS: &[Method] = &[
         path: "/openfinance.v1.CustomerService/UpdateCustomer",
         permission: "customers.update",
         idempotency: Idempotency::Idempotent,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.OnboardingService/OnboardCustomer",
+        permission: "customers.onboard",
+        idempotency: Idempotency::Unknown,
         server_streaming: false,
     },
 ];

@@ -1,0 +1,72 @@
+//! What OnboardingService refuses, a case for each row of the table in its proto comment.
+
+use openfinance_rpc::pb;
+use openfinance_sandbox::Operation;
+use serde_json::json;
+
+use super::*;
+use crate::refusals::refusals;
+
+refusals! {
+    onboard_customer_malformed: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer", "business.name"], |world| {
+        let business = Some(pb::Business { name: String::new(), ..business() });
+        onboard(&world, pb::OnboardCustomerRequest { customer: None, business, ..household() }).await.unwrap_err()
+    }
+    onboard_customer_of_a_liable_owner_without_consumer: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer"], |world| {
+        let refusal = onboard(&world, pb::OnboardCustomerRequest { consumer: None, ..household() }).await.unwrap_err();
+        assert_eq!(world.calls(), 0, "what is known to fail half-way is not begun");
+        refusal
+    }
+    onboard_customer_bad_name: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "INVALID_NAME_CHARACTER" from VENDOR at [], |world| {
+        world.answers(Operation::AddTestingCustomer, 400, json!({"code": 45003, "message": "Invalid characters"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_username_policy: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "USERNAME_POLICY" from VENDOR at [], |world| {
+        world.answers(Operation::AddTestingCustomer, 400, json!({"code": 110039, "message": "Username"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_of_a_reseller: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "END_USER_REQUIRED" from VENDOR at [], |world| {
+        world.answers(Operation::CreateConsumer, 400, json!({"code": 1201, "message": "End user information is required."}));
+        onboard(&world, small_business()).await.unwrap_err()
+    }
+    onboard_customer_rejected: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "VENDOR_REJECTED_FIELD" from VENDOR at [], |world| {
+        let body = json!({"code": "10100", "message": format!("Invalid format for field consumer.phone. {}", canary::SSN)});
+        world.answers(Operation::CreateConsumer, 400, body);
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_twice: "OnboardingService/OnboardCustomer" => ALREADY_EXISTS "USERNAME_TAKEN" from VENDOR at [], |world| {
+        onboard(&world, household()).await.unwrap();
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_with_a_foreign_consumer: "OnboardingService/OnboardCustomer" => ALREADY_EXISTS "CONSUMER_EXISTS" from VENDOR at [], |world| {
+        world.answers(Operation::CreateConsumer, 409, json!({"code": 11000, "message": "Consumer exists"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_with_a_foreign_business: "OnboardingService/OnboardCustomer" => ALREADY_EXISTS "BUSINESS_EXISTS" from VENDOR at [], |world| {
+        world.answers(Operation::AddBusinessDetails, 409, json!({"code": 10004, "message": "Business exists"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_that_is_deleted: "OnboardingService/OnboardCustomer" => NOT_FOUND "CUSTOMER_NOT_FOUND" from VENDOR at [], |world| {
+        world.answers(Operation::AddBusinessDetails, 404, json!({"code": 10002, "message": "Customer not found"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_whose_consumer_is_not_found: "OnboardingService/OnboardCustomer" => FAILED_PRECONDITION "CONSUMER_REQUIRED" from VENDOR at [], |world| {
+        world.answers(Operation::AddBusinessDetails, 409, json!({"code": 10006, "message": "Consumer required"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_too_many: "OnboardingService/OnboardCustomer" => RESOURCE_EXHAUSTED "TESTING_CUSTOMER_LIMIT" from VENDOR at [], |world| {
+        world.answers(Operation::AddTestingCustomer, 429, json!({"code": 42000, "message": "Limit"}));
+        onboard(&world, household()).await.unwrap_err()
+    }
+    onboard_customer_beyond_the_plan: "OnboardingService/OnboardCustomer" => FAILED_PRECONDITION "PLAN_NOT_ENTITLED" from VENDOR at [], |world| {
+        world.answers_text(Operation::AddCustomer, 401, "text/plain", "Invalid (Finicity-App-Key)");
+        let active = pb::Customer { r#type: pb::CustomerType::Active.into(), ..customer() };
+        onboard(&world, pb::OnboardCustomerRequest { customer: Some(active), ..household() }).await.unwrap_err()
+    }
+    onboard_customer_lost_answer: "OnboardingService/OnboardCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
+        let refusal = onboard(&world, household()).await.unwrap_err();
+        assert_eq!(world.called(Operation::AddBusinessDetails), 0, "nothing is built on what may not be there");
+        refusal
+    }
+}
