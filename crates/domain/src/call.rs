@@ -13,7 +13,7 @@ use crate::{
     operation::{Kind, Operation},
     outcome::{Outcome, Unfit},
     policy::{Class, Next, next},
-    token::Token,
+    token::{RefusedToken, Token},
     write,
 };
 
@@ -61,7 +61,7 @@ impl Client {
         F: Future<Output = rest::Sent<T>>,
     {
         let mut tries = self.inner.retries.tries();
-        let mut refused: Option<Token> = None;
+        let mut refused: Option<RefusedToken> = None;
         let mut first_sent: Option<Instant> = None;
         loop {
             let token = self
@@ -96,10 +96,10 @@ impl Client {
                         Unfit::Refused(refusal) => Error::Refused { refusal, vendor },
                     });
                 }
-                (Next::RenewToken, outcome) => match refused.replace(token) {
-                    None => continue,
-                    Some(_) => return Err(outcome.error(operation)),
-                },
+                (Next::RenewToken, Outcome::StaleToken(vendor)) if refused.is_none() => {
+                    refused = Some(token.refused(vendor));
+                    continue;
+                }
                 (Next::Again, outcome) => {
                     if class == Class::Interrupted {
                         *earlier = Earlier::MaybeDone;
@@ -114,7 +114,7 @@ impl Client {
                     }
                     (error, tries.again(asked))
                 }
-                (Next::Answer | Next::Fail | Next::Settle, outcome) => {
+                (Next::Answer | Next::Fail | Next::RenewToken | Next::Settle, outcome) => {
                     if matches!(class, Class::Interrupted | Class::Failed) {
                         *earlier = Earlier::MaybeDone;
                     }

@@ -8,12 +8,14 @@ use url::Url;
 
 use crate::{
     Deadline,
+    credential::Credentials,
     gate::Gates,
     retry::Retries,
     seal::Keys,
     store::{Memory, Store},
     token::Tokens,
     value::InvalidValue,
+    watch::Seen,
     write::Writes,
 };
 
@@ -62,7 +64,7 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// The partner's id.
     pub partner_id: String,
-    /// The partner's secret.
+    /// The partner's secret, to begin with; see [`Client::use_partner_secret`].
     pub partner_secret: SecretString,
     /// The partner's app key.
     pub app_key: SecretString,
@@ -156,11 +158,13 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) http: reqwest::Client,
+    pub(crate) credentials: Credentials,
     pub(crate) tokens: Tokens,
     pub(crate) retries: Retries,
     pub(crate) gates: Gates,
     pub(crate) writes: Writes,
     pub(crate) keys: Keys,
+    pub(crate) seen: Seen,
 }
 
 impl Client {
@@ -168,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// [`InvalidConfig`] says which setting can't be used.
-    pub fn new(config: Config) -> Result<Self, InvalidConfig> {
+    pub fn new(mut config: Config) -> Result<Self, InvalidConfig> {
         if !config
             .app_key
             .expose_secret()
@@ -181,14 +185,18 @@ impl Client {
         let http = rest::http_client(config.base_url.as_str())
             .map_err(|error| InvalidConfig::Http(Box::new(error)))?;
         let keys = Keys::new(&config.shared);
+        let secret = std::mem::take(&mut config.partner_secret);
+        let credentials = Credentials::new(&config, &keys, secret);
         let inner = Inner {
             config,
             http,
+            credentials,
             tokens: Tokens::new(),
             retries: Retries::new(),
             gates: Gates::new(),
             writes: Writes::new(),
             keys,
+            seen: Seen::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -208,9 +216,9 @@ impl Client {
 
     /// Whether the vendor has refused the partner's credentials. From then on every call fails with
     /// [`Error::CredentialsRejected`](crate::Error::CredentialsRejected) and none goes out: five refused logins lock
-    /// the company out.
+    /// the company out. Asks nobody: what other replicas have found out, [`Client::keep_watch`] learns.
     pub fn credentials_rejected(&self) -> bool {
-        self.inner.tokens.credentials_rejected()
+        self.inner.credentials.current().guard.is_open()
     }
 }
 

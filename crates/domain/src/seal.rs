@@ -93,6 +93,11 @@ impl Keys {
     }
 }
 
+/// A number that nobody else draws.
+pub(crate) fn random_id() -> u64 {
+    u64::generate()
+}
+
 /// Where a value is kept, as bytes: no space's word has a slash.
 fn place(key: &store::Key) -> Vec<u8> {
     format!("{}/{}", key.space.as_str(), key.name).into_bytes()

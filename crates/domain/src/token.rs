@@ -1,22 +1,28 @@
-//! The vendor's token: fetched when first needed, shared by all calls, renewed when it is 90 minutes old.
+//! The vendor's token: fetched when first needed, shared by all calls and all replicas, renewed before it ends.
 //!
 //! The vendor lets a token live for two hours and asks to renew it after 90 minutes. Several may be valid at once, so a
-//! renewal harms no call in flight, and no call waits for one while the old token is good. Five refused logins lock the
-//! company out: after the first one no further login goes out, until the client is made anew with other credentials.
+//! renewal harms no call in flight, and no call waits for one while the old token is good. Ages are measured by the
+//! monotonic clock, and by the store's between replicas, so that no wall clock matters.
+
+mod login;
+mod shared;
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use openfinance_rest::types as wire;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
-use crate::{Client, Error, Vendor, operation::Operation, outcome::Outcome};
+pub(crate) use self::login::is_refusal;
+use self::shared::Claim;
+use crate::{Client, Error, Vendor, operation::Operation};
 
-/// From this age on, a token is renewed before it is used.
-const RENEW_AFTER: Duration = Duration::from_secs(90 * 60);
+/// The youngest at which a token is renewed, and how much older it may be drawn: not all renew at the same moment.
+const RENEW_AFTER: Duration = Duration::from_secs(80 * 60);
+const RENEW_SPREAD: Duration = Duration::from_secs(10 * 60);
 /// From this age on, a token is not used even if it can't be renewed. The vendor ends it at 120 minutes; the rest is
 /// for clocks that differ and calls that take long.
 const UNUSABLE_AFTER: Duration = Duration::from_secs(115 * 60);
@@ -24,22 +30,76 @@ const UNUSABLE_AFTER: Duration = Duration::from_secs(115 * 60);
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest that no login goes out, unless the vendor asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How much shorter than that a pause may be drawn. Small, because an outage must not be met with many logins, and
+/// enough that replicas do not stay in step.
+const PAUSE_SPREAD: f64 = 0.15;
 /// The longest that the vendor may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// When so many tokens have been refused within so long, a further one would be too: no renewal for a while.
+const MOST_REFUSED: usize = 5;
+const REFUSED_WITHIN: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_secs(30);
 
 /// A token in use.
 #[derive(Clone)]
 pub(crate) struct Token {
     value: SecretString,
-    issued: Instant,
+    /// Grows with each login, over all replicas.
     generation: u64,
+    renew_at: Instant,
+    unusable_at: Instant,
+}
+
+/// A token that the vendor refused.
+pub(crate) struct RefusedToken {
+    generation: u64,
+    vendor: Vendor,
 }
 
 impl Token {
+    /// A token that can be used until `unusable_at`. `fraction`, from 0 to 1, draws when it is renewed.
+    fn new(value: SecretString, generation: u64, unusable_at: Instant, fraction: f64) -> Self {
+        let renew_after = RENEW_AFTER + RENEW_SPREAD.mul_f64(fraction);
+        let now = Instant::now();
+        let renew_at = unusable_at
+            .checked_sub(UNUSABLE_AFTER.saturating_sub(renew_after))
+            .unwrap_or(now);
+        Self {
+            value,
+            generation,
+            renew_at,
+            unusable_at,
+        }
+    }
+
     /// The value for the header.
     pub(crate) fn expose(&self) -> &str {
         self.value.expose_secret()
     }
+
+    /// This token, now that the vendor has refused it.
+    pub(crate) fn refused(self, vendor: Vendor) -> RefusedToken {
+        RefusedToken {
+            generation: self.generation,
+            vendor,
+        }
+    }
+
+    /// For how long it may still be used.
+    fn left(&self) -> Duration {
+        self.unusable_at.saturating_duration_since(Instant::now())
+    }
+}
+
+/// How old the token in use is, and what is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenAge {
+    /// How long ago it was issued.
+    pub age: Duration,
+    /// After how long it is renewed; zero when that is due.
+    pub renewal_in: Duration,
+    /// After how long it is not used any more, renewed or not.
+    pub usable_for: Duration,
 }
 
 /// The token that all calls of a client share.
@@ -62,10 +122,13 @@ enum Ready {
 #[derive(Default)]
 struct State {
     current: Option<Token>,
-    /// Never taken back.
-    credentials_rejected: bool,
     /// The latest failure, if no login has succeeded since.
     failure: Option<LoginFailure>,
+    /// How many logins have ended.
+    ended: u64,
+    refusals: Refusals,
+    /// When the latest login that could not be counted went out.
+    uncounted_at: Option<Instant>,
 }
 
 struct LoginFailure {
@@ -97,6 +160,48 @@ impl LoginFailure {
     }
 }
 
+/// Tokens that were refused lately.
+#[derive(Default)]
+struct Refusals {
+    at: VecDeque<Instant>,
+    latest_generation: u64,
+    quiet_until: Option<Instant>,
+}
+
+impl Refusals {
+    /// Notes that the token of this generation was refused. Answers whether it is one too many, so that another token is
+    /// not the cure.
+    fn note(&mut self, generation: u64) -> bool {
+        let now = Instant::now();
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return true;
+        }
+        if generation > self.latest_generation {
+            self.latest_generation = generation;
+            self.at
+                .retain(|at| now.duration_since(*at) < REFUSED_WITHIN);
+            self.at.push_back(now);
+        }
+        if self.at.len() <= MOST_REFUSED {
+            return false;
+        }
+        self.at.clear();
+        self.quiet_until = Some(now + QUIET);
+        tracing::error!(
+            "the vendor keeps refusing the tokens that it issues; none is fetched for a while"
+        );
+        true
+    }
+}
+
+/// How a failed login delays the next one.
+enum Delay {
+    /// More after each.
+    Growing,
+    /// Just so long.
+    Fixed(Duration),
+}
+
 impl Tokens {
     pub(crate) fn new() -> Self {
         Self {
@@ -105,20 +210,33 @@ impl Tokens {
         }
     }
 
-    /// Whether the vendor has refused the credentials.
-    pub(crate) fn credentials_rejected(&self) -> bool {
-        self.state().credentials_rejected
+    /// How old the token in use is; `None` if there is none.
+    pub(crate) fn age(&self) -> Option<TokenAge> {
+        let token = self.state().usable(0)?;
+        let usable_for = token.left();
+        Some(TokenAge {
+            age: UNUSABLE_AFTER.saturating_sub(usable_for),
+            renewal_in: token.renew_at.saturating_duration_since(Instant::now()),
+            usable_for,
+        })
+    }
+
+    /// Other credentials deserve a login at once.
+    pub(crate) fn forget_failure(&self) {
+        self.state().failure = None;
+    }
+
+    /// The right to log in; nobody else in this process does as long as it is held.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.login).lock_owned().await
     }
 
     /// What can be said without a login. A token must be of generation `oldest` or newer.
     fn ready(&self, oldest: u64) -> Ready {
         let state = self.state();
-        if state.credentials_rejected {
-            return Ready::Known(Err(Error::CredentialsRejected { vendor: None }));
-        }
         let paused = state.failure.as_ref().and_then(LoginFailure::paused);
         match (state.usable(oldest), paused) {
-            (Some(token), _) if token.issued.elapsed() < RENEW_AFTER => Ready::Known(Ok(token)),
+            (Some(token), _) if Instant::now() < token.renew_at => Ready::Known(Ok(token)),
             (Some(token), Some(_)) => Ready::Known(Ok(token)),
             (Some(token), None) => Ready::Due(token),
             (None, Some(error)) => Ready::Known(Err(error)),
@@ -126,49 +244,44 @@ impl Tokens {
         }
     }
 
-    /// Notes what a login came to, and says what that means for those who waited for it.
-    fn note(
-        &self,
-        oldest: u64,
-        login: Result<SecretString, Error>,
-        issued: Instant,
-    ) -> Result<Token, Error> {
+    /// How many logins have ended.
+    fn ended(&self) -> u64 {
+        self.state().ended
+    }
+
+    /// The error of a login that failed after `ended` had: who waited for it does not begin another.
+    fn failed_since(&self, ended: u64) -> Option<Error> {
+        let state = self.state();
+        let failure = state.failure.as_ref()?;
+        (state.ended > ended).then(|| failure.error.clone())
+    }
+
+    /// Uses this token from now on, unless there is a newer one.
+    fn accept(&self, token: &Token) {
         let mut state = self.state();
-        let generation = state
-            .current
-            .as_ref()
-            .map_or(1, |token| token.generation + 1);
-        match login {
-            Ok(value) => {
-                state.failure = None;
-                Ok(state
-                    .current
-                    .insert(Token {
-                        value,
-                        issued,
-                        generation,
-                    })
-                    .clone())
-            }
-            Err(error @ Error::CredentialsRejected { .. }) => {
-                state.credentials_rejected = true;
-                tracing::error!(
-                    "the vendor refuses the partner's credentials; no further login goes out: correct them and restart"
-                );
-                Err(error)
-            }
-            Err(error) => {
-                let count = state.failure.as_ref().map_or(0, |failure| failure.count) + 1;
-                let until = Instant::now() + pause(count, &error);
-                tracing::warn!(%error, count, "the login failed");
-                state.failure = Some(LoginFailure {
-                    error: error.clone(),
-                    count,
-                    until,
-                });
-                state.usable(oldest).ok_or(error)
-            }
+        if state.generation() < token.generation {
+            state.current = Some(token.clone());
+            state.failure = None;
         }
+        state.ended += 1;
+    }
+
+    /// Notes that a login failed, and answers for how long none goes out.
+    fn fail(&self, error: &Error, delay: Delay, fraction: f64) -> Duration {
+        let mut state = self.state();
+        state.ended += 1;
+        let before = state.failure.as_ref().map_or(0, |failure| failure.count);
+        let (count, pause) = match delay {
+            Delay::Growing => (before + 1, pause(before + 1, error, fraction)),
+            Delay::Fixed(pause) => (before, pause),
+        };
+        tracing::warn!(%error, count, "the login failed");
+        state.failure = Some(LoginFailure {
+            error: error.clone(),
+            count,
+            until: Instant::now() + pause,
+        });
+        pause
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,16 +291,19 @@ impl Tokens {
 }
 
 impl State {
+    fn generation(&self) -> u64 {
+        self.current.as_ref().map_or(0, |token| token.generation)
+    }
+
     /// The token, if it is new enough to be used, or at least to be tried.
     fn usable(&self, oldest: u64) -> Option<Token> {
-        let new =
-            |token: &&Token| token.generation >= oldest && token.issued.elapsed() < UNUSABLE_AFTER;
-        self.current.as_ref().filter(new).cloned()
+        let usable = |token: &&Token| token.generation >= oldest && !token.left().is_zero();
+        self.current.as_ref().filter(usable).cloned()
     }
 }
 
 /// How long no login goes out after `count` failures in a row.
-fn pause(count: u32, error: &Error) -> Duration {
+fn pause(count: u32, error: &Error, fraction: f64) -> Duration {
     let asked = match error {
         Error::RateLimited { retry_after, .. } => retry_after.unwrap_or_default(),
         Error::Refused { .. }
@@ -208,14 +324,26 @@ fn pause(count: u32, error: &Error) -> Duration {
         | Error::Malformed { .. } => Duration::ZERO,
     };
     let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1)));
-    doubled.min(LONGEST_PAUSE).max(asked.min(LONGEST_ASKED))
+    let drawn = doubled
+        .min(LONGEST_PAUSE)
+        .mul_f64(1.0 - PAUSE_SPREAD * fraction);
+    drawn.max(asked.min(LONGEST_ASKED))
 }
 
 impl Client {
     /// A usable token, and a newer one than `refused` where the vendor refused that.
-    pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Error> {
+    pub(crate) async fn token(&self, refused: Option<&RefusedToken>) -> Result<Token, Error> {
         let tokens = &self.inner.tokens;
+        if self.credentials_rejected() {
+            return Err(Error::CredentialsRejected { vendor: None });
+        }
         let oldest = refused.map_or(0, |token| token.generation + 1);
+        if let Some(RefusedToken { generation, vendor }) = refused {
+            let mut state = tokens.state();
+            if state.generation() <= *generation && state.refusals.note(*generation) {
+                return Err(Error::TokenRejected { vendor: *vendor });
+            }
+        }
         match tokens.ready(oldest) {
             Ready::Known(result) => return result,
             Ready::Due(token) => {
@@ -228,11 +356,18 @@ impl Client {
             Ready::Missing => {}
         }
         // Waited for by the caller, who may go away; only the login itself is seen through.
-        let turn = Arc::clone(&tokens.login).lock_owned().await;
+        let ended = tokens.ended();
+        let turn = tokens.turn().await;
+        if self.credentials_rejected() {
+            return Err(Error::CredentialsRejected { vendor: None });
+        }
         match tokens.ready(oldest) {
             Ready::Known(result) => return result,
             Ready::Due(token) => return Ok(token),
             Ready::Missing => {}
+        }
+        if let Some(error) = tokens.failed_since(ended) {
+            return Err(error);
         }
         let client = self.clone();
         self.detached(Operation::CreateToken, async move {
@@ -241,76 +376,111 @@ impl Client {
         .await
     }
 
-    /// Logs in and notes what came of it. Must be seen through: a login that is cut short may have been refused, and
-    /// would count all the same.
+    /// Gets a token, from another replica or by a login, and notes what came of it. Must be seen through: a login that is
+    /// cut short may have been refused, and would count all the same.
     async fn log_in(&self, turn: OwnedMutexGuard<()>, oldest: u64) -> Result<Token, Error> {
-        // From before the request: the vendor's two hours can't have begun earlier.
-        let issued = Instant::now();
-        let login = self.create_token().await;
-        let token = self.inner.tokens.note(oldest, login, issued);
+        let tokens = &self.inner.tokens;
+        let result = match self.claim_login(oldest).await {
+            Claim::Token(token) => {
+                tokens.accept(&token);
+                Ok(token)
+            }
+            Claim::Wait(wait) => {
+                let error = Operation::CreateToken.unavailable(None);
+                tokens.fail(&error, Delay::Fixed(wait), 0.0);
+                Err(error)
+            }
+            Claim::Login(lease) => {
+                let credential = self.inner.credentials.current();
+                match self.guarded_login(&credential).await {
+                    Ok(login) => Ok(self.publish(login, oldest, lease).await),
+                    Err(error) => {
+                        let pause = self.note_failed_login(&error);
+                        self.end_lease(lease, pause).await;
+                        Err(error)
+                    }
+                }
+            }
+        };
         drop(turn);
-        token
+        result.or_else(|error| tokens.state().usable(oldest).ok_or(error))
     }
 
-    /// Logs in, once. Never ends in an error about a record: whoever called asked for something else than a login.
-    async fn create_token(&self) -> Result<SecretString, Error> {
-        let credentials = &wire::PartnerCredentials {
-            partner_id: self.inner.config.partner_id.clone().into(),
-            partner_secret: self.inner.config.partner_secret.expose_secret().to_owned(),
-        };
-        let timeout = self.inner.config.attempt_timeout;
-        let send =
-            |rest: openfinance_rest::Client| async move { rest.create_token(credentials).await };
-        let (vendor, otherwise) = match self
-            .attempt(Operation::CreateToken, None, timeout, send)
-            .await
-        {
-            Outcome::Done(wire::AccessToken { token: Some(value) }, _)
-                if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) =>
-            {
-                return Ok(value.into());
+    /// Notes a login that failed, and answers for how long no replica should try another; `None` if it need not wait.
+    fn note_failed_login(&self, error: &Error) -> Option<Duration> {
+        let tokens = &self.inner.tokens;
+        let fraction = self.inner.retries.fraction();
+        match error {
+            // The guard keeps that.
+            Error::CredentialsRejected { .. } => None,
+            // Nothing went out.
+            Error::StoreUnavailable => {
+                tokens.fail(error, Delay::Fixed(PAUSE), fraction);
+                None
             }
-            Outcome::Done(_, vendor) => {
-                return Err(Operation::CreateToken.malformed("it has no token", Some(vendor)));
-            }
-            Outcome::Rejected(Error::Refused { vendor, .. }) => (
-                Some(vendor),
-                Operation::CreateToken.unavailable(Some(vendor)),
-            ),
-            Outcome::Rejected(error) => return Err(error),
-            Outcome::StaleToken(vendor) => (
-                Some(vendor),
-                Operation::CreateToken.unavailable(Some(vendor)),
-            ),
-            Outcome::RateLimited {
-                retry_after,
-                vendor,
-            } => {
-                return Err(Error::RateLimited {
-                    retry_after,
-                    vendor,
-                });
-            }
-            Outcome::NotSent => (None, Operation::CreateToken.unavailable(None)),
-            Outcome::Ambiguous { vendor, .. } => {
-                (vendor, Operation::CreateToken.unavailable(vendor))
-            }
-            Outcome::Unreadable(problem, vendor) => (
-                Some(vendor),
-                Operation::CreateToken.malformed(problem, Some(vendor)),
-            ),
-        };
-        match vendor {
-            Some(vendor) if is_refusal(vendor) => Err(Error::CredentialsRejected {
-                vendor: Some(vendor),
-            }),
-            Some(_) | None => Err(otherwise),
+            Error::Refused { .. }
+            | Error::NothingToUpdate
+            | Error::NoSuchUsername
+            | Error::RecordIncomplete { .. }
+            | Error::TokenRejected { .. }
+            | Error::RateLimited { .. }
+            | Error::Unavailable { .. }
+            | Error::OutcomeUnknown { .. }
+            | Error::DeadlineExceeded { .. }
+            | Error::CircuitOpen { .. }
+            | Error::RequestInFlight
+            | Error::RequestIdReused
+            | Error::UpdateConflict { .. }
+            | Error::ListChanged
+            | Error::Malformed { .. } => Some(tokens.fail(error, Delay::Growing, fraction)),
         }
     }
 }
 
-/// Whether a login that ended with this status counts as refused, whatever else the answer says or fails to say. With
-/// the same credentials it would be refused again, and five times is too often.
-fn is_refusal(vendor: Vendor) -> bool {
-    (400..500).contains(&vendor.http_status) && !matches!(vendor.http_status, 408 | 429)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_between_80_and_90_minutes() {
+        let now = Instant::now();
+        for (fraction, minutes) in [(0.0, 80), (0.5, 85), (1.0, 90)] {
+            let token = Token::new("token".into(), 1, now + UNUSABLE_AFTER, fraction);
+            assert_eq!(token.renew_at - now, Duration::from_secs(minutes * 60));
+        }
+    }
+
+    #[test]
+    fn half_an_hour_of_failures_is_met_with_forty_logins_at_most() {
+        let error = Operation::CreateToken.unavailable(None);
+        for fraction in [0.0, 0.5, 1.0] {
+            let (mut spent, mut logins) = (Duration::ZERO, 0);
+            while spent <= Duration::from_secs(29 * 60) {
+                logins += 1;
+                spent += pause(logins, &error, fraction);
+            }
+            assert!(logins <= 40, "{logins}");
+            assert!(logins >= 34, "{logins}");
+        }
+        assert_eq!(pause(u32::MAX, &error, 0.0), LONGEST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sixth_refused_token_within_a_minute_is_one_too_many() {
+        let mut refusals = Refusals::default();
+        for generation in 1..=5 {
+            for _ in 0..10 {
+                assert!(!refusals.note(generation));
+            }
+        }
+        assert!(refusals.note(6));
+        tokio::time::advance(QUIET - Duration::from_millis(1)).await;
+        assert!(refusals.note(7));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!refusals.note(7));
+        for generation in 8..100 {
+            tokio::time::advance(Duration::from_secs(12)).await;
+            assert!(!refusals.note(generation));
+        }
+    }
 }

@@ -1,0 +1,211 @@
+//! The partner itself: how its authentication stands, and what changes its secret.
+//!
+//! A rotation is made of four steps, so that it survives a crash between any two: keep the new secret beside the old one,
+//! [`change_partner_secret`](Client::change_partner_secret), [`prove_credentials`](Client::prove_credentials) with the new
+//! one, [`use_partner_secret`](Client::use_partner_secret); then
+//! [`announce_partner_secret`](Client::announce_partner_secret) to the other replicas.
+
+use secrecy::SecretString;
+
+use crate::{
+    Client, Error, Vendor,
+    guard::{Barred, Ending},
+    operation::Operation,
+    outcome::Outcome,
+    token::is_refusal,
+};
+pub use crate::{credential::PartnerSecret, token::TokenAge};
+
+/// How the partner's authentication stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerAuthentication {
+    /// The token in use; `None` before the first call, and when it could not be renewed in time.
+    pub token: Option<TokenAge>,
+    /// Whether logins may go out.
+    pub guard: Guard,
+    /// How many logins with these credentials were refused or had no known outcome. Two are the most that there can be.
+    pub failed_attempts: u32,
+    /// The refusal that opened the guard.
+    pub refusal: Option<Vendor>,
+}
+
+/// Whether logins may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// They may.
+    Closed,
+    /// The credentials were refused: none may go out, and no call either, until other credentials are used or
+    /// [`Client::reset_authentication_guard`] is called.
+    Open,
+}
+
+/// What becomes of the present secret when there is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldSecret {
+    /// It works on for 30 days.
+    WorksOn,
+    /// It ends at once: whoever still uses it fails to log in, and five such failures lock the company out.
+    EndsNow,
+}
+
+impl Client {
+    /// How the partner's authentication stands. Sends nothing to the vendor; where the shared store can't be asked, it
+    /// is what this process knows.
+    pub async fn partner_authentication(&self) -> PartnerAuthentication {
+        let credential = self.inner.credentials.current();
+        if let Err(error) = credential.guard.look(self.store()).await {
+            tracing::warn!(%error, "the count of failed logins may be out of date");
+        }
+        let standing = credential.guard.standing();
+        PartnerAuthentication {
+            token: self.inner.tokens.age(),
+            guard: if standing.open {
+                Guard::Open
+            } else {
+                Guard::Closed
+            },
+            failed_attempts: standing.attempts,
+            refusal: standing.refusal,
+        }
+    }
+
+    /// Lets logins go out again, after an operator has found out why they were refused, and forgets those that failed.
+    /// With credentials that are still wrong, each time costs one more of the five failures that lock the company out.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`] if the other replicas, and this one's next start, can't be told. Nothing changed.
+    pub async fn reset_authentication_guard(&self) -> Result<(), Error> {
+        let credential = self.inner.credentials.current();
+        credential
+            .guard
+            .reset(self.store())
+            .await
+            .map_err(|error| unusable(&error))?;
+        self.inner.tokens.forget_failure();
+        Ok(())
+    }
+
+    /// Asks the vendor to take `new` as the partner's secret. Uses the present one and goes on with it.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] if the answer was lost: whether the new secret is good,
+    /// [`prove_credentials`](Self::prove_credentials) tells. [`Error::CredentialsRejected`] if the present secret was
+    /// refused, which opens the guard, or the guard is open. [`Error::Refused`] if the vendor does not like the new one.
+    /// After any other error nothing was changed.
+    pub async fn change_partner_secret(
+        &self,
+        new: &PartnerSecret,
+        old: OldSecret,
+    ) -> Result<(), Error> {
+        let (client, new) = (self.clone(), new.clone());
+        self.detached(Operation::ModifyPartnerSecret, async move {
+            client.change_secret(&new, old).await
+        })
+        .await
+    }
+
+    async fn change_secret(&self, new: &PartnerSecret, old: OldSecret) -> Result<(), Error> {
+        let credential = self.inner.credentials.current();
+        let attempt = match credential.guard.begin(self.store()).await {
+            Ok(attempt) => attempt,
+            Err(Barred::Open) => return Err(Error::CredentialsRejected { vendor: None }),
+            Err(Barred::Uncounted(error)) => return Err(unusable(&error)),
+        };
+        let body = &credential.for_change(new, old == OldSecret::EndsNow);
+        let timeout = self.inner.config.attempt_timeout;
+        let send =
+            |rest: openfinance_rest::Client| async move { rest.modify_partner_secret(body).await };
+        self.deadline.note_sent();
+        let outcome = self
+            .attempt(Operation::ModifyPartnerSecret, None, timeout, send)
+            .await;
+        let (result, ending) = change_ending(outcome);
+        credential.guard.end(self.store(), attempt, ending).await;
+        result
+    }
+
+    /// Logs in once with `secret`, which need not be the one in use, under its own guard. The token that this gives is
+    /// used from now on.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsRejected`] if the vendor refuses it, or has before. After any other error nothing is known of
+    /// it, and there is one more attempt at most.
+    pub async fn prove_credentials(&self, secret: SecretString) -> Result<(), Error> {
+        let inner = &self.inner;
+        let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
+        let turn = inner.tokens.turn().await;
+        let client = self.clone();
+        self.detached(Operation::CreateToken, async move {
+            let login = client.guarded_login(&credential).await?;
+            client.publish(login, 0, None).await;
+            drop(turn);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Logs in with `secret` from now on. The token in use stays: the vendor lets it outlive its secret. Asks nobody.
+    pub fn use_partner_secret(&self, secret: SecretString) {
+        let inner = &self.inner;
+        let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
+        if inner.credentials.make_current(credential) {
+            inner.tokens.forget_failure();
+        }
+    }
+}
+
+/// What the answer to a change of the secret means, for whoever asked for it and for the guard: the present secret goes
+/// with it, and a refused one counts as in a login.
+fn change_ending(outcome: Outcome<()>) -> (Result<(), Error>, Ending) {
+    const OPERATION: Operation = Operation::ModifyPartnerSecret;
+    let vendor = match outcome {
+        Outcome::Done((), _) => return (Ok(()), Ending::Accepted),
+        Outcome::NotSent => return (Err(OPERATION.unavailable(None)), Ending::NotCounted),
+        Outcome::RateLimited {
+            retry_after,
+            vendor,
+        } => {
+            let error = Error::RateLimited {
+                retry_after,
+                vendor,
+            };
+            return (Err(error), Ending::NotCounted);
+        }
+        Outcome::Rejected(Error::CredentialsRejected {
+            vendor: Some(vendor),
+        })
+        | Outcome::StaleToken(vendor) => return rejected(vendor),
+        Outcome::Rejected(Error::Refused { refusal, vendor }) if !counts(vendor) => {
+            let error = Error::Refused { refusal, vendor };
+            return (Err(error), Ending::NotCounted);
+        }
+        Outcome::Rejected(Error::Refused { vendor, .. }) => return rejected(vendor),
+        // It can't be sent as it is.
+        Outcome::Rejected(error) => return (Err(error), Ending::NotCounted),
+        Outcome::Unreadable(_, vendor) => Some(vendor),
+        Outcome::Ambiguous { vendor, .. } => vendor,
+    };
+    let ending = match vendor {
+        Some(vendor) if counts(vendor) => return rejected(vendor),
+        Some(_) => Ending::NotCounted,
+        None => Ending::Unknown,
+    };
+    (Err(OPERATION.outcome_unknown(vendor)), ending)
+}
+
+/// Whether an answer with this status says that the present secret was refused, rather than the new one.
+fn counts(vendor: Vendor) -> bool {
+    is_refusal(vendor) && vendor.http_status != 400
+}
+
+fn rejected(vendor: Vendor) -> (Result<(), Error>, Ending) {
+    let error = Error::CredentialsRejected {
+        vendor: Some(vendor),
+    };
+    (Err(error), Ending::Refused(vendor))
+}
+
+pub(crate) fn unusable(error: &crate::store::StoreError) -> Error {
+    tracing::warn!(%error, "the shared store failed");
+    Error::StoreUnavailable
+}
