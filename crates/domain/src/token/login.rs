@@ -58,7 +58,9 @@ impl Client {
             state.uncounted_at = Some(at);
             at
         };
-        tokio::time::sleep_until(at).await;
+        if at > now {
+            tokio::time::sleep_until(at).await;
+        }
     }
 
     /// Logs in, once. Never ends in an error about a record: whoever called asked for something else than a login.

@@ -3,5 +3,7 @@
 
 mod calls;
 mod corpus;
+mod partner;
+mod replicas;
 mod server;
 mod token;

@@ -4,12 +4,20 @@ use std::{
     collections::VecDeque,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
-use openfinance::{Client, Config};
+use openfinance::{
+    Client, Config, Shared,
+    store::{
+        Change, Committed, Kept, Key, Memory, Rate, Space, Store, StoreError, StoreFuture, Taken,
+    },
+};
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
@@ -55,6 +63,19 @@ impl Answer {
         )
     }
 
+    /// The token is unknown or has expired.
+    pub(crate) fn stale() -> Self {
+        Self::json(
+            401,
+            r#"{"code": "10022", "message": "Invalid (Finicity-App-Token)"}"#,
+        )
+    }
+
+    /// The credentials are wrong.
+    pub(crate) fn refused() -> Self {
+        Self::json(401, r#"{"code": 10001, "message": "Invalid credentials"}"#)
+    }
+
     pub(crate) fn customer() -> Self {
         Self::json(
             200,
@@ -68,12 +89,36 @@ struct Script {
     logins: VecDeque<Answer>,
     answers: VecDeque<Answer>,
     tokens: u32,
+    revoked: Revoked,
     received: Vec<String>,
+}
+
+/// The tokens that are refused.
+#[derive(Default)]
+enum Revoked {
+    #[default]
+    None,
+    UpTo(u32),
+    All,
+}
+
+impl Revoked {
+    fn refuses(&self, head: &str) -> bool {
+        let number = head
+            .lines()
+            .find_map(|line| line.strip_prefix("finicity-app-token: token-"));
+        match (self, number) {
+            (Self::None, _) | (_, None) => false,
+            (Self::UpTo(last), Some(number)) => number.parse::<u32>().unwrap() <= *last,
+            (Self::All, Some(_)) => true,
+        }
+    }
 }
 
 /// The server, and a client to it.
 pub(crate) struct World {
     pub(crate) client: Client,
+    config: Config,
     script: Arc<Mutex<Script>>,
 }
 
@@ -102,9 +147,37 @@ impl World {
             )
         };
         Self {
-            client: Client::new(config).unwrap(),
+            client: Client::new(config.clone()).unwrap(),
+            config,
             script,
         }
+    }
+
+    /// Another client, as a restart or a replica with this store would be.
+    pub(crate) fn client_over(&self, store: Arc<dyn Store>) -> Client {
+        let config = Config {
+            shared: Shared::new(store, [7; 32]),
+            ..self.config.clone()
+        };
+        Client::new(config).unwrap()
+    }
+
+    /// From now on all tokens that were issued are refused.
+    pub(crate) fn revoke_tokens(&self) {
+        let mut script = self.script.lock().unwrap();
+        script.revoked = Revoked::UpTo(script.tokens);
+    }
+
+    /// From now on every token is refused, however new.
+    pub(crate) fn refuse_every_token(&self) {
+        self.script.lock().unwrap().revoked = Revoked::All;
+    }
+
+    /// From now on each login gets a new token, and each token is good.
+    pub(crate) fn heal(&self) {
+        let mut script = self.script.lock().unwrap();
+        script.logins.clear();
+        script.revoked = Revoked::None;
     }
 
     /// The answers to the next logins; afterwards each gets a new token.
@@ -124,7 +197,7 @@ impl World {
         }
     }
 
-    /// The heads of all requests whose first line has this in it.
+    /// All requests whose first line has this in it.
     pub(crate) fn received(&self, part: &str) -> Vec<String> {
         let script = self.script.lock().unwrap();
         script
@@ -139,13 +212,18 @@ impl World {
 pub(crate) const LOGIN: &str = "POST /aggregation/v2/partners/authentication";
 
 fn serve(stream: &mut TcpStream, script: &Mutex<Script>) {
-    let Some(head) = request(stream) else { return };
+    let Some(request) = request(stream) else {
+        return;
+    };
     let answer = {
         let mut script = script.lock().unwrap();
-        let login = head.starts_with(LOGIN);
-        script.received.push(head);
+        let login = request.starts_with(LOGIN);
+        let refused = script.revoked.refuses(&request);
+        script.received.push(request);
         let scripted = if login {
             script.logins.pop_front()
+        } else if refused {
+            Some(Answer::stale())
         } else {
             script.answers.pop_front()
         };
@@ -193,7 +271,7 @@ fn send(stream: &mut TcpStream, answer: Answer) {
     let _ = stream.read(&mut [0; 1]);
 }
 
-/// The head of one request, when its body has come too; `None` if the connection ends before.
+/// One request, with its body; `None` if the connection ends before.
 fn request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -206,8 +284,68 @@ fn request(stream: &mut TcpStream) -> Option<String> {
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-                return Some(head.to_owned());
+                return Some(text.into_owned());
             }
         }
+    }
+}
+
+/// A store as replicas share it, which can fail and forget.
+#[derive(Default)]
+pub(crate) struct SharedStore {
+    memory: Mutex<Arc<Memory>>,
+    down: AtomicBool,
+    /// All that was ever written: the names, and the values as text.
+    written: Mutex<Vec<(String, String)>>,
+}
+
+impl SharedStore {
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wipe(&self) {
+        *self.memory.lock().unwrap() = Arc::default();
+    }
+
+    /// All that was ever written, as text.
+    pub(crate) fn everything(&self) -> String {
+        format!("{:?}", self.written.lock().unwrap())
+    }
+
+    fn memory(&self) -> Result<Arc<Memory>, StoreError> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(StoreError("down".to_owned()));
+        }
+        Ok(Arc::clone(&self.memory.lock().unwrap()))
+    }
+}
+
+impl Store for SharedStore {
+    fn get<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Kept>> {
+        Box::pin(async move { self.memory()?.get(key).await })
+    }
+
+    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Committed> {
+        Box::pin(async move {
+            for Change { key, new, .. } in changes {
+                let value = new.as_ref().map(|(value, _)| value.as_slice());
+                let text = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+                self.written.lock().unwrap().push((key.name.clone(), text));
+            }
+            self.memory()?.commit(changes).await
+        })
+    }
+
+    fn list(&self, space: Space) -> StoreFuture<'_, Vec<(Key, Kept)>> {
+        Box::pin(async move { self.memory()?.list(space).await })
+    }
+
+    fn take<'a>(&'a self, key: &'a Key, rate: Rate) -> StoreFuture<'a, Taken> {
+        Box::pin(async move { self.memory()?.take(key, rate).await })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 }

@@ -1,20 +1,26 @@
 //! The token: fetched once, renewed in time, kept while a renewal fails, and never asked for again after a refusal.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use openfinance::{Client, Error, id::CustomerId};
+use openfinance::{
+    Client, Error, Refusal,
+    customer::{CustomerType, NewCustomer},
+    id::CustomerId,
+    partner::Guard,
+    store::{Memory, Store},
+};
 use tokio::time::advance;
 
 use crate::server::{Answer, Gate, LOGIN, World};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Stops tokio's clock. As long as this lives the clock moves only by [`advance`], and not by itself while the runtime
 /// waits for the server's threads.
-struct HeldClock(std::sync::mpsc::Sender<()>);
+pub(crate) struct HeldClock(std::sync::mpsc::Sender<()>);
 
 impl HeldClock {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         tokio::time::pause();
         let (held, waits) = std::sync::mpsc::channel();
         // Tokio does not move a paused clock while a blocking task runs.
@@ -31,17 +37,6 @@ impl Drop for HeldClock {
 
 fn id() -> CustomerId {
     "5".parse().unwrap()
-}
-
-fn refused() -> Answer {
-    Answer::json(401, r#"{"code": 10001, "message": "Invalid credentials"}"#)
-}
-
-fn stale() -> Answer {
-    Answer::json(
-        401,
-        r#"{"code": "10022", "message": "Invalid (Finicity-App-Token)"}"#,
-    )
 }
 
 #[tokio::test]
@@ -153,7 +148,7 @@ async fn the_old_token_serves_while_it_cannot_be_renewed_and_not_beyond_115_minu
 #[tokio::test]
 async fn a_refused_login_is_the_last_one() {
     let world = World::start();
-    world.logins([refused()]);
+    world.logins([Answer::refused()]);
     for _ in 0..10 {
         let error = world.client.customer(&id()).await.unwrap_err();
         assert!(
@@ -173,7 +168,7 @@ async fn a_refused_login_is_the_last_one() {
 #[tokio::test]
 async fn every_way_to_refuse_a_login_closes_the_door() {
     for answer in [
-        refused(),
+        Answer::refused(),
         Answer::json(
             401,
             r#"{"code": "10021", "message": "You are not authorized."}"#,
@@ -185,7 +180,7 @@ async fn every_way_to_refuse_a_login_closes_the_door() {
         // What else they say, or fail to say, does not make it a login that may be tried again.
         Answer::CutShort(401),
         Answer::json(401, &"x".repeat(5 * 1024 * 1024)),
-        stale(),
+        Answer::stale(),
         Answer::json(400, r#"{"code": 99999}"#),
         Answer::json(404, r#"{"code": 14001, "message": "Customer not found."}"#),
         Answer::json(409, r#"{"code": 11000}"#),
@@ -300,7 +295,7 @@ async fn a_login_waits_as_long_as_the_vendor_asks() {
 async fn a_login_is_seen_through_although_every_caller_goes_away() {
     let world = World::start();
     let gate = Gate::default();
-    world.logins([Answer::Behind(gate.clone(), Box::new(refused()))]);
+    world.logins([Answer::Behind(gate.clone(), Box::new(Answer::refused()))]);
     let call = |client: Client| tokio::spawn(async move { client.customer(&id()).await });
     let first = call(world.client.clone());
     world.until_received(LOGIN).await;
@@ -328,14 +323,14 @@ async fn a_login_is_seen_through_although_every_caller_goes_away() {
 #[tokio::test]
 async fn a_stale_token_is_renewed_once_and_the_call_replayed() {
     let world = World::start();
-    world.answers([stale()]);
+    world.answers([Answer::stale()]);
     world.client.customer(&id()).await.unwrap();
     let calls = world.received("GET ");
     assert!(
         calls[0].contains("token-1") && calls[1].contains("token-2"),
         "{calls:?}"
     );
-    world.answers([stale(), stale()]);
+    world.answers([Answer::stale(), Answer::stale()]);
     let error = world.client.customer(&id()).await.unwrap_err();
     assert!(matches!(error, Error::TokenRejected { .. }), "{error:?}");
     assert_eq!(world.received(LOGIN).len(), 3);
@@ -354,4 +349,149 @@ async fn calls_at_once_share_one_login() {
         call.await.unwrap().unwrap();
     }
     assert_eq!(world.received(LOGIN).len(), 1);
+}
+
+#[tokio::test]
+async fn a_day_of_calls_needs_16_to_18_logins() {
+    let world = World::start();
+    let _clock = HeldClock::new();
+    for _ in 0..24 * 60 * 6 {
+        world.client.customer(&id()).await.unwrap();
+        // A renewal goes on beside the calls; here it gets its time.
+        world.client.idle().await;
+        advance(Duration::from_secs(10)).await;
+    }
+    let logins = world.received(LOGIN).len();
+    assert!((16..=18).contains(&logins), "{logins}");
+}
+
+#[tokio::test]
+async fn while_logins_fail_the_old_token_serves_until_115_minutes_and_then_nothing_does() {
+    const MOST: usize = 40;
+    let world = World::start();
+    let clock = HeldClock::new();
+    let began = tokio::time::Instant::now();
+    world.client.customer(&id()).await.unwrap();
+    world.logins(std::iter::repeat_n(Answer::json(503, ""), 2 * MOST));
+    let token = world.client.partner_authentication().await.token.unwrap();
+    assert!(token.age < Duration::from_secs(1));
+    advance(token.renewal_in).await;
+    for _ in 0..29 * 60 / 5 {
+        if began.elapsed() < 115 * MINUTE {
+            world.client.customer(&id()).await.unwrap();
+        }
+        world.client.idle().await;
+        advance(Duration::from_secs(5)).await;
+    }
+    let logins = world.received(LOGIN).len() - 1;
+    assert!((20..=MOST).contains(&logins), "{logins}");
+
+    advance((115 * MINUTE).saturating_sub(began.elapsed())).await;
+    let _ = world.client.customer(&id()).await.unwrap_err();
+    let (logins, calls) = (world.received(LOGIN).len(), world.received("GET ").len());
+    for _ in 0..100 {
+        let error = world.client.customer(&id()).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    }
+    assert_eq!(world.received(LOGIN).len(), logins);
+    assert_eq!(world.received("GET ").len(), calls);
+    assert_eq!(world.client.partner_authentication().await.token, None);
+
+    world.heal();
+    advance(MINUTE).await;
+    world.client.customer(&id()).await.unwrap();
+    drop(clock);
+}
+
+#[tokio::test]
+async fn tokens_that_are_refused_again_and_again_are_not_renewed_for_a_while() {
+    let world = World::start();
+    let _clock = HeldClock::new();
+    world.refuse_every_token();
+    for _ in 0..20 {
+        let error = world.client.customer(&id()).await.unwrap_err();
+        assert!(matches!(error, Error::TokenRejected { .. }), "{error:?}");
+    }
+    let logins = world.received(LOGIN).len();
+    assert_eq!(logins, 6);
+    advance(Duration::from_secs(29)).await;
+    let _ = world.client.customer(&id()).await.unwrap_err();
+    assert_eq!(world.received(LOGIN).len(), logins);
+    world.heal();
+    // The token in use is tried by each call all the same.
+    world.client.customer(&id()).await.unwrap();
+    world.revoke_tokens();
+    let _ = world.client.customer(&id()).await.unwrap_err();
+    advance(Duration::from_secs(1)).await;
+    world.client.customer(&id()).await.unwrap();
+    assert_eq!(world.received(LOGIN).len(), logins + 1);
+}
+
+#[tokio::test]
+async fn ten_restarts_with_wrong_or_silent_credentials_make_two_logins_at_most() {
+    for (answer, most) in [(Answer::refused(), 1), (Answer::HangUp, 2)] {
+        let world = World::start();
+        let store = Arc::new(Memory::new());
+        world.logins(std::iter::repeat_n(answer.clone(), 10));
+        for _ in 0..10 {
+            let client = world.client_over(Arc::clone(&store) as Arc<dyn Store>);
+            client.customer(&id()).await.unwrap_err();
+            client.idle().await;
+        }
+        assert_eq!(world.received(LOGIN).len(), most, "{answer:?}");
+        let client = world.client_over(store);
+        client.look().await;
+        assert!(client.credentials_rejected());
+    }
+}
+
+#[tokio::test]
+async fn an_operator_lets_logins_go_out_again() {
+    let world = World::start();
+    world.logins([Answer::refused()]);
+    world.client.customer(&id()).await.unwrap_err();
+    let standing = world.client.partner_authentication().await;
+    assert_eq!(standing.guard, Guard::Open);
+    assert_eq!(standing.failed_attempts, 1);
+    assert_eq!(standing.refusal.unwrap().code, Some(10_001));
+
+    world.client.reset_authentication_guard().await.unwrap();
+    assert!(!world.client.credentials_rejected());
+    world.client.customer(&id()).await.unwrap();
+    let standing = world.client.partner_authentication().await;
+    assert_eq!(standing.guard, Guard::Closed);
+    assert_eq!(standing.failed_attempts, 0);
+    assert!(standing.token.is_some());
+}
+
+#[tokio::test]
+async fn a_plan_that_lacks_an_operation_says_nothing_against_the_credentials() {
+    let world = World::start();
+    world.answers([Answer::Send(
+        401,
+        "text/plain",
+        b"Not in your plan".to_vec(),
+    )]);
+    let new = NewCustomer {
+        customer_type: CustomerType::Active,
+        username: "household-4711".parse().unwrap(),
+        first_name: None,
+        last_name: None,
+        phone: None,
+        email: None,
+        application_id: None,
+    };
+    let error = world.client.create_customer(new).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Refused {
+                refusal: Refusal::PlanNotEntitled,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(!world.client.credentials_rejected());
+    world.client.customer(&id()).await.unwrap();
 }
