@@ -147,8 +147,11 @@ impl Gateway {
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);
         let admin = admin::start(admin, health.clone(), metrics);
-        let watch = health.open().await;
-        let tasks = Tasks([admin, watch]);
+        // What the last life of this gateway or another replica has found out counts from the first moment.
+        client.look().await;
+        let watched = client.clone();
+        let watch = tokio::spawn(async move { watched.keep_watch().await });
+        let tasks = Tasks([admin, watch, health.open().await]);
         Ok(Self {
             grpc_address,
             admin_address,
@@ -254,7 +257,7 @@ fn address(
 }
 
 /// Tasks that end with the gateway.
-struct Tasks([JoinHandle<()>; 2]);
+struct Tasks([JoinHandle<()>; 3]);
 
 impl Drop for Tasks {
     fn drop(&mut self) {

@@ -18,7 +18,7 @@ use tonic_health::{
 
 use crate::api::SERVICES;
 
-/// How often it is looked whether the vendor still accepts the partner's credentials.
+/// How often it is looked whether the vendor still accepts the partner's credentials, and the store can be used.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Whether the gateway can serve. Clones are the same.
@@ -44,10 +44,12 @@ impl Health {
 
     /// Whether calls can be served.
     pub(crate) fn is_ready(&self) -> bool {
-        self.open.load(Ordering::Relaxed) && !self.client.credentials_rejected()
+        self.open.load(Ordering::Relaxed)
+            && !self.client.credentials_rejected()
+            && self.client.store_usable()
     }
 
-    /// Everything is in place: serves from now on, until the vendor refuses the credentials.
+    /// Everything is in place: serves from now on, while the vendor accepts the credentials and the store can be used.
     pub(crate) async fn open(&self) -> JoinHandle<()> {
         self.open.store(true, Ordering::Relaxed);
         self.report(self.status()).await;
@@ -59,7 +61,11 @@ impl Health {
                 let now = health.status();
                 if now != told && health.open.load(Ordering::Relaxed) {
                     told = now;
-                    tracing::warn!("no longer ready: the vendor refuses the partner's credentials");
+                    tracing::warn!(
+                        credentials_rejected = health.client.credentials_rejected(),
+                        store_usable = health.client.store_usable(),
+                        "whether the gateway is ready has changed"
+                    );
                     health.report(now).await;
                 }
             }
