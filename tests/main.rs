@@ -7,6 +7,8 @@ mod browser;
 mod business;
 mod canary;
 mod common;
+#[cfg(feature = "external")]
+mod comparison;
 mod consumer;
 mod customer;
 #[cfg(feature = "external")]

@@ -46,6 +46,12 @@ pub(crate) enum Record {
     No,
 }
 
+impl From<bool> for Record {
+    fn from(record: bool) -> Self {
+        if record { Self::Yes } else { Self::No }
+    }
+}
+
 /// Runs benchmarks, all of them if none is named, and answers whether all bars were met.
 pub(crate) fn run(
     which: Option<Bench>,

@@ -76,6 +76,12 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         "external::",
         Some(tools),
     )?;
+    passed += ci.external(
+        out,
+        "three clients under the same faults",
+        "comparison::",
+        None,
+    )?;
     passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod compare;
 mod lineage;
 mod output;
 mod rest;
@@ -47,6 +48,12 @@ enum Command {
         /// Which one; all of them by default.
         which: Option<bench::Bench>,
         /// Write the figures down in docs/benchmarks.md.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Compares three clients under the same faults; exit 1 if other figures come out than docs/comparison.md has.
+    Compare {
+        /// Write the figures down in docs/comparison.md.
         #[arg(long)]
         record: bool,
     },
@@ -110,13 +117,12 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
             Ok(GOOD)
         }
         Command::Bench { which, record } => {
-            let record = if record {
-                bench::Record::Yes
-            } else {
-                bench::Record::No
-            };
-            let met = bench::run(which, record, root, out)?;
+            let met = bench::run(which, record.into(), root, out)?;
             Ok(if met { GOOD } else { BROKEN })
+        }
+        Command::Compare { record } => {
+            let same = compare::run(record.into(), root)?;
+            Ok(if same { GOOD } else { BROKEN })
         }
         Command::Tidy => {
             let problems = tidy::problems(root)?;
