@@ -84,6 +84,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
     )?;
     passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
+    passed += ci.redis(out)?;
 
     writeln!(out, "\n{passed} passed, 0 failed")?;
     Ok(())
@@ -167,6 +168,24 @@ impl Ci<'_> {
         }
         let name = "the sandbox's page in a real browser";
         self.external(out, name, "browser::", None)
+    }
+
+    /// Tests the shared store over a real Redis, and installs that where it is missing and may be installed.
+    fn redis(&self, out: &mut dyn Write) -> Result<u64> {
+        if !is_on_path("redis-server") {
+            self.apt(out, "Redis", &["redis-server"])?;
+        }
+        let mut tests = self.cargo(&["test", "--package", "openfinance", "--test", "store"]);
+        tests.args([
+            "--features",
+            "redb,redis,external",
+            "--locked",
+            "--",
+            "redis::",
+        ]);
+        let passed = self.step(out, "the store in a real Redis", tests)?;
+        ensure!(passed > 0, "no test is called redis::");
+        Ok(passed)
     }
 
     /// Runs the tests of one module that call tools which are not ours, with a folder of such tools on the path.

@@ -5,9 +5,17 @@
 //! happen twice is built on these.
 
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+#[cfg(feature = "redb")]
+pub use self::redb::{Redb, RedbError};
+#[cfg(feature = "redis")]
+pub use self::redis::{InvalidRedisUrl, Redis};
 pub use memory::Memory;
 
 /// A future of a store's.
@@ -112,6 +120,14 @@ pub struct Rate {
     pub per_second: f64,
     /// How many at once.
     pub burst: u32,
+}
+
+impl Rate {
+    /// How long one of them takes to come back. A rate that makes no sense counts as one in a year.
+    pub(crate) fn each(self) -> Duration {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        Duration::try_from_secs_f64(1.0 / self.per_second).map_or(YEAR, |each| each.min(YEAR))
+    }
 }
 
 /// What became of a [`Store::take`].

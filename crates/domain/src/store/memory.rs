@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -21,7 +20,12 @@ struct Content {
     values: BTreeMap<Key, Entry>,
     /// When each allowance is whole again.
     whole_at: BTreeMap<Key, Instant>,
+    /// How many values and allowances there may be before those that time has ended are looked for.
+    tidy_above: usize,
 }
+
+/// Fewer than these are never worth tidying.
+const FEW: usize = 1024;
 
 struct Entry {
     value: Vec<u8>,
@@ -59,6 +63,17 @@ impl Memory {
 }
 
 impl Content {
+    /// Forgets what time has ended, once in so many calls that it costs each of them next to nothing.
+    fn tidy(&mut self) {
+        if self.values.len() + self.whole_at.len() > self.tidy_above.max(FEW) {
+            let now = Instant::now();
+            self.values
+                .retain(|_, entry| entry.until.is_none_or(|until| until > now));
+            self.whole_at.retain(|_, whole_at| *whole_at > now);
+            self.tidy_above = 2 * (self.values.len() + self.whole_at.len());
+        }
+    }
+
     fn value(&self, key: &Key) -> Option<Kept> {
         self.values.get(key).and_then(Entry::kept)
     }
@@ -70,6 +85,7 @@ impl Content {
         if !changes.iter().all(as_expected) {
             return Committed::Conflict;
         }
+        self.tidy();
         for Change { key, new, .. } in changes {
             match new {
                 Some((value, keep)) => {
@@ -88,11 +104,12 @@ impl Content {
     }
 
     fn take(&mut self, key: &Key, rate: Rate) -> Taken {
+        self.tidy();
         let now = Instant::now();
-        let each = Duration::from_secs_f64(1.0 / rate.per_second);
+        let each = rate.each();
         let whole_at = self.whole_at.get(key).copied().unwrap_or(now).max(now);
         let after = whole_at + each;
-        let most = now + each * rate.burst;
+        let most = now + each.saturating_mul(rate.burst);
         if after > most {
             return Taken::No(after - most);
         }
@@ -126,5 +143,53 @@ impl Store for Memory {
 
     fn is_shared(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_time_has_ended_does_not_stay_in_memory() {
+        let store = Memory::new();
+        let keep = Duration::from_secs(1);
+        let rate = Rate {
+            per_second: 1.0,
+            burst: 1,
+        };
+        for number in 0..10 * FEW {
+            let key = Key::new(Space::Request, number.to_string());
+            store.take(&key, rate).await.unwrap();
+            let change = Change {
+                key,
+                expected: None,
+                new: Some((Vec::new(), Some(keep))),
+            };
+            store.commit(&[change]).await.unwrap();
+            tokio::time::advance(keep / 100).await;
+        }
+        let content = store.content();
+        assert!(content.values.len() < 2 * FEW);
+        assert!(content.whole_at.len() < 2 * FEW);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_without_sense_lets_the_burst_through_and_nothing_after() {
+        for per_second in [0.0, -1.0, f64::NAN, f64::MIN_POSITIVE] {
+            let store = Memory::new();
+            let key = Key::new(Space::Limit, "a");
+            let burst = u32::MAX;
+            let rate = Rate { per_second, burst };
+            assert_eq!(store.take(&key, rate).await.unwrap(), Taken::Yes);
+            let rate = Rate {
+                per_second,
+                burst: 1,
+            };
+            let refused = store.take(&key, rate).await.unwrap();
+            assert!(matches!(refused, Taken::No(wait) if wait > Duration::from_secs(86_400)));
+        }
     }
 }
