@@ -2,10 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use openfinance::{
-    Client,
-    store::{Store, StoreError},
-};
+use openfinance::{Client, store::Store};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tower::ServiceBuilder;
 
@@ -71,7 +68,7 @@ pub enum StartError {
         /// The setting that names it.
         key: &'static str,
         /// What is wrong.
-        source: StoreError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The address of the embedded sandbox is none for a client: a defect.
     #[error("the address of the embedded sandbox can't be used: {0}")]

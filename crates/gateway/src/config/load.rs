@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use openfinance::{BaseUrl, value::InvalidValue};
+use openfinance::{BaseUrl, store::Redis, value::InvalidValue};
 use secrecy::SecretString;
 
 use super::{
@@ -177,8 +177,7 @@ impl Reader {
     fn redis_url(&mut self) -> Option<SecretString> {
         let entry = self.take("shared.redis_url")?;
         let text = self.content("shared.redis_url", &entry)?;
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-        if matches!(scheme, Some("redis" | "rediss")) {
+        if Redis::connect(&text).is_ok() {
             return Some(text.into());
         }
         self.refuse(
