@@ -11,7 +11,7 @@ use std::{
 };
 
 use openfinance_rpc::pb;
-use openfinance_sandbox::Operation;
+use openfinance_sandbox::{Commit, FaultRule, Operation};
 use tonic::Status;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -155,6 +155,12 @@ async fn a_vendor_that_repeats_personal_data_in_its_errors_leaks_nothing() {
         (302, "text/plain", echo.clone()),
         (299, "application/json", format!(r#"{{"{SSN}": "{echo}"}}"#)),
     ];
+    // What a lost answer's read-back is told, so that each create ends in a refusal.
+    let gone = format!(r#"{{"code": 14001, "message": "{echo}"}}"#);
+    let rule = FaultRule::on(Operation::GetConsumerForCustomer)
+        .times(u64::MAX)
+        .commit(Commit::Never);
+    world.fault(rule, 404, "application/json", &gone);
     for (status, content_type, body) in &answers {
         world.answers_text(Operation::CreateConsumer, *status, content_type, body);
         let request = pb::CreateConsumerRequest {

@@ -188,6 +188,15 @@ impl World {
         );
     }
 
+    /// Requests to `operation` fail from now on and are not carried out.
+    pub(crate) fn fails(&self, operation: Operation) {
+        let rule = FaultRule::on(operation)
+            .times(u64::MAX)
+            .commit(Commit::Never)
+            .answer(500, None);
+        self.sandbox().add_fault(rule).unwrap();
+    }
+
     /// Adds a rule that answers with a text of this type.
     pub(crate) fn fault(&self, rule: FaultRule, status: u16, content_type: &str, body: &str) {
         let mut rule = rule.answer(status, Some(FaultBody::Text(body.to_owned())));
@@ -277,7 +286,12 @@ fn settings(sandbox: &Sandbox) -> config::Config {
         grpc_listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: ([127, 0, 0, 1], 0).into(),
         deadline: config::Deadlines::default(),
-        retry: config::Retry::default(),
+        // Short, so that no test waits long for what can't be found out.
+        retry: config::Retry {
+            write_cap: std::time::Duration::from_secs(3),
+            quiet_time: std::time::Duration::from_millis(500),
+            ..config::Retry::default()
+        },
         drain_grace: std::time::Duration::from_secs(10),
         log: config::Log {
             format: config::LogFormat::Json,

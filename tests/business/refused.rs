@@ -28,8 +28,9 @@ refusals! {
         let customer_id = world.customer().await;
         create(&world, &customer_id, pb::Business { personally_liable: Some(true), ..whole() }).await.unwrap_err()
     }
-    create_business_lost_answer: "BusinessService/CreateBusiness" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+    create_business_out_of_sight: "BusinessService/CreateBusiness" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
         let customer_id = world.customer().await;
+        world.fails(Operation::GetBusinessByCustomer);
         world.loses_answer(Operation::AddBusinessDetails, 200, "application/json", "{\"name\": \"no id\"}");
         let refusal = create(&world, &customer_id, whole()).await.unwrap_err();
         assert_eq!(world.called(Operation::AddBusinessDetails), 1, "a create whose outcome is unknown is not repeated");

@@ -29,8 +29,9 @@ refusals! {
         create(&world, &customer_id, whole()).await.unwrap();
         create(&world, &customer_id, whole()).await.unwrap_err()
     }
-    create_consumer_lost_answer: "ConsumerService/CreateConsumer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+    create_consumer_out_of_sight: "ConsumerService/CreateConsumer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
         let customer_id = world.customer().await;
+        world.fails(Operation::GetConsumerForCustomer);
         world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
         let refusal = create(&world, &customer_id, whole()).await.unwrap_err();
         assert_eq!(world.called(Operation::CreateConsumer), 1, "a create whose outcome is unknown is not repeated");
@@ -63,8 +64,9 @@ refusals! {
         create(&world, &customer_id, whole()).await.unwrap();
         create_for_business(&world, for_business(&customer_id)).await.unwrap_err()
     }
-    create_consumer_for_business_lost_answer: "ConsumerService/CreateConsumerForBusiness" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+    create_consumer_for_business_out_of_sight: "ConsumerService/CreateConsumerForBusiness" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
         let customer_id = world.customer().await;
+        world.fails(Operation::GetConsumerForCustomer);
         world.loses_answer(Operation::CreateConsumer, 504, "text/html", "<html>Gateway Timeout</html>");
         create_for_business(&world, for_business(&customer_id)).await.unwrap_err()
     }

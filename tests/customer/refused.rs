@@ -42,7 +42,8 @@ refusals! {
         create(&world, testing("household-4711")).await.unwrap();
         refusal
     }
-    create_customer_lost_answer: "CustomerService/CreateCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+    create_customer_out_of_sight: "CustomerService/CreateCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        world.fails(Operation::GetCustomers);
         world.loses_answer(Operation::AddTestingCustomer, 502, "text/html", "<html>Bad Gateway</html>");
         let refusal = create(&world, testing("household-4711")).await.unwrap_err();
         assert_eq!(world.called(Operation::AddTestingCustomer), 1, "a create whose outcome is unknown is not repeated");

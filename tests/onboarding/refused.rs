@@ -63,7 +63,8 @@ refusals! {
         let active = pb::Customer { r#type: pb::CustomerType::Active.into(), ..customer() };
         onboard(&world, pb::OnboardCustomerRequest { customer: Some(active), ..household() }).await.unwrap_err()
     }
-    onboard_customer_lost_answer: "OnboardingService/OnboardCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+    onboard_customer_out_of_sight: "OnboardingService/OnboardCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        world.fails(Operation::GetConsumerForCustomer);
         world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
         let refusal = onboard(&world, household()).await.unwrap_err();
         assert_eq!(world.called(Operation::AddBusinessDetails), 0, "nothing is built on what may not be there");

@@ -4,11 +4,13 @@
 //! customer's consumer must exist before the business is created.
 
 mod convert;
+mod create;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
 
 use self::convert::Draft;
+pub(crate) use self::create::OwnedBusiness;
 use crate::{
     Client, Error,
     error::Refusal,
@@ -216,46 +218,15 @@ impl Client {
     /// # Errors
     /// [`Refusal::CustomerNotFound`] if `owner` is unknown; [`Refusal::BusinessExists`] if it has a business;
     /// [`Refusal::ConsumerRequired`] if the owner is personally liable and `owner` has no consumer;
-    /// [`Error::OutcomeUnknown`] if the answer was lost: read the owner's business before repeating.
+    /// [`Error::OutcomeUnknown`] if the answer was lost and reading could not tell what became of it: read the owner's
+    /// business before repeating.
     pub async fn create_business(
         &self,
         owner: &CustomerId,
         new: NewBusiness,
     ) -> Result<Business, Error> {
-        let (client, owner) = (self.clone(), owner.clone());
-        self.detached(Operation::AddBusinessDetails, async move {
-            let path = &wire::CustomerId::from(owner.as_str().to_owned());
-            let personally_liable = new.personally_liable;
-            let body = &wire::NewBusiness::try_from(Draft::from(new))?;
-            let send =
-                |rest: rest::Client| async move { rest.add_business_details(path, body).await };
-            let read = |created| {
-                let business = Business::try_from(created)?;
-                Ok(Business {
-                    customer_id: Some(owner),
-                    ..business
-                })
-            };
-            client
-                .call(Operation::AddBusinessDetails, send, read)
-                .await
-                .map_err(|error| {
-                    if let Error::Refused {
-                        refusal: Refusal::ConsumerRequired,
-                        vendor,
-                    } = error
-                        && !personally_liable
-                    {
-                        // Without liability, the only conflict that is left is a business that exists.
-                        return Error::Refused {
-                            refusal: Refusal::BusinessExists,
-                            vendor,
-                        };
-                    }
-                    error
-                })
-        })
-        .await
+        let owner = owner.clone();
+        self.create(OwnedBusiness { owner, new }).await
     }
 
     /// Reads a business.
@@ -326,6 +297,9 @@ fn business_id(id: &BusinessId) -> Result<wire::BusinessId, Error> {
         .map_err(|_| Operation::GetBusinessById.malformed("the document refuses the id", None))
 }
 
+/// The problem of a list of businesses where there can be one at most.
+pub(crate) const SEVERAL: &str = "it has more than one business";
+
 /// The one business of the vendor's list of one.
 fn only(found: wire::BusinessList) -> Result<Business, Unfit> {
     let mut found = found.0.into_iter();
@@ -333,7 +307,7 @@ fn only(found: wire::BusinessList) -> Result<Business, Unfit> {
         // The document does not allow an empty list, and there is no other word for it than this.
         (None, _) => Err(Unfit::Refused(Refusal::BusinessNotFound)),
         (Some(business), None) => Ok(business.try_into()?),
-        (Some(_), Some(_)) => Err("it has more than one business".into()),
+        (Some(_), Some(_)) => Err(SEVERAL.into()),
     }
 }
 

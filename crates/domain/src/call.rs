@@ -268,6 +268,7 @@ impl Client {
             call = call.token(token.expose());
         }
         let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http)).await;
+        self.inner.clock.hear(call.answer());
         tracing::debug!(
             operation = operation.name(),
             http_status = call.answer().map(|answer| answer.status.as_u16()),

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::{
     Deadline,
+    clock::Clock,
     credential::Credentials,
     gate::Gates,
     retry::Retries,
@@ -165,6 +166,7 @@ pub(crate) struct Inner {
     pub(crate) writes: Writes,
     pub(crate) keys: Keys,
     pub(crate) seen: Seen,
+    pub(crate) clock: Clock,
 }
 
 impl Client {
@@ -197,6 +199,7 @@ impl Client {
             writes: Writes::new(),
             keys,
             seen: Seen::new(),
+            clock: Clock::new(jiff::Timestamp::now),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -5,9 +5,12 @@
 //! disputes and freezes by them, and submissions to the government-sponsored enterprises need the number.
 
 mod convert;
+mod create;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
+
+pub(crate) use create::OwnedConsumer;
 
 use crate::{
     Client, Error,
@@ -316,24 +319,15 @@ impl Client {
     /// [`Refusal::CustomerNotFound`](crate::Refusal::CustomerNotFound) if `owner` is unknown;
     /// [`Refusal::ConsumerExists`](crate::Refusal::ConsumerExists) if it has a consumer;
     /// [`Refusal::EndUserRequired`](crate::Refusal::EndUserRequired) if the partner resells and no end user is named;
-    /// [`Error::OutcomeUnknown`] if the answer was lost: read the owner's consumer before repeating.
+    /// [`Error::OutcomeUnknown`] if the answer was lost and reading could not tell what became of it: read the owner's
+    /// consumer before repeating.
     pub async fn create_consumer(
         &self,
         owner: &CustomerId,
         new: NewConsumer,
     ) -> Result<Consumer, Error> {
-        let (client, owner) = (self.clone(), owner.clone());
-        self.detached(Operation::CreateConsumer, async move {
-            let path = &wire::CustomerId::from(owner.as_str().to_owned());
-            let body = &wire::NewConsumer::from(new.clone());
-            let send = |rest: rest::Client| async move { rest.create_consumer(path, body).await };
-            client
-                .call(Operation::CreateConsumer, send, |created| {
-                    Ok(new.created(&owner, created)?)
-                })
-                .await
-        })
-        .await
+        let owner = owner.clone();
+        self.create(OwnedConsumer { owner, new }).await
     }
 
     /// Reads a consumer, also of a customer that has been deleted.

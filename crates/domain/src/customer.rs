@@ -4,6 +4,7 @@
 //! `application_id` out for testing customers; there may be 500 testing customers a partner.
 
 mod convert;
+mod create;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
@@ -154,27 +155,9 @@ impl Client {
     /// # Errors
     /// [`Refusal::UsernameTaken`] if the username is in use in any plan; [`Refusal::TestingCustomerLimit`] or
     /// [`Refusal::PlanNotEntitled`] if there may be no further customer of this type; [`Error::OutcomeUnknown`] if the
-    /// answer was lost: look the username up before repeating.
+    /// answer was lost and reading could not tell what became of it: look the username up before repeating.
     pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
-        let client = self.clone();
-        let customer_type = new.customer_type;
-        let operation = match customer_type {
-            CustomerType::Testing => Operation::AddTestingCustomer,
-            CustomerType::Active => Operation::AddCustomer,
-        };
-        self.detached(operation, async move {
-            let body = &wire::NewCustomer::from(new.clone());
-            let send = |rest: rest::Client| async move {
-                match customer_type {
-                    CustomerType::Testing => rest.add_testing_customer(body).await,
-                    CustomerType::Active => rest.add_customer(body).await,
-                }
-            };
-            client
-                .call(operation, send, |created| Ok(new.created(created)?))
-                .await
-        })
-        .await
+        self.create(new).await
     }
 
     /// Reads a customer.

@@ -27,6 +27,11 @@ pub(crate) fn is_detached() -> bool {
     CALLER_GONE.try_with(|_| ()).is_ok()
 }
 
+/// Runs what follows from a write that was sent. It goes on whether its caller has gone or not.
+pub(crate) async fn for_its_own_sake<T>(rest: impl Future<Output = T>) -> T {
+    CALLER_GONE.scope(Arc::default(), rest).await
+}
+
 /// Counts the tasks that outlive their callers.
 pub(crate) struct Writes(watch::Sender<usize>);
 

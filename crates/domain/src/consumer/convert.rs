@@ -4,60 +4,9 @@ use openfinance_rest::types as wire;
 
 use super::{Consumer, ConsumerUpdate, EndUser, EndUserUrl, NewConsumer, NewEndUser};
 use crate::{
-    id::CustomerId,
     read,
-    value::{Birthday, PartialDate, Personal, Ssn, Text},
+    value::{Birthday, PartialDate, Personal, Text},
 };
-
-impl NewConsumer {
-    /// The record that the vendor has made of this.
-    pub(super) fn created(
-        self,
-        owner: &CustomerId,
-        created: wire::CreatedConsumer,
-    ) -> Result<Consumer, &'static str> {
-        let Self {
-            first_name,
-            last_name,
-            state,
-            identity,
-            contact,
-            address,
-            city,
-            zip,
-            suffix,
-            end_user,
-        } = self;
-        let wire::CreatedConsumer {
-            id,
-            created_date,
-            customer_id,
-        } = created;
-        if customer_id.is_some_and(|found| read::id(found) != owner.as_str()) {
-            return Err("it is of another customer");
-        }
-        let text = |text: Option<Text>| read::personal(text.map(Text::into_string));
-        Ok(Consumer {
-            id: id
-                .and_then(|id| String::from(id).try_into().ok())
-                .ok_or("it has no valid id")?,
-            customer_id: Some(owner.clone()),
-            first_name: text(Some(first_name)),
-            last_name: text(Some(last_name)),
-            suffix: text(suffix),
-            address: text(address),
-            city: text(city),
-            state: text(Some(state)),
-            zip: text(zip),
-            phone: read::personal(contact.phone().map(|phone| phone.as_str().to_owned())),
-            email: read::personal(contact.email().map(|email| email.as_str().to_owned())),
-            ssn_last_four: identity.ssn().map(Ssn::last_four),
-            birthday: identity.birthday().map(Birthday::to_partial),
-            end_user: end_user.map(EndUser::from),
-            created: read::epoch_seconds(created_date),
-        })
-    }
-}
 
 impl From<NewEndUser> for EndUser {
     fn from(end_user: NewEndUser) -> Self {

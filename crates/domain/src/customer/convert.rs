@@ -3,47 +3,7 @@
 use openfinance_rest::types as wire;
 
 use super::{Customer, CustomerUpdate, NewCustomer};
-use crate::{
-    read,
-    value::{Phone, Text},
-};
-
-impl NewCustomer {
-    /// The record that the vendor has made of this.
-    pub(super) fn created(self, created: wire::CreatedCustomer) -> Result<Customer, &'static str> {
-        let Self {
-            customer_type,
-            username,
-            first_name,
-            last_name,
-            phone,
-            email,
-            application_id,
-        } = self;
-        let wire::CreatedCustomer {
-            id,
-            username: found,
-            created_date,
-        } = created;
-        if found.is_some_and(|found| !String::from(found).eq_ignore_ascii_case(username.as_str())) {
-            return Err("it is of another username");
-        }
-        Ok(Customer {
-            id: id
-                .and_then(|id| read::id(id).try_into().ok())
-                .ok_or("it has no valid id")?,
-            username: read::personal(Some(username.into_string())),
-            type_word: Some(customer_type.as_str().to_owned()),
-            first_name: read::personal(first_name.map(Text::into_string)),
-            last_name: read::personal(last_name.map(Text::into_string)),
-            phone: read::personal(phone.map(Phone::into_string)),
-            email: read::personal(email.map(Text::into_string)),
-            application_id: application_id.map(|id| id.as_str().to_owned()),
-            created: read::epoch_seconds(created_date),
-            updated: None,
-        })
-    }
-}
+use crate::read;
 
 impl From<NewCustomer> for wire::NewCustomer {
     fn from(new: NewCustomer) -> Self {

@@ -6,4 +6,5 @@ mod corpus;
 mod partner;
 mod replicas;
 mod server;
+mod settle;
 mod token;

@@ -84,10 +84,15 @@ impl Answer {
     }
 }
 
+/// What reads are answered, by how many writes have come.
+type Reads = Box<dyn Fn(usize) -> Answer + Send>;
+
 #[derive(Default)]
 struct Script {
     logins: VecDeque<Answer>,
     answers: VecDeque<Answer>,
+    reads: Option<Reads>,
+    writes: usize,
     tokens: u32,
     revoked: Revoked,
     received: Vec<String>,
@@ -124,6 +129,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// A server, and a client to it with other settings.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
@@ -137,7 +147,7 @@ impl World {
                 thread::spawn(move || serve(&mut stream.unwrap(), &shared));
             }
         });
-        let config = Config {
+        let mut config = Config {
             attempt_timeout: Duration::from_secs(5),
             ..Config::new(
                 base_url,
@@ -146,6 +156,7 @@ impl World {
                 "canary-key".to_owned().into(),
             )
         };
+        change(&mut config);
         Self {
             client: Client::new(config.clone()).unwrap(),
             config,
@@ -190,6 +201,11 @@ impl World {
         self.script.lock().unwrap().answers.extend(answers);
     }
 
+    /// The answer to every GET from now on, by how many other requests have come, logins aside.
+    pub(crate) fn reads(&self, answer: impl Fn(usize) -> Answer + Send + 'static) {
+        self.script.lock().unwrap().reads = Some(Box::new(answer));
+    }
+
     /// Waits until a request has come whose first line has this in it.
     pub(crate) async fn until_received(&self, part: &str) {
         while self.received(part).is_empty() {
@@ -218,14 +234,15 @@ fn serve(stream: &mut TcpStream, script: &Mutex<Script>) {
     let answer = {
         let mut script = script.lock().unwrap();
         let login = request.starts_with(LOGIN);
+        let read = request.starts_with("GET ");
         let refused = script.revoked.refuses(&request);
         script.received.push(request);
-        let scripted = if login {
-            script.logins.pop_front()
-        } else if refused {
-            Some(Answer::stale())
-        } else {
-            script.answers.pop_front()
+        script.writes += usize::from(!login && !read);
+        let scripted = match &script.reads {
+            _ if login => script.logins.pop_front(),
+            _ if refused => Some(Answer::stale()),
+            Some(reads) if read => Some(reads(script.writes)),
+            _ => script.answers.pop_front(),
         };
         match scripted {
             Some(answer) => answer,
