@@ -264,7 +264,7 @@ impl Client {
             };
             sleep_until((Instant::now() + pause).min(until)).await;
             let is_quiet = last.elapsed() >= quiet_time;
-            match timeout_at(until, Box::pin(self.look(sought, sent))).await {
+            match timeout_at(until, Box::pin(self.look_once(sought, sent))).await {
                 Ok(Ok(Look::Ours(made))) => return Ok(Finding::Ours(made)),
                 Ok(Ok(Look::Other)) => return Ok(Finding::Other),
                 Ok(Ok(Look::Absent)) if is_quiet => return Ok(Finding::Absent),
@@ -279,7 +279,7 @@ impl Client {
     }
 
     /// Looks once for what was sent at `sent`.
-    pub(crate) async fn look(&self, sought: &Sought, sent: &Sent) -> Result<Look, Error> {
+    pub(crate) async fn look_once(&self, sought: &Sought, sent: &Sent) -> Result<Look, Error> {
         let Some(found) = self.sighting(sought).await? else {
             return Ok(Look::Absent);
         };
