@@ -1,7 +1,10 @@
 //! What holds for every method: the refusals that `common.proto` lists, health, reflection, the admin page, the stop.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use openfinance::store::{
+    Change, Committed, Kept, Key, Rate, Space, Store, StoreError, StoreFuture, Taken,
+};
 use openfinance_rpc::pb;
 use openfinance_sandbox::{Commit, FaultRule, Operation, Revoke};
 use prost::Message;
@@ -12,6 +15,37 @@ use tonic_types::StatusExt as _;
 use crate::{refusals::refusals, world::World};
 
 const CUSTOMER: &str = "1005061234";
+
+/// A store that can't be reached.
+struct NoStore;
+
+impl NoStore {
+    fn fail<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
+        Box::pin(async { Err(StoreError("it can't be reached".to_owned())) })
+    }
+}
+
+impl Store for NoStore {
+    fn get<'a>(&'a self, _key: &'a Key) -> StoreFuture<'a, Option<Kept>> {
+        Self::fail()
+    }
+
+    fn commit<'a>(&'a self, _changes: &'a [Change]) -> StoreFuture<'a, Committed> {
+        Self::fail()
+    }
+
+    fn list(&self, _space: Space) -> StoreFuture<'_, Vec<(Key, Kept)>> {
+        Self::fail()
+    }
+
+    fn take<'a>(&'a self, _key: &'a Key, _rate: Rate) -> StoreFuture<'a, Taken> {
+        Self::fail()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
 
 async fn get(world: &World) -> Result<pb::Customer, Status> {
     let request = pb::GetCustomerRequest {
@@ -83,6 +117,14 @@ refusals! {
         assert_eq!(world.calls(), 1);
         assert_eq!(world.admin_status("/readyz").await, 503);
         last
+    }
+    store_unavailable: "*" => UNAVAILABLE "STORE_UNAVAILABLE" from OURS at [], |_world| {
+        let world = World::over_store(Arc::new(NoStore)).await;
+        assert_eq!(world.admin_status("/readyz").await, 503);
+        let refusal = get(&world).await.unwrap_err();
+        assert_eq!(world.calls(), 0, "what can't be counted is not tried");
+        world.stop().await;
+        refusal
     }
     token_rejected_twice: "*" => UNAVAILABLE "UPSTREAM_TOKEN_REJECTED" from VENDOR at [], |world| {
         let body = json!({"code": 10022, "message": "Invalid (Finicity-App-Token)"});

@@ -1,5 +1,8 @@
 //! A gateway over a sandbox, both real, in this process and on ports of their own.
 
+use std::sync::Arc;
+
+use openfinance::store::Store;
 use openfinance_gateway::{Gateway, config};
 use openfinance_rpc::pb::{
     self, authorization_service_client::AuthorizationServiceClient,
@@ -46,6 +49,19 @@ impl World {
         let mut settings = settings(&sandbox);
         gateway(&mut settings);
         let (gateway, channel) = start_gateway(settings).await;
+        Self {
+            sandbox,
+            gateway,
+            channel,
+        }
+    }
+
+    /// A fresh world whose gateway has this store.
+    pub(crate) async fn over_store(store: Arc<dyn Store>) -> Self {
+        canary::watch_the_log();
+        let sandbox = Sandbox::start(Config::for_tests()).await.unwrap();
+        let gateway = Gateway::start_with_store(settings(&sandbox), store);
+        let (gateway, channel) = connect(gateway.await.unwrap()).await;
         Self {
             sandbox,
             gateway,
@@ -301,7 +317,10 @@ fn settings(sandbox: &Sandbox) -> config::Config {
 }
 
 async fn start_gateway(settings: config::Config) -> (Gateway, Channel) {
-    let gateway = Gateway::start(settings).await.unwrap();
+    connect(Gateway::start(settings).await.unwrap()).await
+}
+
+async fn connect(gateway: Gateway) -> (Gateway, Channel) {
     let address = format!("http://{}", gateway.grpc_address());
     let channel = Channel::from_shared(address)
         .unwrap()
