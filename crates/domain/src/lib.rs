@@ -68,6 +68,7 @@ pub mod page;
 pub mod partner;
 mod policy;
 mod read;
+pub mod replica;
 mod retry;
 mod seal;
 mod settle;
