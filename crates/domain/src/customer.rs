@@ -5,6 +5,7 @@
 
 mod convert;
 mod create;
+mod list;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
@@ -15,8 +16,7 @@ use crate::{
     error::Refusal,
     id::{ApplicationId, CustomerId},
     operation::Operation,
-    outcome::{TOO_LARGE, Unfit},
-    page::{CustomerPage, CustomerQuery, PageSize, Start},
+    outcome::Unfit,
     read,
     value::{InvalidValue, Personal, Phone, Text, text},
 };
@@ -190,7 +190,7 @@ impl Client {
         };
         let found = self
             .call(Operation::GetCustomers, send, |page| {
-                let mut customers = customers(page)?.customers.into_iter();
+                let mut customers = list::customers(page)?.customers.into_iter();
                 let customer = match (customers.next(), customers.next()) {
                     (None, _) => return Ok(None),
                     (Some(customer), None) => customer,
@@ -209,87 +209,6 @@ impl Client {
             })
             .await?;
         found.ok_or(Error::NoSuchUsername)
-    }
-
-    /// Reads a page of customers, in the vendor's order. It may hold fewer than `size`: an answer that would be too
-    /// large is asked for again in smaller parts.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] and the like; the vendor refuses no query that can be made.
-    pub async fn customers_page(
-        &self,
-        query: &CustomerQuery,
-        start: Start,
-        mut size: PageSize,
-    ) -> Result<CustomerPage, Error> {
-        loop {
-            match (
-                self.customers_page_once(query, start, size).await,
-                size.half(),
-            ) {
-                (
-                    Err(Error::Malformed {
-                        problem: TOO_LARGE, ..
-                    }),
-                    Some(half),
-                ) => size = half,
-                (page, _) => return page,
-            }
-        }
-    }
-
-    async fn customers_page_once(
-        &self,
-        query: &CustomerQuery,
-        start: Start,
-        size: PageSize,
-    ) -> Result<CustomerPage, Error> {
-        let customer_type = query
-            .customer_type
-            .map(|kind| wire::CustomerType::from(kind.as_str().to_owned()));
-        let (customer_type, search) = (
-            customer_type.as_ref(),
-            query.search.as_ref().map(Text::as_str),
-        );
-        let send = |rest: rest::Client| async move {
-            rest.get_customers(
-                Some(size.into()),
-                search,
-                Some(start.into()),
-                customer_type,
-                None,
-            )
-            .await
-        };
-        self.call(Operation::GetCustomers, send, |page| {
-            let Listed {
-                customers,
-                more_available,
-                total,
-            } = customers(page)?;
-            if customers.len() > usize::try_from(size.get()).unwrap_or(usize::MAX) {
-                return Err("it has more customers than were asked for".into());
-            }
-            let next = match (more_available, customers.len()) {
-                (Some(false), _) => None,
-                // Going on from here would never end.
-                (Some(true), 0) => return Err("it promises more customers and has none".into()),
-                (Some(true), count) => Some(
-                    start
-                        .after(count)
-                        .ok_or("it has more customers than can be counted")?,
-                ),
-                (None, 0) => None,
-                // Taking this for the end could leave customers out.
-                (None, _) => return Err("it does not say whether there are more customers".into()),
-            };
-            Ok(CustomerPage {
-                customers,
-                next,
-                total,
-            })
-        })
-        .await
     }
 
     /// Changes a customer's names and reads the record back.
@@ -383,41 +302,6 @@ impl Client {
 
 /// The problem of an answer to a lookup that has others than the one customer who was looked up.
 const FILTER_IGNORED: &str = "it has customers that were not asked for";
-
-/// What a page of the vendor's holds.
-struct Listed {
-    customers: Vec<Customer>,
-    more_available: Option<bool>,
-    /// How many there are in all.
-    total: Option<u32>,
-}
-
-fn customers(page: wire::Customers) -> Result<Listed, &'static str> {
-    let wire::Customers {
-        found,
-        displaying,
-        more_available,
-        customers,
-    } = page;
-    let (found, displaying) = (
-        found.and_then(read::number),
-        displaying.and_then(read::number),
-    );
-    let customers = match customers {
-        Some(customers) => customers,
-        // Old answers leave an empty list out; an answer that does not say that it is empty is something else.
-        None if found == Some(0) || displaying == Some(0) => Vec::new(),
-        None => return Err("it has no list of customers"),
-    };
-    Ok(Listed {
-        customers: customers
-            .into_iter()
-            .map(Customer::try_from)
-            .collect::<Result<_, _>>()?,
-        more_available: more_available.map(|more| more.0),
-        total: found.and_then(|found| u32::try_from(found).ok()),
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,26 @@
 //! Customers as a page and as a stream.
 //!
 //! The vendor pages by position: `start` is the 1-based index of a record, not of a page, and only `moreAvailable` says
-//! whether there is another page. A record that comes or goes meanwhile shifts the others.
+//! whether there is another page. A record that comes or goes meanwhile shifts the others, so a page goes on from a
+//! [`Cursor`], which knows the customers around its place and finds them again.
+//!
+//! What a scan from page to page promises: whoever is in the list from its beginning to its end is returned at least
+//! once, or it ends with [`Error::ListChanged`]; and no page has a customer of the page before. It relies on the vendor
+//! to keep the order of those who stay.
+
+mod cursor;
+mod scan;
 
 use std::num::NonZeroU32;
 
 use futures_core::Stream;
 
+pub use self::cursor::Cursor;
+pub(crate) use self::scan::{Cut, Look, Scan, Window};
 use crate::{
     Client, Error,
     customer::{Customer, CustomerType},
+    id::CustomerId,
     value::Text,
 };
 
@@ -70,11 +81,6 @@ impl PageSize {
     pub fn get(self) -> u32 {
         self.0.get()
     }
-
-    /// Half of it; `None` of 1.
-    pub(crate) fn half(self) -> Option<Self> {
-        NonZeroU32::new(self.get() / 2).map(Self)
-    }
 }
 
 impl From<Start> for NonZeroU32 {
@@ -95,9 +101,50 @@ pub struct CustomerPage {
     /// The customers, in the vendor's order.
     pub customers: Vec<Customer>,
     /// Where the next page starts; `None` on the last one.
-    pub next: Option<Start>,
+    pub next: Option<Cursor>,
     /// How many customers the query finds in all, where the vendor says so.
     pub total: Option<u32>,
+    /// Position of the first customer.
+    first: Start,
+    /// The last customers in front of the first.
+    lead: Vec<CustomerId>,
+}
+
+impl CustomerPage {
+    /// The page that is this part of an answer's customers.
+    pub(crate) fn of(mut customers: Vec<Customer>, cut: Cut, total: Option<u32>) -> Self {
+        let Cut {
+            rows,
+            first,
+            lead,
+            next,
+        } = cut;
+        customers.truncate(rows.end);
+        customers.drain(..rows.start);
+        Self {
+            customers,
+            next,
+            total,
+            first,
+            lead,
+        }
+    }
+
+    /// Keeps the first `len` customers, one at least; the next page then starts with the others. Does nothing where there
+    /// are no others.
+    pub fn truncate(&mut self, len: usize) {
+        let len = len.max(1);
+        let (Some(other), Some(at)) = (self.customers.get(len), self.first.after(len)) else {
+            return;
+        };
+        let kept = self.customers[..len].iter().map(|customer| &customer.id);
+        let mut before: Vec<_> = self.lead.iter().chain(kept).cloned().collect();
+        before.drain(..before.len().saturating_sub(Cursor::MOST_BEFORE));
+        if let Some(next) = Cursor::new(at, before, Some(other.id.clone())) {
+            self.next = Some(next);
+            self.customers.truncate(len);
+        }
+    }
 }
 
 impl Client {
@@ -123,9 +170,9 @@ impl Client {
     ) -> impl Stream<Item = Result<Customer, Error>> + Send + 'static {
         let client = self.clone();
         async_stream::try_stream! {
-            let mut next = Some(Start::FIRST);
-            while let Some(start) = next {
-                let page = client.customers_page(&query, start, PageSize::MAX).await?;
+            let mut next = Some(Cursor::FIRST);
+            while let Some(from) = next {
+                let page = client.customers_page(&query, &from, PageSize::MAX).await?;
                 next = page.next;
                 for customer in page.customers {
                     yield customer;

@@ -9,11 +9,10 @@ use futures_core::Stream;
 use openfinance::{
     Client, Error, Refusal,
     customer::{Customer, CustomerType, NewCustomer},
-    page::{CustomerPage, CustomerQuery, PageSize, Start},
+    page::{Cursor, CustomerPage, CustomerQuery, PageSize},
     value::Text,
 };
 use openfinance_rpc::pb::{self, customer_service_server::CustomerService};
-use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -89,9 +88,9 @@ impl CustomerService for Api {
         let size = page_size_of(&mut check, page_size);
         let query = query(&mut check, r#type, search);
         let (size, query) = check.finish(|| Some((size?, query?)))?;
-        let start = self.page_tokens.open(&query, "page_token", &page_token)?;
-        let page = self.page(&client, &query, start, size).await?;
-        let next_page_token = self.token(&query, page.next)?;
+        let from = self.page_tokens.open(&query, "page_token", &page_token)?;
+        let page = self.page(&client, &query, &from, size).await?;
+        let next_page_token = self.token(&query, page.next.as_ref())?;
         Ok(Response::new(pb::ListCustomersResponse {
             customers: page.customers,
             next_page_token,
@@ -122,10 +121,10 @@ impl CustomerService for Api {
         // The next page is fetched only when the one before has been taken.
         Ok(Response::new(Box::pin(async_stream::try_stream! {
             let mut next = Some(first);
-            while let Some(start) = next {
-                let page = api.page(&client, &query, start, PageSize::MAX).await?;
+            while let Some(from) = next {
+                let page = api.page(&client, &query, &from, PageSize::MAX).await?;
                 next = page.next;
-                let resume_token = api.token(&query, next)?;
+                let resume_token = api.token(&query, next.as_ref())?;
                 yield pb::StreamCustomersResponse { customers: page.customers, resume_token };
             }
         })))
@@ -181,7 +180,7 @@ impl CustomerService for Api {
 /// A page as it is answered.
 struct Page {
     customers: Vec<pb::Customer>,
-    next: Option<Start>,
+    next: Option<Cursor>,
     total: Option<i32>,
 }
 
@@ -198,49 +197,43 @@ impl Api {
         &self,
         client: &Client,
         query: &CustomerQuery,
-        start: Start,
+        from: &Cursor,
         size: PageSize,
     ) -> Result<Page, Status> {
+        let mut page = client
+            .customers_page(query, from, size)
+            .await
+            .map_err(|error| Subject::Nothing.status(error))?;
+        page.truncate(fitting(&page.customers));
         let CustomerPage {
             customers,
             next,
             total,
-        } = client
-            .customers_page(query, start, size)
-            .await
-            .map_err(|error| Subject::Nothing.status(error))?;
-        let mut customers: Vec<_> = customers
-            .into_iter()
-            .map(|customer| self.told(customer))
-            .collect();
-        let fitting = fitting(&customers);
-        let next = match fitting < customers.len() {
-            true => u32::try_from(fitting)
-                .ok()
-                .and_then(|fitting| Start::new(start.get().checked_add(fitting)?)),
-            false => next,
-        };
-        customers.truncate(fitting);
+            ..
+        } = page;
         Ok(Page {
-            customers,
+            customers: customers
+                .into_iter()
+                .map(|customer| self.told(customer))
+                .collect(),
             next,
             total: total.and_then(|total| i32::try_from(total).ok()),
         })
     }
 
-    fn token(&self, query: &CustomerQuery, next: Option<Start>) -> Result<String, Status> {
+    fn token(&self, query: &CustomerQuery, next: Option<&Cursor>) -> Result<String, Status> {
         next.map_or(Ok(String::new()), |next| self.page_tokens.seal(query, next))
     }
 }
 
 /// How many of the customers fit into one answer, at least one. A page may hold fewer than were asked for, and a
 /// thousand customers with long fields are more than 4 MiB.
-fn fitting(customers: &[pb::Customer]) -> usize {
-    // What stands around a customer in the list, and the list's other fields, are far below these.
-    let (around, rest) = (16, 1_024);
+fn fitting(customers: &[Customer]) -> usize {
+    // The list's other fields are far below this.
+    let rest = 1_024;
     let mut room = MOST_OUT - rest;
-    let fits = |customer: &&pb::Customer| {
-        let left = room.checked_sub(customer.encoded_len() + around);
+    let fits = |customer: &&Customer| {
+        let left = room.checked_sub(most_encoded(customer));
         room = left.unwrap_or(0);
         left.is_some()
     };
@@ -250,6 +243,32 @@ fn fitting(customers: &[pb::Customer]) -> usize {
         .count()
         .max(1)
         .min(customers.len())
+}
+
+/// How many bytes a customer takes in an answer at most.
+fn most_encoded(customer: &Customer) -> usize {
+    let Customer {
+        id,
+        username,
+        type_word: _,
+        first_name,
+        last_name,
+        phone,
+        email,
+        application_id,
+        created: _,
+        updated: _,
+    } = customer;
+    let personal = [username, first_name, last_name, phone, email];
+    let texts: usize = personal
+        .into_iter()
+        .flatten()
+        .map(|text| text.as_str().len())
+        .chain(application_id.as_ref().map(String::len))
+        .sum();
+    // A tag and a length for the customer and each of seven texts, the type, and two times.
+    let around = 8 * 6 + 2 + 2 * 19;
+    id.as_str().len() + texts + around
 }
 
 fn page_size_of(check: &mut Check, page_size: i32) -> Option<PageSize> {
@@ -282,6 +301,9 @@ fn query(check: &mut Check, customer_type: i32, search: String) -> Option<Custom
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use prost::Message as _;
+
     use super::*;
     use crate::convert::violated;
 
@@ -301,21 +323,49 @@ mod tests {
         );
     }
 
+    fn customer(len: usize) -> Customer {
+        let text = || Some("x".repeat(len).into());
+        Customer {
+            id: "9223372036854775807".parse().unwrap(),
+            username: text(),
+            type_word: Some("active".to_owned()),
+            first_name: text(),
+            last_name: text(),
+            phone: text(),
+            email: text(),
+            application_id: Some("x".repeat(len)),
+            created: Some(Timestamp::MAX),
+            updated: Some(Timestamp::MIN),
+        }
+    }
+
+    fn list(customers: &[Customer]) -> pb::ListCustomersResponse {
+        pb::ListCustomersResponse {
+            customers: customers.iter().cloned().map(IntoPb::into_pb).collect(),
+            next_page_token: "x".repeat(200),
+            total_size: Some(i32::MAX),
+        }
+    }
+
     #[test]
     fn a_page_that_is_too_large_is_cut_and_never_empty() {
-        let customer = |len| pb::Customer {
-            email: "x".repeat(len),
-            ..pb::Customer::default()
-        };
         assert_eq!(fitting(&[]), 0);
         assert_eq!(fitting(&[customer(MOST_OUT)]), 1);
         assert_eq!(fitting(&vec![customer(100); 1_000]), 1_000);
-        let large = vec![customer(8_000); 1_000];
+        let large = vec![customer(1_000); 1_000];
         let kept = fitting(&large);
-        let list = pb::ListCustomersResponse {
-            customers: large[..kept].to_vec(),
-            ..Default::default()
-        };
-        assert!(kept > 500 && list.encoded_len() < MOST_OUT, "{kept}");
+        let size = list(&large[..kept]).encoded_len();
+        assert!(kept > 500 && size < MOST_OUT, "{kept}: {size}");
+    }
+
+    #[test]
+    fn what_a_customer_takes_is_never_more_than_was_reckoned() {
+        for len in [0, 1, 127, 128, 20_000, 3_000_000] {
+            let one = customer(len);
+            let empty = list(&[]).encoded_len();
+            let taken = list(std::slice::from_ref(&one)).encoded_len() - empty;
+            let most = most_encoded(&one);
+            assert!((taken..taken + 60).contains(&most), "{taken}, not {most}");
+        }
     }
 }

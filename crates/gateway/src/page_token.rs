@@ -1,7 +1,8 @@
 //! Page tokens: where a list goes on, sealed.
 //!
 //! A token is opaque and can't be made by a caller, belongs to the query that it was made for, and is good on every
-//! replica with the same `shared.key`, after a restart too. It holds no personal data: the query is only bound to it.
+//! replica with the same `shared.key`, after a restart too. It holds a position and up to four ids, by which the place is
+//! found again, and no personal data: the query is only bound to it.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -11,7 +12,8 @@ use chacha20poly1305::{
 use hkdf::Hkdf;
 use openfinance::{
     customer::CustomerType,
-    page::{CustomerQuery, Start},
+    id::CustomerId,
+    page::{Cursor, CustomerQuery, Start},
 };
 use sha2::Sha256;
 use tonic::Status;
@@ -26,8 +28,9 @@ pub(crate) struct PageTokens {
     nonce_key: [u8; 32],
 }
 
-/// The first byte of what is sealed, so that another version can tell.
-const VERSION: u8 = 1;
+/// The first byte of what is sealed, so that another version can tell. Version 1 had the position alone, from which a list
+/// that moved can't be gone on with in good faith, so its tokens are refused.
+const VERSION: u8 = 2;
 
 const NONCE_LEN: usize = 12;
 
@@ -47,14 +50,12 @@ impl PageTokens {
         }
     }
 
-    /// The token with which `query` goes on at `start`.
+    /// The token with which `query` goes on at `cursor`.
     ///
     /// # Errors
     /// INTERNAL, never met: the cipher refuses only texts of many gigabytes.
-    pub(crate) fn seal(&self, query: &CustomerQuery, start: Start) -> Result<String, Status> {
-        let mut text = [0; 5];
-        text[0] = VERSION;
-        text[1..].copy_from_slice(&start.get().to_be_bytes());
+    pub(crate) fn seal(&self, query: &CustomerQuery, cursor: &Cursor) -> Result<String, Status> {
+        let text = written(cursor);
         let bound = bound(query);
         let nonce = self.nonce(&text, &bound);
         let payload = Payload {
@@ -68,7 +69,7 @@ impl PageTokens {
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), sealed.as_slice()].concat()))
     }
 
-    /// Where `token`, the request's field of this name, says that `query` goes on; the first record where there is no
+    /// Where `token`, the request's field of this name, says that `query` goes on; the beginning where there is no
     /// token.
     ///
     /// # Errors
@@ -78,9 +79,9 @@ impl PageTokens {
         query: &CustomerQuery,
         field: &str,
         token: &str,
-    ) -> Result<Start, Status> {
+    ) -> Result<Cursor, Status> {
         if token.is_empty() {
-            return Ok(Start::FIRST);
+            return Ok(Cursor::FIRST);
         }
         self.try_open(query, token).ok_or_else(|| {
             let rule = "is broken or belongs to another query: start again without it";
@@ -88,7 +89,7 @@ impl PageTokens {
         })
     }
 
-    fn try_open(&self, query: &CustomerQuery, token: &str) -> Option<Start> {
+    fn try_open(&self, query: &CustomerQuery, token: &str) -> Option<Cursor> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
@@ -97,13 +98,7 @@ impl PageTokens {
             aad: &bound(query),
         };
         let text = self.cipher.decrypt(&Nonce::from(nonce), payload).ok()?;
-        let (version, start) = text.split_first()?;
-        let start = u32::from_be_bytes(start.try_into().ok()?);
-        if *version == VERSION {
-            Start::new(start)
-        } else {
-            None
-        }
+        read(&text)
     }
 
     fn nonce(&self, text: &[u8], bound: &[u8]) -> [u8; NONCE_LEN] {
@@ -112,6 +107,43 @@ impl PageTokens {
         let _ = Hkdf::<Sha256>::new(Some(&self.nonce_key), &input).expand(b"nonce", &mut nonce);
         nonce
     }
+}
+
+/// The cursor as bytes: the version, the position, how many customers there are in front of it, and the ids of these and
+/// of the one behind it, where there is one, each after its length.
+fn written(cursor: &Cursor) -> Vec<u8> {
+    let before = cursor.before();
+    let mut text = vec![VERSION];
+    text.extend(cursor.at().get().to_be_bytes());
+    // Three at most, and an id has 19 digits at most.
+    text.extend(u8::try_from(before.len()));
+    for id in before.iter().chain(cursor.after()) {
+        text.extend(u8::try_from(id.as_str().len()));
+        text.extend(id.as_str().as_bytes());
+    }
+    text
+}
+
+/// The cursor that was written so; `None` if it is none, or one of another version.
+fn read(text: &[u8]) -> Option<Cursor> {
+    let (version, text) = text.split_first()?;
+    if *version != VERSION {
+        return None;
+    }
+    let (at, text) = text.split_first_chunk()?;
+    let (count, mut text) = text.split_first()?;
+    let mut ids = Vec::new();
+    while let Some((len, rest)) = text.split_first() {
+        let (id, rest) = rest.split_at_checked(usize::from(*len))?;
+        ids.push(CustomerId::try_from(String::from_utf8(id.to_vec()).ok()?).ok()?);
+        text = rest;
+    }
+    let after = match ids.len().checked_sub(usize::from(*count))? {
+        0 => None,
+        1 => ids.pop(),
+        _ => return None,
+    };
+    Cursor::new(Start::new(u32::from_be_bytes(*at))?, ids, after)
 }
 
 /// The query as bytes, no two queries as the same.
@@ -143,27 +175,73 @@ mod tests {
         }
     }
 
+    fn cursor(at: u32, before: &[&str], after: Option<&str>) -> Cursor {
+        let id = |id: &&str| id.parse().unwrap();
+        let before = before.iter().map(id).collect();
+        Cursor::new(Start::new(at).unwrap(), before, after.as_ref().map(id)).unwrap()
+    }
+
     #[test]
     fn a_token_is_opened_by_every_replica_for_its_own_query() {
         let query = query(Some(CustomerType::Testing), "smith");
-        let start = Start::new(26).unwrap();
-        let token = tokens(7).seal(&query, start).unwrap();
-        assert_eq!(tokens(7).open(&query, FIELD, &token).unwrap(), start);
-        assert!(!token.contains("smith") && !token.contains('='));
+        for cursor in [
+            Cursor::FIRST,
+            cursor(1, &[], Some("7")),
+            cursor(26, &["1005061234"], None),
+            cursor(26, &["1", "0002", "9223372036854775807"], None),
+            cursor(
+                i32::MAX as u32,
+                &["1", "2", "3"],
+                Some("9223372036854775807"),
+            ),
+        ] {
+            let token = tokens(7).seal(&query, &cursor).unwrap();
+            assert_eq!(tokens(7).open(&query, FIELD, &token).unwrap(), cursor);
+            assert_eq!(tokens(7).seal(&query, &cursor).unwrap(), token);
+            assert!(!token.contains("smith") && !token.contains('='));
+            assert!(token.len() <= 160, "{}", token.len());
+        }
     }
 
     #[test]
     fn no_token_is_the_beginning() {
         assert_eq!(
             tokens(7).open(&query(None, ""), FIELD, "").unwrap(),
-            Start::FIRST
+            Cursor::FIRST
         );
+    }
+
+    #[test]
+    fn what_was_written_otherwise_is_no_cursor() {
+        let text = written(&cursor(26, &["12", "34"], Some("56")));
+        assert!(read(&text).is_some());
+        for end in 0..text.len() {
+            // Without the one behind it is a cursor still.
+            assert_eq!(read(&text[..end]).is_some(), end == text.len() - 3, "{end}");
+        }
+        // The place and its version, as they were once.
+        assert_eq!(read(&[1, 0, 0, 0, 26]), None);
+        for (index, byte) in [
+            (0, 1),
+            (0, 3),
+            (1, 0xff),
+            (4, 0),
+            (5, 0),
+            (5, 1),
+            (5, 4),
+            (7, b'x'),
+            (6, 3),
+        ] {
+            let mut other = text.clone();
+            other[index] = byte;
+            assert_eq!(read(&other), None, "{index}: {byte}");
+        }
     }
 
     #[test]
     fn a_token_of_another_query_is_refused() {
         let token = tokens(7)
-            .seal(&query(Some(CustomerType::Testing), "smith"), Start::FIRST)
+            .seal(&query(Some(CustomerType::Testing), "smith"), &Cursor::FIRST)
             .unwrap();
         for other in [
             query(Some(CustomerType::Testing), "smit"),
@@ -181,7 +259,7 @@ mod tests {
     #[test]
     fn a_token_that_was_touched_or_made_elsewhere_is_refused() {
         let query = query(None, "");
-        let token = tokens(7).seal(&query, Start::FIRST).unwrap();
+        let token = tokens(7).seal(&query, &Cursor::FIRST).unwrap();
         assert!(tokens(8).open(&query, FIELD, &token).is_err());
         for index in 0..token.len() {
             let mut bytes = token.clone().into_bytes();

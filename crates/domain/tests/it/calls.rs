@@ -7,7 +7,7 @@ use openfinance::{
     Error, Refusal,
     customer::{CustomerType, CustomerUpdate, NewCustomer},
     id::CustomerId,
-    page::{CustomerQuery, PageSize, Start},
+    page::{Cursor, CustomerQuery, PageSize},
 };
 
 use crate::server::{Answer, Gate, LOGIN, World};
@@ -339,11 +339,11 @@ async fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
     world.answers([large.clone(), large, Answer::json(200, small)]);
     let page = world
         .client
-        .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::MAX)
+        .customers_page(&CustomerQuery::default(), &Cursor::FIRST, PageSize::MAX)
         .await
         .unwrap();
     assert_eq!(
-        (page.customers.len(), page.next.map(Start::get)),
+        (page.customers.len(), page.next.map(|next| next.at().get())),
         (1, Some(2))
     );
     let limits: Vec<_> = ["limit=1000", "limit=500", "limit=250"]
@@ -355,12 +355,12 @@ async fn a_page_that_is_too_large_is_asked_for_in_smaller_parts() {
 #[tokio::test]
 async fn a_page_with_more_than_was_asked_for_is_none() {
     let world = World::start();
-    let two =
-        r#"{"displaying": 2, "moreAvailable": false, "customers": [{"id": "6"}, {"id": "7"}]}"#;
-    world.answers([Answer::json(200, two)]);
+    // The one behind the page is asked for as well.
+    let three = r#"{"displaying": 3, "moreAvailable": false, "customers": [{"id": "6"}, {"id": "7"}, {"id": "8"}]}"#;
+    world.answers([Answer::json(200, three)]);
     let page = world
         .client
-        .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::new(1))
+        .customers_page(&CustomerQuery::default(), &Cursor::FIRST, PageSize::new(1))
         .await;
     assert!(matches!(page, Err(Error::Malformed { .. })), "{page:?}");
 }
@@ -375,7 +375,7 @@ async fn a_list_that_promises_more_and_has_none_does_not_go_on_forever() {
     let query = CustomerQuery::default();
     let error = world
         .client
-        .customers_page(&query, Start::FIRST, PageSize::DEFAULT)
+        .customers_page(&query, &Cursor::FIRST, PageSize::DEFAULT)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
@@ -391,7 +391,7 @@ async fn a_list_that_does_not_say_whether_it_goes_on_is_not_taken_for_whole() {
         )]);
         let page = world
             .client
-            .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::DEFAULT)
+            .customers_page(&CustomerQuery::default(), &Cursor::FIRST, PageSize::DEFAULT)
             .await;
         assert!(matches!(page, Err(Error::Malformed { .. })), "{page:?}");
     }

@@ -10,7 +10,7 @@ use openfinance::{
     business::NewBusiness,
     consumer::{ConsumerUpdate, Contact, Identity, NewConsumer},
     customer::{CustomerType, CustomerUpdate, NewCustomer},
-    page::{CustomerQuery, PageSize, Start},
+    page::{Cursor, CustomerQuery, PageSize},
     value::Personal,
 };
 use serde_json::Value;
@@ -124,13 +124,13 @@ async fn outcome(world: &World, operation: &str, asked: &Value) -> Option<Result
             .map(customer_line),
         "GetCustomer" => client.customer(&customer).await.map(customer_line),
         "GetCustomers" => client
-            .customers_page(&CustomerQuery::default(), Start::FIRST, PageSize::DEFAULT)
+            .customers_page(&CustomerQuery::default(), &Cursor::FIRST, PageSize::DEFAULT)
             .await
             .map(|page| {
                 let customers: Vec<_> = page.customers.into_iter().map(customer_line).collect();
                 format!(
                     "{customers:?} next {:?} of {:?}",
-                    page.next.map(Start::get),
+                    page.next.map(|next| next.at().get()),
                     page.total
                 )
             }),
