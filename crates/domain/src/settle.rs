@@ -111,12 +111,16 @@ impl Sent {
         self.ago + self.noted.elapsed()
     }
 
-    /// The vendor's time then: the earlier of what was known at the time and what can be told now, because a clock that
-    /// was put forward in between (a simulator's) spoils the one and one that stands still spoils the other.
+    /// The vendor's time then, told from its time `now`. Of what another life of this process has sent it is the earlier
+    /// of that and what was noted at the time: a clock that was put forward in between, as a simulator's may be, would
+    /// make the record seem older than it is. What this life has sent needs no such lenience, and a stranger's record
+    /// must not profit from it.
     fn moment(&self, now: Timestamp) -> Timestamp {
         let from_now = now.checked_sub(self.elapsed()).unwrap_or(Timestamp::MIN);
-        self.vendor_time
-            .map_or(from_now, |known| known.min(from_now))
+        match self.vendor_time {
+            Some(known) if !self.ago.is_zero() => known.min(from_now),
+            Some(_) | None => from_now,
+        }
     }
 }
 
