@@ -13,8 +13,10 @@ mod consumer;
 mod customer;
 #[cfg(feature = "external")]
 mod external;
+mod fleet;
 mod onboarding;
 mod refusals;
 #[cfg(feature = "external")]
 mod schemathesis;
+mod storms;
 mod world;

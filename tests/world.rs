@@ -285,7 +285,7 @@ pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
 }
 
 /// The settings of a gateway to this sandbox, on free ports.
-fn settings(sandbox: &Sandbox) -> config::Config {
+pub(crate) fn settings(sandbox: &Sandbox) -> config::Config {
     let partner = Config::default().partner;
     config::Config {
         upstream: config::Upstream::Vendor(config::Vendor {
