@@ -233,12 +233,17 @@ impl Local {
     fn learn(&mut self, record: Record, paid: usize) {
         self.owed.drain(..paid);
         let was_open = std::mem::replace(&mut self.record, record).is_open();
-        match (was_open, self.record.is_open()) {
-            (false, true) => tracing::error!(
-                "the vendor refuses the partner's credentials; no further login goes out until they are corrected or the guard is reset"
+        match (was_open, self.record.is_open(), self.record.refused) {
+            (false, true, Some(Refused { http_status, code })) => tracing::error!(
+                http_status,
+                code,
+                "the vendor refuses the partner's credentials; no login goes out until there are others or the guard is reset"
             ),
-            (true, false) => tracing::warn!("logins may go out again"),
-            (true, true) | (false, false) => {}
+            (false, true, None) => tracing::error!(
+                "nobody knows whether the vendor accepts the partner's credentials; no further login goes out until there are others or the guard is reset"
+            ),
+            (true, false, _) => tracing::warn!("logins may go out again"),
+            (true, true, _) | (false, false, _) => {}
         }
     }
 }

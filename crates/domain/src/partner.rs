@@ -119,6 +119,9 @@ impl Client {
         let outcome = self
             .attempt(Operation::ModifyPartnerSecret, None, timeout, send)
             .await;
+        if matches!(outcome, Outcome::NotSent) {
+            self.deadline.note_not_sent();
+        }
         let (result, ending) = change_ending(outcome);
         credential.guard.end(self.store(), attempt, ending).await;
         result

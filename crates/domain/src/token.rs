@@ -85,6 +85,11 @@ impl Token {
         }
     }
 
+    /// Whether it is time to renew it.
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.renew_at
+    }
+
     /// For how long it may still be used.
     fn left(&self) -> Duration {
         self.unusable_at.saturating_duration_since(Instant::now())
@@ -236,7 +241,7 @@ impl Tokens {
         let state = self.state();
         let paused = state.failure.as_ref().and_then(LoginFailure::paused);
         match (state.usable(oldest), paused) {
-            (Some(token), _) if Instant::now() < token.renew_at => Ready::Known(Ok(token)),
+            (Some(token), _) if !token.is_due() => Ready::Known(Ok(token)),
             (Some(token), Some(_)) => Ready::Known(Ok(token)),
             (Some(token), None) => Ready::Due(token),
             (None, Some(error)) => Ready::Known(Err(error)),
@@ -347,10 +352,7 @@ impl Client {
         match tokens.ready(oldest) {
             Ready::Known(result) => return result,
             Ready::Due(token) => {
-                if let Ok(turn) = Arc::clone(&tokens.login).try_lock_owned() {
-                    let client = self.clone();
-                    self.in_background(async move { client.log_in(turn, oldest).await });
-                }
+                self.renew_token(oldest);
                 return Ok(token);
             }
             Ready::Missing => {}
@@ -374,6 +376,20 @@ impl Client {
             client.log_in(turn, oldest).await
         })
         .await
+    }
+
+    /// Renews the token in the background where it is time to. Fetches none where nobody has needed one.
+    pub(crate) fn renew_token_if_due(&self) {
+        if !self.credentials_rejected() && matches!(self.inner.tokens.ready(0), Ready::Due(_)) {
+            self.renew_token(0);
+        }
+    }
+
+    fn renew_token(&self, oldest: u64) {
+        if let Ok(turn) = Arc::clone(&self.inner.tokens.login).try_lock_owned() {
+            let client = self.clone();
+            self.in_background(async move { client.log_in(turn, oldest).await });
+        }
     }
 
     /// Gets a token, from another replica or by a login, and notes what came of it. Must be seen through: a login that is

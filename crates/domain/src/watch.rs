@@ -34,12 +34,13 @@ impl Seen {
 
 impl Client {
     /// Looks once a second at what is shared, for ever: whether the guard was opened or reset elsewhere, whether another
-    /// replica has a newer token, whether a new secret was announced, and whether the store can be used. Whoever runs a
-    /// client for long spawns this once.
+    /// replica has a newer token, whether a new secret was announced, and whether the store can be used. A token that is
+    /// due is renewed even if nobody calls. Whoever runs a client for long spawns this once.
     pub async fn keep_watch(&self) {
         let mut next = Instant::now();
         loop {
             self.look().await;
+            self.renew_token_if_due();
             // From the end of a look that took long, so that a slow store is not asked without a pause.
             next = Instant::now().max(next + PERIOD);
             tokio::time::sleep_until(next).await;

@@ -89,9 +89,14 @@ impl Client {
             expected: None,
             new: Some((lease.0.clone(), Some(LEASE))),
         };
-        match self.store().commit(&[change]).await? {
-            Committed::Conflict => return Ok(None),
-            Committed::Yes => {}
+        match self.store().commit(&[change]).await {
+            Ok(Committed::Yes) => {}
+            Ok(Committed::Conflict) => return Ok(None),
+            Err(error) => {
+                // It may be ours all the same, and would keep the others waiting.
+                self.end_lease(Some(lease), None).await;
+                return Err(error);
+            }
         }
         // Another one may have come and gone between the two looks.
         match self.newer_token(oldest).await {
@@ -189,8 +194,13 @@ impl Client {
         Ok(())
     }
 
-    /// The shared token, if it is newer than ours and of generation `oldest` or newer.
+    /// The shared token, if it is newer than ours and of generation `oldest` or newer; or ours, if the regular look has
+    /// brought such a one meanwhile.
     async fn newer_token(&self, oldest: u64) -> Result<Option<Token>, StoreError> {
+        let ours = self.inner.tokens.state().usable(oldest);
+        if let Some(token) = ours.filter(|token| !token.is_due()) {
+            return Ok(Some(token));
+        }
         let found = self.find_token().await?;
         let ours = self.inner.tokens.state().generation();
         if found.generation < oldest || found.generation <= ours {

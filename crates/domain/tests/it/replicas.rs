@@ -177,6 +177,36 @@ async fn the_watch_looks_each_second() {
 }
 
 #[tokio::test]
+async fn the_watch_renews_a_token_that_is_due_although_nobody_calls() {
+    let (world, _store, [one, other]) = replicas();
+    let _clock = HeldClock::new();
+    let watches = [&one, &other].map(|client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.keep_watch().await })
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(world.received(LOGIN).len(), 0, "nobody has needed a token");
+    one.customer(&id()).await.unwrap();
+    other.customer(&id()).await.unwrap();
+    advance(91 * MINUTE).await;
+    while world.received(LOGIN).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    one.idle().await;
+    for _ in 0..5 {
+        advance(Duration::from_secs(1)).await;
+        other.idle().await;
+        one.idle().await;
+    }
+    for client in [one, other] {
+        client.customer(&id()).await.unwrap();
+        assert!(world.received("GET ").last().unwrap().contains("token-2"));
+    }
+    assert_eq!(world.received(LOGIN).len(), 2);
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn without_the_store_nobody_logs_in_with_credentials_that_have_not_been_good() {
     let (world, store, [client]) = replicas();
     let _clock = HeldClock::new();
