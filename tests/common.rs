@@ -105,6 +105,24 @@ refusals! {
         world.sandbox().add_fault(rule).unwrap();
         get(&world).await.unwrap_err()
     }
+    calls_too_often: "*" => RESOURCE_EXHAUSTED "CALLER_RATE_LIMITED" from OURS at [], |_world| {
+        let world = World::with_gateway(|_| (), |gateway| {
+            gateway.limits.calls = Some(openfinance::store::Rate { per_second: 0.01, burst: 2 });
+        }).await;
+        for _ in 0..2 {
+            assert_eq!(get(&world).await.unwrap_err().code(), Code::NotFound);
+        }
+        let before = world.calls();
+        let refused = get(&world).await.unwrap_err();
+        assert_eq!(world.calls(), before, "the vendor was asked");
+        let wait = refused.get_error_details().retry_info().unwrap().retry_delay.unwrap();
+        assert!(wait > Duration::from_secs(60) && wait <= Duration::from_secs(100), "{wait:?}");
+        let mut health = tonic_health::pb::health_client::HealthClient::new(world.channel());
+        for _ in 0..5 {
+            health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+        }
+        refused
+    }
     credentials_rejected: "*" => FAILED_PRECONDITION "PARTNER_CREDENTIALS_REJECTED" from OURS at [], |world| {
         world.sandbox().set_partner_secret(None, "AnotherSecret1234").unwrap();
         let first = get(&world).await.unwrap_err();

@@ -308,6 +308,7 @@ pub(crate) fn settings(sandbox: &Sandbox) -> config::Config {
             quiet_time: std::time::Duration::from_millis(500),
             ..config::Retry::default()
         },
+        limits: config::Limits::default(),
         drain_grace: std::time::Duration::from_secs(10),
         log: config::Log {
             format: config::LogFormat::Json,

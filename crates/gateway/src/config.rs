@@ -14,7 +14,7 @@ mod source;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use openfinance::BaseUrl;
+use openfinance::{BaseUrl, store::Rate};
 use secrecy::{SecretBox, SecretString};
 
 pub use key::Key;
@@ -83,6 +83,8 @@ pub struct Config {
     pub deadline: Deadlines,
     /// For how long a call is tried at the vendor.
     pub retry: Retry,
+    /// How often each caller may call.
+    pub limits: Limits,
     /// For how long calls in flight may run on when the gateway stops, `drain.grace`.
     pub drain_grace: Duration,
     /// What is logged.
@@ -190,6 +192,15 @@ impl Default for Retry {
     }
 }
 
+/// How often each caller may call, over all replicas together. Without end unless set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Calls of any kind, `limits.calls_per_second` and `limits.calls_burst`.
+    pub calls: Option<Rate>,
+    /// Calls that create something, which count as calls too, `limits.creates_per_second` and `limits.creates_burst`.
+    pub creates: Option<Rate>,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -233,6 +244,7 @@ impl Config {
             admin_listen: free_port,
             deadline: Deadlines::default(),
             retry: Retry::default(),
+            limits: Limits::default(),
             drain_grace: Duration::from_secs(10),
             log: Log {
                 format: LogFormat::Json,

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use openfinance::{Client, store::Store};
+use openfinance::{Client, replica::Replica, store::Store};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tower::ServiceBuilder;
 
@@ -15,6 +15,7 @@ use crate::{
     drain::{Drain, Phase},
     embedded::Embedded,
     health::Health,
+    limit::LimitLayer,
     metrics::Metrics,
     observe::ObserveLayer,
     page_token::PageTokens,
@@ -100,6 +101,7 @@ impl Gateway {
             admin_listen,
             deadline,
             retry,
+            limits,
             drain_grace,
             log: _,
         } = config;
@@ -121,7 +123,7 @@ impl Gateway {
             attempt_timeout: retry.attempt_timeout,
             write_cap: retry.write_cap,
             quiet_time: retry.quiet_time,
-            shared: openfinance::Shared::new(store, *shared.key.bytes()),
+            shared: openfinance::Shared::new(Arc::clone(&store), *shared.key.bytes()),
             ..openfinance::Config::new(
                 vendor.base_url,
                 vendor.partner_id,
@@ -137,9 +139,11 @@ impl Gateway {
             page_tokens: PageTokens::new(&shared.key),
             metrics: metrics.clone(),
         };
+        let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
             .layer(DeadlineLayer::new(deadline, drain.clone()))
+            .layer(LimitLayer::new(limits, store, Arc::clone(&replica)))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);
@@ -148,7 +152,8 @@ impl Gateway {
         client.look().await;
         let watched = client.clone();
         let watch = tokio::spawn(async move { watched.keep_watch().await });
-        let tasks = Tasks([admin, watch, health.open().await]);
+        let beat = tokio::spawn(async move { replica.beat().await });
+        let tasks = Tasks([admin, watch, beat, health.open().await]);
         Ok(Self {
             grpc_address,
             admin_address,
@@ -254,7 +259,7 @@ fn address(
 }
 
 /// Tasks that end with the gateway.
-struct Tasks([JoinHandle<()>; 3]);
+struct Tasks([JoinHandle<()>; 4]);
 
 impl Drop for Tasks {
     fn drop(&mut self) {

@@ -35,6 +35,7 @@ mod embedded;
 mod failure;
 mod gateway;
 mod health;
+mod limit;
 mod log;
 mod mask;
 mod method;

@@ -44,6 +44,11 @@ impl Called {
             .is_none_or(|method| method.idempotency == Idempotency::NoSideEffects)
     }
 
+    /// Whether it creates something.
+    pub(crate) fn creates(self) -> bool {
+        !self.is_repeatable()
+    }
+
     /// Whether it may be repeated without doing the work twice.
     pub(crate) fn is_repeatable(self) -> bool {
         self.method.is_none_or(|method| match method.idempotency {

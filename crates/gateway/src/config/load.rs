@@ -4,15 +4,20 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
-use openfinance::{BaseUrl, store::Redis, value::InvalidValue};
+use openfinance::{
+    BaseUrl,
+    store::{Rate, Redis},
+    value::InvalidValue,
+};
 use secrecy::SecretString;
 
 use super::{
-    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Problem, Problems, Retry, Settings,
-    Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Problem, Problems, Retry,
+    Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
@@ -40,6 +45,7 @@ pub(super) fn load(
     let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let deadline = read.deadlines();
     let retry = read.retry();
+    let limits = read.limits();
     let drain_grace = read.drain_grace();
     let log = read.log();
     let Reader { entries, sources } = read;
@@ -52,6 +58,7 @@ pub(super) fn load(
                 admin_listen,
                 deadline,
                 retry,
+                limits,
                 drain_grace,
                 log,
             },
@@ -272,6 +279,60 @@ impl Reader {
             quiet_time: self.duration("retry.quiet_time").unwrap_or(quiet_time),
             write_cap: self.duration("retry.write_cap").unwrap_or(write_cap),
         }
+    }
+
+    fn limits(&mut self) -> Limits {
+        Limits {
+            calls: self.rate("limits.calls_per_second", "limits.calls_burst"),
+            creates: self.rate("limits.creates_per_second", "limits.creates_burst"),
+        }
+    }
+
+    /// A rate, if one was given. The burst is what comes in a second unless it is given too.
+    fn rate(&mut self, per_second: &'static str, burst: &'static str) -> Option<Rate> {
+        let rate = self.number(
+            per_second,
+            "must be a number from 0.001 to 100000",
+            |number: &f64| (0.001..=100_000.0).contains(number),
+        );
+        let given = self.entries.source(burst);
+        let most = self.number(
+            burst,
+            "must be a whole number from 1 to 100000",
+            |number: &u32| (1..=100_000).contains(number),
+        );
+        if let Some(source) = given
+            && rate.is_none()
+            && !self.entries.file_is_lost
+            && !self.entries.is_wrong(per_second)
+        {
+            self.entries.problems.push(Problem {
+                key: burst.to_owned(),
+                source: Some(source),
+                message: format!("limits nothing without {per_second}"),
+            });
+        }
+        let per_second = rate?;
+        Some(Rate {
+            per_second,
+            // No more than 100,000.
+            burst: most.unwrap_or(per_second.ceil() as u32),
+        })
+    }
+
+    /// A number, if one was given and is right.
+    fn number<T: FromStr>(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+        is_right: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
+        let entry = self.take(name)?;
+        let number = entry.text.parse().ok().filter(is_right);
+        if number.is_none() {
+            self.refuse(name, &entry, rule);
+        }
+        number
     }
 
     fn drain_grace(&mut self) -> Duration {

@@ -37,6 +37,7 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
         admin_listen,
         deadline,
         retry,
+        limits,
         drain_grace,
         log,
     } = config;
@@ -67,6 +68,10 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
         "retry.attempt_timeout" => Some(duration::show(retry.attempt_timeout)),
         "retry.quiet_time" => Some(duration::show(retry.quiet_time)),
         "retry.write_cap" => Some(duration::show(retry.write_cap)),
+        "limits.calls_per_second" => limits.calls.map(|rate| rate.per_second.to_string()),
+        "limits.calls_burst" => limits.calls.map(|rate| rate.burst.to_string()),
+        "limits.creates_per_second" => limits.creates.map(|rate| rate.per_second.to_string()),
+        "limits.creates_burst" => limits.creates.map(|rate| rate.burst.to_string()),
         "drain.grace" => Some(duration::show(*drain_grace)),
         "log.format" => Some(log.format.as_str().to_owned()),
         "log.level" => Some(log.level.clone()),
