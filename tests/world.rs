@@ -20,6 +20,9 @@ use tonic::{Response, transport::Channel};
 
 use crate::canary;
 
+/// A request id.
+pub(crate) const REQUEST_ID: &str = "6f1c1f0a-6d1e-4c9c-9a35-6f0b1d0f5a11";
+
 pub(crate) struct World {
     sandbox: Sandbox,
     gateway: Gateway,

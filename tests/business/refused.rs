@@ -36,6 +36,25 @@ refusals! {
         assert_eq!(world.called(Operation::AddBusinessDetails), 1, "a create whose outcome is unknown is not repeated");
         refusal
     }
+    create_business_out_of_sight_for_now: "BusinessService/CreateBusiness" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        let customer_id = world.customer().await;
+        world.fails(Operation::GetBusinessByCustomer);
+        world.loses_answer(Operation::AddBusinessDetails, 504, "text/html", "<html>Gateway Timeout</html>");
+        let request = pb::CreateBusinessRequest { customer_id: customer_id.clone(), business: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() };
+        let refusal = world.businesses().create_business(request.clone()).await.unwrap_err();
+        world.sandbox().clear_faults();
+        world.businesses().create_business(request).await.unwrap();
+        assert_eq!(world.called(Operation::AddBusinessDetails), 1, "it was there");
+        refusal
+    }
+    create_business_under_a_used_request_id: "BusinessService/CreateBusiness" => INVALID_ARGUMENT "REQUEST_ID_REUSED" from OURS at ["request_id"], |world| {
+        let (customer_id, other) = (world.customer().await, world.customer().await);
+        world.businesses().create_business(pb::CreateBusinessRequest { customer_id: customer_id.clone(), business: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() }).await.unwrap();
+        let (calls, customer_id) = (world.calls(), other);
+        let refusal = world.businesses().create_business(pb::CreateBusinessRequest { customer_id: customer_id.clone(), business: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() }).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        refusal
+    }
 
     get_business_malformed: "BusinessService/GetBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["business_id"], |world| {
         get(&world, "../customers/1/businesses").await.unwrap_err()

@@ -37,6 +37,25 @@ refusals! {
         assert_eq!(world.called(Operation::CreateConsumer), 1, "a create whose outcome is unknown is not repeated");
         refusal
     }
+    create_consumer_out_of_sight_for_now: "ConsumerService/CreateConsumer" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        let customer_id = world.customer().await;
+        world.fails(Operation::GetConsumerForCustomer);
+        world.loses_answer(Operation::CreateConsumer, 504, "text/html", "<html>Gateway Timeout</html>");
+        let request = pb::CreateConsumerRequest { customer_id: customer_id.clone(), consumer: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() };
+        let refusal = world.consumers().create_consumer(request.clone()).await.unwrap_err();
+        world.sandbox().clear_faults();
+        world.consumers().create_consumer(request).await.unwrap();
+        assert_eq!(world.called(Operation::CreateConsumer), 1, "it was there");
+        refusal
+    }
+    create_consumer_under_a_used_request_id: "ConsumerService/CreateConsumer" => INVALID_ARGUMENT "REQUEST_ID_REUSED" from OURS at ["request_id"], |world| {
+        let (customer_id, other) = (world.customer().await, world.customer().await);
+        world.consumers().create_consumer(pb::CreateConsumerRequest { customer_id: customer_id.clone(), consumer: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() }).await.unwrap();
+        let (calls, customer_id) = (world.calls(), other);
+        let refusal = world.consumers().create_consumer(pb::CreateConsumerRequest { customer_id: customer_id.clone(), consumer: Some(whole()), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() }).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        refusal
+    }
 
     create_consumer_for_business_malformed: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["ein", "report_date", "business_type", "request_id"], |world| {
         let request = pb::CreateConsumerForBusinessRequest {
@@ -69,6 +88,25 @@ refusals! {
         world.fails(Operation::GetConsumerForCustomer);
         world.loses_answer(Operation::CreateConsumer, 504, "text/html", "<html>Gateway Timeout</html>");
         create_for_business(&world, for_business(&customer_id)).await.unwrap_err()
+    }
+    create_consumer_for_business_out_of_sight_for_now: "ConsumerService/CreateConsumerForBusiness" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        let customer_id = world.customer().await;
+        world.fails(Operation::GetConsumerForCustomer);
+        world.loses_answer(Operation::CreateConsumer, 504, "text/html", "<html>Gateway Timeout</html>");
+        let request = pb::CreateConsumerForBusinessRequest { request_id: crate::world::REQUEST_ID.to_owned(), ..for_business(&customer_id) };
+        let refusal = world.consumers().create_consumer_for_business(request.clone()).await.unwrap_err();
+        world.sandbox().clear_faults();
+        world.consumers().create_consumer_for_business(request).await.unwrap();
+        assert_eq!(world.called(Operation::CreateConsumer), 1, "it was there");
+        refusal
+    }
+    create_consumer_for_business_under_a_used_request_id: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "REQUEST_ID_REUSED" from OURS at ["request_id"], |world| {
+        let (customer_id, other) = (world.customer().await, world.customer().await);
+        world.consumers().create_consumer_for_business(pb::CreateConsumerForBusinessRequest { request_id: crate::world::REQUEST_ID.to_owned(), ..for_business(&customer_id) }).await.unwrap();
+        let (calls, customer_id) = (world.calls(), other);
+        let refusal = world.consumers().create_consumer_for_business(pb::CreateConsumerForBusinessRequest { request_id: crate::world::REQUEST_ID.to_owned(), ..for_business(&customer_id) }).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        refusal
     }
 
     get_consumer_malformed: "ConsumerService/GetConsumer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer_id"], |world| {

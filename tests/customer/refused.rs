@@ -49,6 +49,24 @@ refusals! {
         assert_eq!(world.called(Operation::AddTestingCustomer), 1, "a create whose outcome is unknown is not repeated");
         refusal
     }
+    create_customer_out_of_sight_for_now: "CustomerService/CreateCustomer" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        world.fails(Operation::GetCustomers);
+        world.loses_answer(Operation::AddTestingCustomer, 502, "text/html", "<html>Bad Gateway</html>");
+        let request = pb::CreateCustomerRequest { customer: Some(testing("household-4711")), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() };
+        let refusal = world.customers().create_customer(request.clone()).await.unwrap_err();
+        world.sandbox().clear_faults();
+        world.customers().create_customer(request).await.unwrap();
+        assert_eq!(world.called(Operation::AddTestingCustomer), 1, "it was there");
+        refusal
+    }
+    create_customer_under_a_used_request_id: "CustomerService/CreateCustomer" => INVALID_ARGUMENT "REQUEST_ID_REUSED" from OURS at ["request_id"], |world| {
+        let request = |name: &str| pb::CreateCustomerRequest { customer: Some(testing(name)), request_id: crate::world::REQUEST_ID.to_owned(), ..Default::default() };
+        world.customers().create_customer(request("household-4711")).await.unwrap();
+        let calls = world.calls();
+        let refusal = world.customers().create_customer(request("household-4712")).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        refusal
+    }
 
     get_customer_malformed: "CustomerService/GetCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer_id"], |world| {
         get(&world, "abc").await.unwrap_err()

@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     credential::Credentials,
     gate::Gates,
+    ledger::Flights,
     retry::Retries,
     seal::Keys,
     store::{Memory, Store},
@@ -167,6 +168,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Keys,
     pub(crate) seen: Seen,
     pub(crate) clock: Clock,
+    pub(crate) flights: Flights,
 }
 
 impl Client {
@@ -200,6 +202,7 @@ impl Client {
             keys,
             seen: Seen::new(),
             clock: Clock::new(jiff::Timestamp::now),
+            flights: Flights::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

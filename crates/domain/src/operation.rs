@@ -67,6 +67,11 @@ operations! {
 }
 
 impl Operation {
+    /// The operation with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.name() == name)
+    }
+
     pub(crate) fn answered(self, http_status: u16, code: Option<i64>) -> Vendor {
         Vendor {
             operation: self.name(),

@@ -1,6 +1,6 @@
 //! The services, as one thing: what their handlers share, and how they are mounted.
 
-use openfinance::{Client, Deadline};
+use openfinance::{Client, Deadline, RequestId};
 use openfinance_rpc::{
     FILE_DESCRIPTOR_SET,
     pb::{
@@ -38,6 +38,18 @@ pub(crate) const SERVICES: [&str; 5] = [
     openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
     openfinance_rpc::pb::onboarding_service_server::SERVICE_NAME,
 ];
+
+/// Who calls, for whom alone a request id counts.
+pub(crate) fn caller<T>(_: &Request<T>) -> String {
+    // Callers are not told apart yet.
+    "anonymous".to_owned()
+}
+
+/// What a create is done once under; `None` if its caller gave no request id, or one that is refused elsewhere.
+pub(crate) fn once(caller: String, method: &'static str, request_id: &str) -> Option<RequestId> {
+    let id = uuid::Uuid::try_parse(request_id).ok()?;
+    Some(RequestId { caller, method, id })
+}
 
 /// Mounts a service with the limits that all have.
 macro_rules! limited {

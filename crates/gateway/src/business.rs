@@ -8,7 +8,7 @@ use openfinance_rpc::pb::{self, business_service_server::BusinessService};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::Api,
+    api::{Api, caller, once},
     convert::{Check, IntoPb, required},
     status::Subject,
 };
@@ -20,6 +20,7 @@ impl BusinessService for Api {
         request: Request<pb::CreateBusinessRequest>,
     ) -> Result<Response<pb::Business>, Status> {
         let client = self.client(&request);
+        let caller = caller(&request);
         let pb::CreateBusinessRequest {
             customer_id,
             business,
@@ -37,10 +38,11 @@ impl BusinessService for Api {
                 ..new.into_pb()
             }));
         }
-        let business = client
-            .create_business(&owner, new)
-            .await
-            .map_err(|error| Subject::Customer(&owner).status(error))?;
+        let business = match once(caller, "BusinessService/CreateBusiness", &request_id) {
+            Some(request) => client.once(request).create_business(&owner, new).await,
+            None => client.create_business(&owner, new).await,
+        };
+        let business = business.map_err(|error| Subject::Customer(&owner).status(error))?;
         Ok(Response::new(business.into_pb()))
     }
 

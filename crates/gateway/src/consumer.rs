@@ -3,12 +3,12 @@
 mod convert;
 mod update;
 
-use openfinance::{Client, consumer::NewConsumer, id::CustomerId};
+use openfinance::{Client, RequestId, consumer::NewConsumer, id::CustomerId};
 use openfinance_rpc::pb::{self, consumer_service_server::ConsumerService};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::Api,
+    api::{Api, caller, once},
     convert::{Check, IntoPb, required},
     status::Subject,
 };
@@ -20,6 +20,7 @@ impl ConsumerService for Api {
         request: Request<pb::CreateConsumerRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
         let client = self.client(&request);
+        let caller = caller(&request);
         let pb::CreateConsumerRequest {
             customer_id,
             consumer,
@@ -37,7 +38,8 @@ impl ConsumerService for Api {
                 ..new.into_pb()
             }));
         }
-        create(&client, owner, new).await
+        let request = once(caller, "ConsumerService/CreateConsumer", &request_id);
+        create(&client, request, owner, new).await
     }
 
     async fn create_consumer_for_business(
@@ -45,8 +47,10 @@ impl ConsumerService for Api {
         request: Request<pb::CreateConsumerForBusinessRequest>,
     ) -> Result<Response<pb::Consumer>, Status> {
         let client = self.client(&request);
+        let method = "ConsumerService/CreateConsumerForBusiness";
+        let once = once(caller(&request), method, &request.get_ref().request_id);
         let (owner, business) = convert::for_business(request.into_inner())?;
-        create(&client, owner, NewConsumer::for_business(business)).await
+        create(&client, once, owner, NewConsumer::for_business(business)).await
     }
 
     async fn get_consumer(
@@ -91,12 +95,14 @@ impl ConsumerService for Api {
 
 async fn create(
     client: &Client,
+    request: Option<RequestId>,
     owner: CustomerId,
     new: NewConsumer,
 ) -> Result<Response<pb::Consumer>, Status> {
-    let consumer = client
-        .create_consumer(&owner, new)
-        .await
-        .map_err(|error| Subject::Customer(&owner).status(error))?;
+    let consumer = match request {
+        Some(request) => client.once(request).create_consumer(&owner, new).await,
+        None => client.create_consumer(&owner, new).await,
+    };
+    let consumer = consumer.map_err(|error| Subject::Customer(&owner).status(error))?;
     Ok(Response::new(consumer.into_pb()))
 }

@@ -16,7 +16,7 @@ use openfinance_rpc::pb::{self, customer_service_server::CustomerService};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Api, MOST_OUT},
+    api::{Api, MOST_OUT, caller, once},
     convert::{Check, IntoPb, required},
     status::Subject,
 };
@@ -28,6 +28,7 @@ impl CustomerService for Api {
         request: Request<pb::CreateCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
         let client = self.client(&request);
+        let caller = caller(&request);
         let pb::CreateCustomerRequest {
             customer,
             request_id,
@@ -40,10 +41,11 @@ impl CustomerService for Api {
         if validate_only {
             return Ok(Response::new(new.into_pb()));
         }
-        let customer = client
-            .create_customer(new)
-            .await
-            .map_err(|error| Subject::Nothing.status(error))?;
+        let customer = match once(caller, "CustomerService/CreateCustomer", &request_id) {
+            Some(request) => client.once(request).create_customer(new).await,
+            None => client.create_customer(new).await,
+        };
+        let customer = customer.map_err(|error| Subject::Nothing.status(error))?;
         Ok(Response::new(self.told(customer)))
     }
 

@@ -153,7 +153,9 @@ impl Gateway {
         let watched = client.clone();
         let watch = tokio::spawn(async move { watched.keep_watch().await });
         let beat = tokio::spawn(async move { replica.beat().await });
-        let tasks = Tasks([admin, watch, beat, health.open().await]);
+        let settled = client.clone();
+        let settling = tokio::spawn(async move { settled.keep_settling().await });
+        let tasks = Tasks([admin, watch, beat, settling, health.open().await]);
         Ok(Self {
             grpc_address,
             admin_address,
@@ -259,7 +261,7 @@ fn address(
 }
 
 /// Tasks that end with the gateway.
-struct Tasks([JoinHandle<()>; 4]);
+struct Tasks([JoinHandle<()>; 5]);
 
 impl Drop for Tasks {
     fn drop(&mut self) {

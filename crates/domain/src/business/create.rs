@@ -61,16 +61,15 @@ impl Creation for OwnedBusiness {
             })
         };
         let made = client.call(self.operation(), send, read).await;
-        made.map_err(|error| match error {
-            // Without liability, the only conflict that is left is a business that exists.
-            Error::Refused {
-                refusal: Refusal::ConsumerRequired,
-                vendor,
-            } if !self.new.personally_liable => Error::Refused {
-                refusal: Refusal::BusinessExists,
-                vendor,
-            },
-            error => error,
+        made.map_err(|mut error| {
+            if let Error::Refused { refusal, .. } = &mut error
+                && *refusal == Refusal::ConsumerRequired
+                && !self.new.personally_liable
+            {
+                // Without liability, the only conflict that is left is a business that exists.
+                *refusal = Refusal::BusinessExists;
+            }
+            error
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod corpus;
+mod once;
 mod partner;
 mod replicas;
 mod server;

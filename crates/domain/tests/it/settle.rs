@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use openfinance::{
-    Client, Error, Refusal,
+    Client, Error, Refusal, RequestId,
     business::{NewAddress, NewBusiness, NewPhoneNumber},
     consumer::{Contact, Identity, NewConsumer, NewEndUser},
     customer::{CustomerType, NewCustomer},
@@ -18,13 +18,13 @@ use crate::server::{Answer, World};
 
 /// What is created, and how the vendor answers about it.
 #[derive(Clone, Copy, Debug)]
-enum Noun {
+pub(crate) enum Noun {
     Customer,
     Consumer,
     Business,
 }
 
-const NOUNS: [Noun; 3] = [Noun::Customer, Noun::Consumer, Noun::Business];
+pub(crate) const NOUNS: [Noun; 3] = [Noun::Customer, Noun::Consumer, Noun::Business];
 
 impl Noun {
     async fn create(self, client: &Client) -> Result<String, Error> {
@@ -45,7 +45,29 @@ impl Noun {
         }
     }
 
-    fn id(self) -> &'static str {
+    pub(crate) async fn create_once(
+        self,
+        client: &Client,
+        request: RequestId,
+    ) -> Result<String, Error> {
+        let (once, owner): (_, CustomerId) = (client.once(request), "7".parse().unwrap());
+        match self {
+            Self::Customer => once
+                .create_customer(customer())
+                .await
+                .map(|made| made.id.to_string()),
+            Self::Consumer => once
+                .create_consumer(&owner, consumer())
+                .await
+                .map(|made| made.id.to_string()),
+            Self::Business => once
+                .create_business(&owner, business())
+                .await
+                .map(|made| made.id.to_string()),
+        }
+    }
+
+    pub(crate) fn id(self) -> &'static str {
         match self {
             Self::Customer | Self::Business => "5",
             Self::Consumer => "0123456789abcdef0123456789abcdef",
@@ -53,7 +75,7 @@ impl Noun {
     }
 
     /// The record as it would be read if it were created now and as it was sent.
-    fn record(self) -> Value {
+    pub(crate) fn record(self) -> Value {
         let now = Timestamp::now();
         match self {
             Self::Customer => json!({
@@ -82,7 +104,7 @@ impl Noun {
     }
 
     /// A read that finds this record.
-    fn found(self, record: &Value) -> Answer {
+    pub(crate) fn found(self, record: &Value) -> Answer {
         let body = match self {
             Self::Customer => {
                 json!({"displaying": 1, "moreAvailable": false, "customers": [record]})
@@ -94,7 +116,7 @@ impl Noun {
     }
 
     /// A read that finds none.
-    fn absent(self) -> Answer {
+    pub(crate) fn absent(self) -> Answer {
         match self {
             Self::Customer => Answer::json(
                 200,
@@ -106,7 +128,7 @@ impl Noun {
     }
 
     /// A create that succeeds.
-    fn created(self) -> Answer {
+    pub(crate) fn created(self) -> Answer {
         let status = match self {
             Self::Customer | Self::Consumer => 201,
             Self::Business => 200,
@@ -115,7 +137,7 @@ impl Noun {
     }
 
     /// A create that is refused because of a record that exists.
-    fn taken(self) -> Answer {
+    pub(crate) fn taken(self) -> Answer {
         let code = match self {
             Self::Customer => 110_002,
             Self::Consumer => 11_000,
@@ -124,7 +146,7 @@ impl Noun {
         Answer::json(409, &json!({"code": code}).to_string())
     }
 
-    fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         match self {
             Self::Customer => Refusal::UsernameTaken,
             Self::Consumer => Refusal::ConsumerExists,

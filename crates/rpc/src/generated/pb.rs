@@ -846,7 +846,9 @@ pub mod business_service_client {
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a business already|ALREADY_EXISTS|BUSINESS_EXISTS|read it, and update it|
         /// |the owner is personally liable and the customer has no consumer|FAILED_PRECONDITION|CONSUMER_REQUIRED|create the consumer first|
-        /// |the answer was lost, and reading could not tell whether the business exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
+        /// |the answer was lost, and reading could not tell whether the business exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         pub async fn create_business(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateBusinessRequest>,
@@ -1005,7 +1007,9 @@ pub mod business_service_server {
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a business already|ALREADY_EXISTS|BUSINESS_EXISTS|read it, and update it|
         /// |the owner is personally liable and the customer has no consumer|FAILED_PRECONDITION|CONSUMER_REQUIRED|create the consumer first|
-        /// |the answer was lost, and reading could not tell whether the business exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
+        /// |the answer was lost, and reading could not tell whether the business exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         async fn create_business(
             &self,
             request: tonic::Request<super::CreateBusinessRequest>,
@@ -1617,7 +1621,9 @@ pub mod consumer_service_client {
         /// |the partner is a reseller and `end_user` is empty|INVALID_ARGUMENT|END_USER_REQUIRED|name the end user|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a consumer already|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and update it|
-        /// |the answer was lost, and reading could not tell whether the consumer exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         pub async fn create_consumer(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateConsumerRequest>,
@@ -1657,7 +1663,9 @@ pub mod consumer_service_client {
         /// |the partner is a reseller: this form has no end user|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a consumer already|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and update it|
-        /// |the answer was lost, and reading could not tell whether the consumer exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         pub async fn create_consumer_for_business(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateConsumerForBusinessRequest>,
@@ -1815,7 +1823,9 @@ pub mod consumer_service_server {
         /// |the partner is a reseller and `end_user` is empty|INVALID_ARGUMENT|END_USER_REQUIRED|name the end user|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a consumer already|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and update it|
-        /// |the answer was lost, and reading could not tell whether the consumer exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         async fn create_consumer(
             &self,
             request: tonic::Request<super::CreateConsumerRequest>,
@@ -1836,7 +1846,9 @@ pub mod consumer_service_server {
         /// |the partner is a reseller: this form has no end user|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|create the customer first|
         /// |the customer has a consumer already|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and update it|
-        /// |the answer was lost, and reading could not tell whether the consumer exists|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         async fn create_consumer_for_business(
             &self,
             request: tonic::Request<super::CreateConsumerForBusinessRequest>,
@@ -2562,7 +2574,9 @@ pub mod customer_service_client {
         /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|create a testing customer, or upgrade the plan|
-        /// |the answer was lost, and reading could not tell whether the customer exists|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
+        /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         pub async fn create_customer(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateCustomerRequest>,
@@ -2871,7 +2885,9 @@ pub mod customer_service_server {
         /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|create a testing customer, or upgrade the plan|
-        /// |the answer was lost, and reading could not tell whether the customer exists|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
+        /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
+        /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
         async fn create_customer(
             &self,
             request: tonic::Request<super::CreateCustomerRequest>,

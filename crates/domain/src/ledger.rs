@@ -1,0 +1,354 @@
+//! What is done once under a request id, over callers who repeat, replicas, restarts and crashes.
+//!
+//! Before the first byte of a create leaves, three things are noted in one durable step: that the id is taken and by what
+//! content, what to look for if the answer is lost (the intent), and who is at work (the lease). Afterwards one step
+//! notes the answer and removes the other two. Whoever finds an id that was begun and nobody at work on it finds out by
+//! reading what became of it, before anything else.
+
+mod background;
+mod entry;
+mod flight;
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+pub use self::background::Unsettled;
+pub(crate) use self::flight::Flights;
+use self::{
+    entry::{Ending, Entry, Intent, KEEP, Slot, sent},
+    flight::{Boarding, Landed},
+};
+use crate::{
+    Client, Error,
+    partner::unusable,
+    request::RequestId,
+    settle::{Creation, Journal, Made, Sent, Sought},
+    store::{Change, Committed, Key},
+};
+
+/// For how long an answer is kept.
+const ANSWER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// For how long whoever is at work says so, and how often it is said again.
+const LEASE: Duration = Duration::from_secs(10);
+const RENEWAL: Duration = Duration::from_secs(3);
+/// For how long another replica's work is waited for, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(250);
+
+impl Client {
+    /// Creates a record under a request id.
+    pub(crate) async fn create_once<C: Creation>(
+        &self,
+        request: &RequestId,
+        creation: C,
+    ) -> Result<C::Record, Error> {
+        let RequestId { caller, method, id } = request;
+        let keys = &self.inner.keys;
+        let name = keys.name(&[caller.as_bytes(), method.as_bytes(), id.as_bytes()]);
+        let fingerprint = hex(&keys.fingerprint(&creation.content()?));
+        let operation = creation.operation();
+        let creation = Arc::new(creation);
+        loop {
+            let boarding = self.inner.flights.board(&name, Some(&fingerprint));
+            let made = match boarding {
+                Boarding::Stranger => return Err(Error::RequestIdReused),
+                Boarding::Pilot(pilot) => {
+                    let (client, work) = (self.clone(), Arc::clone(&creation));
+                    let (slot, fingerprint) = (Slot::new(&name), fingerprint.clone());
+                    let work = async move {
+                        let answer = client.attend(slot, &fingerprint, &*work).await;
+                        pilot.land(&answer);
+                        answer
+                    };
+                    self.detached(operation, Box::pin(work)).await
+                }
+                Boarding::Passenger(mut flight) => {
+                    // What is waited for may have been sent.
+                    self.deadline.note_sent();
+                    let landed = self.in_time(operation, flight.wait_for(Option::is_some));
+                    let landed = landed.await?.ok().and_then(|landed| landed.clone());
+                    match landed {
+                        Some(Landed::Answer(answer)) => answer,
+                        Some(Landed::Again) | None => continue,
+                    }
+                }
+            };
+            return creation.record(made?);
+        }
+    }
+
+    /// Does what is asked under a request id, or finds out what became of it, or answers as before.
+    async fn attend<C: Creation>(
+        &self,
+        slot: Slot,
+        fingerprint: &str,
+        creation: &C,
+    ) -> Result<Made, Error> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let entry = self.kept_entry(&slot).await?;
+            if let Some((_, entry)) = &entry {
+                if entry.fingerprint != fingerprint {
+                    return Err(Error::RequestIdReused);
+                }
+                if let Some(answer) = entry.answer() {
+                    return answer;
+                }
+            }
+            let held = match entry {
+                // With a token at hand nothing comes between the note and the sending.
+                None => {
+                    self.token(None).await?;
+                    self.begin(&slot, fingerprint, creation).await?
+                }
+                Some(_) => self.take_over(&slot, creation.sought()?).await?,
+            };
+            if let Some((held, earlier)) = held {
+                return self.work(held, creation, earlier).await;
+            }
+            if Instant::now() >= patience {
+                return Err(Error::RequestInFlight);
+            }
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Notes that a create is about to be sent; `None` if another was faster.
+    async fn begin<C: Creation>(
+        &self,
+        slot: &Slot,
+        fingerprint: &str,
+        creation: &C,
+    ) -> Result<Option<(Held, Option<Sent>)>, Error> {
+        let sought = creation.sought()?;
+        let intent = Intent::new(&sought, self.inner.clock.vendor());
+        let held = Held {
+            client: self.clone(),
+            slot: slot.clone(),
+            lease: lease_word(),
+            request: Some(bytes(&Entry::open(fingerprint))),
+            intent: intent.seal(&self.inner.keys, &slot.intent),
+            sought,
+        };
+        let committed = self
+            .commit(&[
+                change(&slot.request, None, held.request.clone(), None),
+                change(&slot.intent, None, Some(held.intent.clone()), Some(KEEP)),
+                change(&slot.lease, None, Some(held.lease.clone()), Some(LEASE)),
+            ])
+            .await?;
+        Ok((committed == Committed::Yes).then_some((held, None)))
+    }
+
+    /// Takes over what another has begun, unless that is at work still; `None` if it is, or if all has changed.
+    async fn take_over(
+        &self,
+        slot: &Slot,
+        sought: Sought,
+    ) -> Result<Option<(Held, Option<Sent>)>, Error> {
+        let Some(lease) = self.take_lease(slot).await? else {
+            return Ok(None);
+        };
+        let entry = self.kept_entry(slot).await?;
+        let store = &self.inner.config.shared.store;
+        let kept = store.get(&slot.intent).await;
+        let (open, kept) = match (entry, kept.map_err(|error| unusable(&error))?) {
+            (Some((open, entry)), Some(kept)) if entry.answer().is_none() => (open, kept),
+            _ => {
+                let end = change(&slot.lease, Some(lease), None, None);
+                self.commit(&[end]).await?;
+                return Ok(None);
+            }
+        };
+        let intent = Intent::opened(&self.inner.keys, &slot.intent, &kept);
+        let earlier = sent(&kept, intent.and_then(|intent| intent.vendor_time()));
+        let held = Held {
+            client: self.clone(),
+            slot: slot.clone(),
+            lease,
+            request: Some(open),
+            intent: kept.value,
+            sought,
+        };
+        Ok(Some((held, Some(earlier))))
+    }
+
+    /// Says that this process is at work; `None` if another is.
+    async fn take_lease(&self, slot: &Slot) -> Result<Option<Vec<u8>>, Error> {
+        let store = &self.inner.config.shared.store;
+        let expected = if store.is_shared() {
+            None
+        } else {
+            // Nobody else is there: whoever said so was this process before it was started anew.
+            let kept = store.get(&slot.lease).await;
+            kept.map_err(|error| unusable(&error))?
+                .map(|kept| kept.value)
+        };
+        let lease = lease_word();
+        let change = change(&slot.lease, expected, Some(lease.clone()), Some(LEASE));
+        let committed = self.commit(&[change]).await?;
+        Ok((committed == Committed::Yes).then_some(lease))
+    }
+
+    /// Sees a create through and notes what came of it.
+    async fn work<C: Creation>(
+        &self,
+        mut held: Held,
+        creation: &C,
+        earlier: Option<Sent>,
+    ) -> Result<Made, Error> {
+        if earlier.is_some() {
+            self.deadline.note_sent();
+        }
+        let renewal = held.renewal();
+        let result = tokio::select! {
+            result = self.see_through(creation, earlier, &mut held) => result,
+            never = renewal => match never {},
+        };
+        held.end(Ending::of(&result)).await;
+        result.map_err(|mut error| {
+            if let Error::OutcomeUnknown { resumable, .. } = &mut error {
+                *resumable = true;
+            }
+            error
+        })
+    }
+
+    /// What is kept of a request id, as it is kept and as it is read.
+    async fn kept_entry(&self, slot: &Slot) -> Result<Option<(Vec<u8>, Entry)>, Error> {
+        let kept = self.inner.config.shared.store.get(&slot.request).await;
+        let Some(kept) = kept.map_err(|error| unusable(&error))? else {
+            return Ok(None);
+        };
+        let Ok(entry) = serde_json::from_slice(&kept.value) else {
+            tracing::error!("what is kept of a request id can't be read");
+            return Err(Error::StoreUnavailable);
+        };
+        Ok(Some((kept.value, entry)))
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<Committed, Error> {
+        let committed = self.inner.config.shared.store.commit(changes).await;
+        committed.map_err(|error| unusable(&error))
+    }
+}
+
+/// A request id that this process is at work on, and what the store has of it.
+struct Held {
+    client: Client,
+    slot: Slot,
+    lease: Vec<u8>,
+    /// Missing where the store has lost it.
+    request: Option<Vec<u8>>,
+    intent: Vec<u8>,
+    sought: Sought,
+}
+
+impl Held {
+    /// Says again and again that it is at work.
+    fn renewal(&self) -> impl Future<Output = std::convert::Infallible> + Send + use<> {
+        let (client, lease) = (self.client.clone(), self.lease.clone());
+        let key = self.slot.lease.clone();
+        async move {
+            loop {
+                sleep(RENEWAL).await;
+                let same = Some(lease.clone());
+                // If it fails, another may take over, and the vendor's uniqueness stands between the two.
+                let _ = client
+                    .commit(&[change(&key, same.clone(), same, Some(LEASE))])
+                    .await;
+            }
+        }
+    }
+
+    /// Notes what came of it. If that fails the intent stays, and is settled later.
+    async fn end(self, ending: Ending) {
+        if matches!(ending, Ending::Unsettled) {
+            let end = change(&self.slot.lease, Some(self.lease), None, None);
+            // If it fails, the lease ends by itself.
+            let _ = self.client.commit(&[end]).await;
+            return;
+        }
+        let fingerprint = self.request.as_deref().and_then(fingerprint);
+        let answer = match (ending, fingerprint) {
+            (Ending::Kept(state), Some(fingerprint)) => Some(bytes(&Entry { fingerprint, state })),
+            (Ending::Kept(_) | Ending::Released | Ending::Unsettled, _) => None,
+        };
+        let intent = change(&self.slot.intent, Some(self.intent), None, None);
+        let lease = change(&self.slot.lease, Some(self.lease), None, None);
+        let (key, kept) = (&self.slot.request, Some(ANSWER_KEPT));
+        let noted = change(key, self.request.clone(), answer.clone(), kept);
+        // Without the lease if it was lost, and anew if the store has lost everything meanwhile.
+        let attempts = [
+            vec![noted.clone(), intent.clone(), lease],
+            vec![noted, intent],
+            vec![change(key, None, answer, kept)],
+        ];
+        for changes in attempts {
+            match self.client.commit(&changes).await {
+                Ok(Committed::Yes) | Err(_) => return,
+                Ok(Committed::Conflict) => {}
+            }
+        }
+        tracing::warn!("what came of a request id was noted by another already");
+    }
+}
+
+impl Journal for Held {
+    async fn resending(&mut self) -> Result<(), Error> {
+        let Self { client, slot, .. } = self;
+        let intent = Intent::new(&self.sought, client.inner.clock.vendor());
+        let intent = intent.seal(&client.inner.keys, &slot.intent);
+        let (before, same) = (Some(self.intent.clone()), Some(self.lease.clone()));
+        let changes = [
+            change(&slot.intent, before, Some(intent.clone()), Some(KEEP)),
+            change(&slot.lease, same.clone(), same, Some(LEASE)),
+        ];
+        match client.commit(&changes).await? {
+            Committed::Yes => {
+                self.intent = intent;
+                Ok(())
+            }
+            // Another has taken over, and decides.
+            Committed::Conflict => Err(Error::RequestInFlight),
+        }
+    }
+}
+
+fn change(
+    key: &Key,
+    expected: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+    keep: Option<Duration>,
+) -> Change {
+    Change {
+        key: key.clone(),
+        expected,
+        new: new.map(|new| (new, keep)),
+    }
+}
+
+fn bytes(entry: &Entry) -> Vec<u8> {
+    // A struct of strings and numbers can always be written.
+    serde_json::to_vec(entry).unwrap_or_default()
+}
+
+fn fingerprint(request: &[u8]) -> Option<String> {
+    let entry: Entry = serde_json::from_slice(request).ok()?;
+    Some(entry.fingerprint)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A word that nobody else uses for a lease.
+fn lease_word() -> Vec<u8> {
+    let word = || RandomState::new().hash_one(0);
+    format!("{:016x}{:016x}", word(), word()).into_bytes()
+}

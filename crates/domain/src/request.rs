@@ -1,0 +1,95 @@
+//! Request ids: what is asked twice under one id is done once.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::{
+    Client, Error,
+    business::{Business, NewBusiness, OwnedBusiness},
+    consumer::{Consumer, NewConsumer, OwnedConsumer},
+    customer::{Customer, NewCustomer},
+    id::CustomerId,
+};
+
+/// What identifies a request: the caller's id for it, within the method that was called and for that caller alone.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RequestId {
+    /// Who called.
+    pub caller: String,
+    /// The method that was called.
+    pub method: &'static str,
+    /// The caller's id for the request.
+    pub id: Uuid,
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A caller may put into an id what is nobody's business.
+        f.debug_struct("RequestId")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The creates of a client, done once under a [`RequestId`].
+///
+/// For 24 hours a repeat with the same content gets the first answer, success or refusal, without a call of the vendor,
+/// over restarts and from every replica that shares the store. Where nothing was done, a repeat starts anew. A repeat
+/// while the first is under way waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Once {
+    client: Client,
+    request: RequestId,
+}
+
+impl Client {
+    /// This client's creates, done once under this id.
+    #[must_use]
+    pub fn once(&self, request: RequestId) -> Once {
+        Once {
+            client: self.clone(),
+            request,
+        }
+    }
+}
+
+impl Once {
+    /// Creates a customer.
+    ///
+    /// # Errors
+    /// As [`Client::create_customer`], and: [`Error::RequestIdReused`] if the id was used for something else;
+    /// [`Error::RequestInFlight`] if another replica is at work on it still; [`Error::StoreUnavailable`] if nothing
+    /// could be noted, and so nothing was sent. [`Error::OutcomeUnknown`] is resumable: repeating settles it.
+    pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
+        self.client.create_once(&self.request, new).await
+    }
+
+    /// Creates the consumer of `owner`.
+    ///
+    /// # Errors
+    /// As [`Client::create_consumer`] and [`Once::create_customer`].
+    pub async fn create_consumer(
+        &self,
+        owner: &CustomerId,
+        new: NewConsumer,
+    ) -> Result<Consumer, Error> {
+        let owner = owner.clone();
+        let creation = OwnedConsumer { owner, new };
+        self.client.create_once(&self.request, creation).await
+    }
+
+    /// Creates the business of `owner`.
+    ///
+    /// # Errors
+    /// As [`Client::create_business`] and [`Once::create_customer`].
+    pub async fn create_business(
+        &self,
+        owner: &CustomerId,
+        new: NewBusiness,
+    ) -> Result<Business, Error> {
+        let owner = owner.clone();
+        let creation = OwnedBusiness { owner, new };
+        self.client.create_once(&self.request, creation).await
+    }
+}
