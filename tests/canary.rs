@@ -28,6 +28,8 @@ pub(crate) const TAX_ID: &str = "84-7391652";
 pub(crate) const FIRST_NAME: &str = "Ermintrude";
 pub(crate) const LAST_NAME: &str = "Quackenbush";
 pub(crate) const PHONE: &str = "801-555-73911";
+/// A new secret of the partner, of which neither logs nor answers may tell.
+pub(crate) const NEW_SECRET: &str = "Periwinkle-4242";
 pub(crate) const EMAIL: &str = "ermintrude@quackenbush.example";
 
 pub(crate) fn birthday() -> pb::Date {
@@ -56,6 +58,7 @@ const FORBIDDEN: &[&str] = &[
     PHONE,
     "quackenbush.example",
     "SandboxSecret1234",
+    NEW_SECRET,
     "5a6e64626f786170706b657930303031",
     FIRST_TOKEN,
 ];

@@ -15,6 +15,7 @@ mod customer;
 mod external;
 mod fleet;
 mod onboarding;
+mod partner;
 mod refusals;
 #[cfg(feature = "external")]
 mod schemathesis;

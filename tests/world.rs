@@ -9,6 +9,7 @@ use openfinance_rpc::pb::{
     business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
     customer_service_client::CustomerServiceClient,
     onboarding_service_client::OnboardingServiceClient,
+    partner_service_client::PartnerServiceClient,
 };
 use openfinance_sandbox::{
     Commit, Config, Connection, Control, FaultBody, FaultRule, NewInstitutionLogin, Operation,
@@ -70,6 +71,20 @@ impl World {
             gateway,
             channel,
         }
+    }
+
+    /// Ends the gateway without a goodbye and starts another in its place, with other settings and over this store.
+    pub(crate) async fn replace_gateway(
+        &mut self,
+        change: impl FnOnce(&mut config::Config),
+        store: Arc<dyn Store>,
+    ) {
+        let mut settings = settings(&self.sandbox);
+        change(&mut settings);
+        let gateway = Gateway::start_with_store(settings, store).await.unwrap();
+        let (gateway, channel) = connect(gateway).await;
+        self.channel = channel;
+        drop(std::mem::replace(&mut self.gateway, gateway));
     }
 
     /// Stops the gateway and starts another in its place.
@@ -137,12 +152,21 @@ impl World {
         OnboardingServiceClient::new(self.channel())
     }
 
+    pub(crate) fn partner(&self) -> PartnerServiceClient<Channel> {
+        PartnerServiceClient::new(self.channel())
+    }
+
     /// Takes the message out of an answer, after a look at what it prints.
     pub(crate) fn seen<T: std::fmt::Debug>(&self) -> impl FnOnce(Response<T>) -> T {
         |response| {
             canary::scan(&format!("{response:?}"));
             response.into_inner()
         }
+    }
+
+    /// Where the sandbox is, for calls past the gateway.
+    pub(crate) fn sandbox_url(&self) -> String {
+        self.sandbox.base_url()
     }
 
     pub(crate) fn sandbox(&self) -> &Control {
@@ -295,6 +319,7 @@ pub(crate) fn settings(sandbox: &Sandbox) -> config::Config {
             base_url: sandbox.base_url().parse().unwrap(),
             partner_id: partner.id,
             partner_secret: partner.secret.into(),
+            secret_file: None,
             app_key: partner.app_key.into(),
         }),
         shared: config::Shared {

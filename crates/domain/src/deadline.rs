@@ -41,6 +41,15 @@ impl Deadline {
         }
     }
 
+    /// The same call, for what must not be cut short once it has begun: notes what is sent, and has no limit.
+    #[must_use]
+    pub fn unlimited(&self) -> Self {
+        Self {
+            at: None,
+            sent: Arc::clone(&self.sent),
+        }
+    }
+
     /// How much time is left, zero when it has passed; `None` if there is no limit.
     #[must_use]
     pub fn left(&self) -> Option<tokio::time::Duration> {

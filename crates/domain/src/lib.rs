@@ -72,6 +72,7 @@ mod read;
 pub mod replica;
 mod request;
 mod retry;
+pub mod rotation;
 mod seal;
 mod settle;
 pub mod store;

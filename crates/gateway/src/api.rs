@@ -1,5 +1,6 @@
 //! The services, as one thing: what their handlers share, and how they are mounted.
 
+use jiff::Timestamp;
 use openfinance::{Client, Deadline, RequestId};
 use openfinance_rpc::{
     FILE_DESCRIPTOR_SET,
@@ -9,12 +10,13 @@ use openfinance_rpc::{
         consumer_service_server::ConsumerServiceServer,
         customer_service_server::CustomerServiceServer,
         onboarding_service_server::OnboardingServiceServer,
+        partner_service_server::PartnerServiceServer,
     },
 };
 use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::{metrics::Metrics, page_token::PageTokens};
+use crate::{metrics::Metrics, page_token::PageTokens, rotation::Rotator};
 
 /// The largest request, in bytes.
 const MOST_IN: usize = 64 * 1024;
@@ -28,15 +30,19 @@ pub(crate) struct Api {
     pub(crate) client: Client,
     pub(crate) page_tokens: PageTokens,
     pub(crate) metrics: Metrics,
+    pub(crate) rotator: Rotator,
+    /// The wall clock, for the times that are told.
+    pub(crate) now: fn() -> Timestamp,
 }
 
 /// The names of our services.
-pub(crate) const SERVICES: [&str; 5] = [
+pub(crate) const SERVICES: [&str; 6] = [
     openfinance_rpc::pb::customer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::business_service_server::SERVICE_NAME,
     openfinance_rpc::pb::consumer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
     openfinance_rpc::pb::onboarding_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::partner_service_server::SERVICE_NAME,
 ];
 
 /// Who calls, for whom alone a request id counts.
@@ -86,7 +92,8 @@ impl Api {
             .add_service(limited!(BusinessServiceServer, self.clone()))
             .add_service(limited!(ConsumerServiceServer, self.clone()))
             .add_service(limited!(AuthorizationServiceServer, self.clone()))
-            .add_service(limited!(OnboardingServiceServer, self))
+            .add_service(limited!(OnboardingServiceServer, self.clone()))
+            .add_service(limited!(PartnerServiceServer, self))
             .add_service(health.max_decoding_message_size(MOST_IN))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);

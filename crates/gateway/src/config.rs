@@ -112,6 +112,8 @@ pub struct Vendor {
     pub partner_id: String,
     /// The partner secret, `partner.secret`.
     pub partner_secret: SecretString,
+    /// The file that the secret was read from, `partner.secret_file`, where a new one is written when it is changed.
+    pub secret_file: Option<PathBuf>,
     /// The key of the registered application that calls, `partner.app_key`.
     pub app_key: SecretString,
 }

@@ -36,6 +36,7 @@ impl Embedded {
             base_url: sandbox.base_url().parse()?,
             partner_id: partner.id,
             partner_secret: partner.secret.into(),
+            secret_file: None,
             app_key: partner.app_key.into(),
         };
         Ok((Self(sandbox), vendor))

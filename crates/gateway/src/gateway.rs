@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use openfinance::{Client, replica::Replica, store::Store};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tower::ServiceBuilder;
@@ -19,6 +20,8 @@ use crate::{
     metrics::Metrics,
     observe::ObserveLayer,
     page_token::PageTokens,
+    rotation::Rotator,
+    secret_file::SecretFile,
     server::Server,
     store,
 };
@@ -35,6 +38,7 @@ pub struct Gateway {
     drain: Drain,
     health: Health,
     server: Server,
+    rotator: Rotator,
     tasks: Tasks,
     embedded: Option<Embedded>,
 }
@@ -131,6 +135,8 @@ impl Gateway {
                 vendor.app_key,
             )
         })?;
+        let rotator = Rotator::new(client.clone(), vendor.secret_file.map(SecretFile::new));
+        rotator.start().await;
         let metrics = Metrics::new();
         let drain = Drain::new();
         let (health, health_service) = Health::new(client.clone()).await;
@@ -138,6 +144,8 @@ impl Gateway {
             client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
             metrics: metrics.clone(),
+            rotator: rotator.clone(),
+            now: Timestamp::now,
         };
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let service = ServiceBuilder::new()
@@ -155,7 +163,8 @@ impl Gateway {
         let beat = tokio::spawn(async move { replica.beat().await });
         let settled = client.clone();
         let settling = tokio::spawn(async move { settled.keep_settling().await });
-        let tasks = Tasks([admin, watch, beat, settling, health.open().await]);
+        let follow = tokio::spawn(rotator.clone().follow());
+        let tasks = Tasks([admin, watch, beat, settling, follow, health.open().await]);
         Ok(Self {
             grpc_address,
             admin_address,
@@ -164,6 +173,7 @@ impl Gateway {
             drain,
             health,
             server,
+            rotator,
             tasks,
             embedded,
         })
@@ -198,6 +208,7 @@ impl Gateway {
             drain,
             health,
             server,
+            rotator,
             tasks,
             embedded,
         } = self;
@@ -212,7 +223,11 @@ impl Gateway {
         }
         server.finish().await;
         // A write goes on although its caller has gone, and ending the process now would leave its outcome open.
-        if tokio::time::timeout_at(started + DRAIN_LIMIT, client.idle())
+        let idle = async {
+            rotator.idle().await;
+            client.idle().await;
+        };
+        if tokio::time::timeout_at(started + DRAIN_LIMIT, idle)
             .await
             .is_err()
         {
@@ -261,7 +276,7 @@ fn address(
 }
 
 /// Tasks that end with the gateway.
-struct Tasks([JoinHandle<()>; 5]);
+struct Tasks([JoinHandle<()>; 6]);
 
 impl Drop for Tasks {
     fn drop(&mut self) {

@@ -26,6 +26,7 @@ impl OnboardingService for Api {
         &self,
         request: Request<pb::OnboardCustomerRequest>,
     ) -> Result<Response<pb::OnboardCustomerResponse>, Status> {
+        let client = self.client(&request);
         let request = request.into_inner();
         let resumable = match request.request_id.is_empty() {
             true => Resumable::No,
@@ -36,8 +37,7 @@ impl OnboardingService for Api {
             customer,
             consumer,
             business,
-        } = self
-            .client
+        } = client
             .onboard_customer(onboarding)
             .await
             .map_err(|error| failed(error, resumable))?;

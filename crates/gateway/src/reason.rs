@@ -103,6 +103,9 @@ reasons! {
     TemporaryCustomer = "TEMPORARY_CUSTOMER", FailedPrecondition, INFO;
     /// The partner's plan does not include the operation.
     PlanNotEntitled = "PLAN_NOT_ENTITLED", FailedPrecondition, INFO;
+    /// The partner's secret is in no file of the gateway, or in one that can't be read or written. In sandbox mode it is
+    /// in none.
+    SecretFileUnusable = "SECRET_FILE_UNUSABLE", FailedPrecondition, WARN;
     /// The vendor refuses the gateway's credentials or has locked the account: an operator must act.
     PartnerCredentialsRejected = "PARTNER_CREDENTIALS_REJECTED", FailedPrecondition, WARN;
     /// The partner has as many testing customers as it may.
@@ -127,6 +130,8 @@ reasons! {
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, WARN;
     /// Another call with this request id is under way.
     RequestInFlight = "REQUEST_IN_FLIGHT", Aborted, INFO;
+    /// The partner's secret is being changed by another call.
+    RotationInProgress = "ROTATION_IN_PROGRESS", Aborted, INFO;
     /// Somebody else wrote the record at the same time: read it and decide anew.
     UpdateConflict = "UPDATE_CONFLICT", Aborted, INFO;
     /// Customers came or went while they were listed, and the place to go on from is lost: start again.

@@ -120,6 +120,7 @@ impl Reader {
 
     fn vendor(&mut self) -> Option<Upstream> {
         let partner_id = self.required("partner.id");
+        let secret_file = self.entries.file("partner.secret");
         let partner_secret = self.required("partner.secret").map(SecretString::from);
         let app_key = self.required("partner.app_key").map(SecretString::from);
         let base_url = self.base_url();
@@ -127,6 +128,7 @@ impl Reader {
             base_url: base_url?,
             partner_id: partner_id?,
             partner_secret: partner_secret?,
+            secret_file,
             app_key: app_key?,
         }))
     }

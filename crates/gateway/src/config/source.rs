@@ -1,6 +1,10 @@
 //! Where settings come from: the file and the environment, put one above the other.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use toml::de::{DeTable, DeValue};
 
@@ -53,6 +57,12 @@ impl Entries {
 
     pub(super) fn source(&self, name: &str) -> Option<Source> {
         self.by_name.get(name).map(|entry| entry.source.clone())
+    }
+
+    /// The file that holds the value of `name`, if it was given as one.
+    pub(super) fn file(&self, name: &str) -> Option<PathBuf> {
+        let entry = self.by_name.get(name).filter(|entry| entry.in_file)?;
+        Some(PathBuf::from(&entry.text))
     }
 
     /// Adds what the TOML file at `path` says.

@@ -4021,3 +4021,637 @@ pub mod onboarding_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// How the gateway's authentication with the vendor stands. The times are those of the gateway's clock, to the second,
+/// and absent while there is no token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct PartnerAuthentication {
+    /// When the token in use was issued.
+    #[prost(message, optional, tag = "1")]
+    pub token_issue_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// From when on it is renewed.
+    #[prost(message, optional, tag = "2")]
+    pub token_renew_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// From when on it is not used any more, even if it can't be renewed.
+    #[prost(message, optional, tag = "3")]
+    pub token_expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the gateway may log in.
+    #[prost(enumeration = "AuthenticationGuard", tag = "4")]
+    pub guard: i32,
+    /// How many logins with the present credentials were refused, or had no known outcome, since the last success or
+    /// reset. The gateway lets there be two at most.
+    #[prost(int32, tag = "5")]
+    pub failed_attempts: i32,
+    /// The HTTP status of the refusal that opened the guard; 0 while there was none.
+    #[prost(int32, tag = "6")]
+    pub refusal_http_status: i32,
+    /// The vendor's code of that refusal; 0 where it had none.
+    #[prost(int64, tag = "7")]
+    pub refusal_vendor_code: i64,
+}
+/// The request of GetPartnerAuthentication.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct GetPartnerAuthenticationRequest {}
+/// The request of ResetAuthenticationGuard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ResetAuthenticationGuardRequest {}
+/// The request of RotatePartnerSecret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RotatePartnerSecretRequest {
+    /// The new secret: 12 to 255 letters, digits and `! @ # $ % & * _ - +`, with at least one letter and one digit.
+    /// Required.
+    #[prost(string, tag = "1")]
+    pub new_secret: ::prost::alloc::string::String,
+    /// Whether the present secret ends at once, for when somebody else may know it. Otherwise the vendor takes both for 30
+    /// days, so that every other program with the old one has time to change. With this, each of those that still logs in
+    /// with the old one brings the company closer to its lock.
+    #[prost(bool, tag = "2")]
+    pub immediate: bool,
+}
+/// Whether the gateway may log in at the vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AuthenticationGuard {
+    /// A state that this version does not know.
+    Unspecified = 0,
+    /// It may.
+    Closed = 1,
+    /// It may not, and every call is answered with PARTNER_CREDENTIALS_REJECTED, until there are other credentials or
+    /// ResetAuthenticationGuard is called.
+    Open = 2,
+}
+impl AuthenticationGuard {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "AUTHENTICATION_GUARD_UNSPECIFIED",
+            Self::Closed => "AUTHENTICATION_GUARD_CLOSED",
+            Self::Open => "AUTHENTICATION_GUARD_OPEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AUTHENTICATION_GUARD_UNSPECIFIED" => Some(Self::Unspecified),
+            "AUTHENTICATION_GUARD_CLOSED" => Some(Self::Closed),
+            "AUTHENTICATION_GUARD_OPEN" => Some(Self::Open),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod partner_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Watches over the credentials that all calls of the gateway share. For operators: no method answers a secret or a token.
+    /// Every method may also answer the refusals that `common.proto` lists.
+    #[derive(Debug, Clone)]
+    pub struct PartnerServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl PartnerServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> PartnerServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PartnerServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PartnerServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Tells how the authentication with the vendor stands. Asks the replicas' shared store, and never the vendor.
+        ///
+        /// It refuses nothing of its own.
+        pub async fn get_partner_authentication(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPartnerAuthenticationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.PartnerService/GetPartnerAuthentication",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "openfinance.v1.PartnerService",
+                        "GetPartnerAuthentication",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets the gateway log in again after the vendor has refused its credentials, and forgets the failed attempts.
+        ///
+        /// Five refused logins in a row lock the company out, and only the vendor's support lifts that. So the guard opens at
+        /// the first one, and time never closes it. Find out first why the credentials were refused: with wrong ones, each
+        /// reset costs another of the five.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |the replicas can't be told: nothing was changed|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat|
+        pub async fn reset_authentication_guard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResetAuthenticationGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.PartnerService/ResetAuthenticationGuard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "openfinance.v1.PartnerService",
+                        "ResetAuthenticationGuard",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives the partner a new secret, at the vendor and in the file that the gateway has it from
+        /// (`partner.secret_file`).
+        ///
+        /// The new secret is first written beside the old one (`FILE.next`), then made known to the vendor, proven by a login,
+        /// moved to the old one's place, and announced to the replicas, which read the file again. Whatever breaks off in
+        /// between, a secret that works is on disk: the next start takes the matter up, and it costs one failed login at most.
+        /// Tokens outlive their secret, so no call fails meanwhile. A secret that is in use already is answered as done.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |the new secret is missing or against the vendor's policy|INVALID_ARGUMENT|INVALID_FIELD|correct the secret|
+        /// |the vendor refuses the new secret|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|choose another secret|
+        /// |the secret is in no file, or in one that can't be changed; the sandbox's is in none|FAILED_PRECONDITION|SECRET_FILE_UNUSABLE|set `partner.secret_file`, or make its folder writable|
+        /// |another rotation is under way, here or on another replica|ABORTED|ROTATION_IN_PROGRESS|wait as RetryInfo says, look at what it came to|
+        /// |nobody knows yet whether the vendor took the new secret; it is kept, and tried until that is known|UNAVAILABLE|OUTCOME_UNKNOWN|wait as RetryInfo says, repeat with the same secret|
+        /// |the replicas can't be asked whether another one rotates: nothing was done|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat|
+        pub async fn rotate_partner_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotatePartnerSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.PartnerService/RotatePartnerSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "openfinance.v1.PartnerService",
+                        "RotatePartnerSecret",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod partner_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PartnerServiceServer.
+    #[async_trait]
+    pub trait PartnerService: std::marker::Send + std::marker::Sync + 'static {
+        /// Tells how the authentication with the vendor stands. Asks the replicas' shared store, and never the vendor.
+        ///
+        /// It refuses nothing of its own.
+        async fn get_partner_authentication(
+            &self,
+            request: tonic::Request<super::GetPartnerAuthenticationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        >;
+        /// Lets the gateway log in again after the vendor has refused its credentials, and forgets the failed attempts.
+        ///
+        /// Five refused logins in a row lock the company out, and only the vendor's support lifts that. So the guard opens at
+        /// the first one, and time never closes it. Find out first why the credentials were refused: with wrong ones, each
+        /// reset costs another of the five.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |the replicas can't be told: nothing was changed|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat|
+        async fn reset_authentication_guard(
+            &self,
+            request: tonic::Request<super::ResetAuthenticationGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        >;
+        /// Gives the partner a new secret, at the vendor and in the file that the gateway has it from
+        /// (`partner.secret_file`).
+        ///
+        /// The new secret is first written beside the old one (`FILE.next`), then made known to the vendor, proven by a login,
+        /// moved to the old one's place, and announced to the replicas, which read the file again. Whatever breaks off in
+        /// between, a secret that works is on disk: the next start takes the matter up, and it costs one failed login at most.
+        /// Tokens outlive their secret, so no call fails meanwhile. A secret that is in use already is answered as done.
+        ///
+        /// Refusals:
+        ///
+        /// |condition|code|reason|what the caller does|
+        /// |---------|----|------|--------------------|
+        /// |the new secret is missing or against the vendor's policy|INVALID_ARGUMENT|INVALID_FIELD|correct the secret|
+        /// |the vendor refuses the new secret|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|choose another secret|
+        /// |the secret is in no file, or in one that can't be changed; the sandbox's is in none|FAILED_PRECONDITION|SECRET_FILE_UNUSABLE|set `partner.secret_file`, or make its folder writable|
+        /// |another rotation is under way, here or on another replica|ABORTED|ROTATION_IN_PROGRESS|wait as RetryInfo says, look at what it came to|
+        /// |nobody knows yet whether the vendor took the new secret; it is kept, and tried until that is known|UNAVAILABLE|OUTCOME_UNKNOWN|wait as RetryInfo says, repeat with the same secret|
+        /// |the replicas can't be asked whether another one rotates: nothing was done|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat|
+        async fn rotate_partner_secret(
+            &self,
+            request: tonic::Request<super::RotatePartnerSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PartnerAuthentication>,
+            tonic::Status,
+        >;
+    }
+    /// Watches over the credentials that all calls of the gateway share. For operators: no method answers a secret or a token.
+    /// Every method may also answer the refusals that `common.proto` lists.
+    #[derive(Debug)]
+    pub struct PartnerServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PartnerServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PartnerServiceServer<T>
+    where
+        T: PartnerService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/openfinance.v1.PartnerService/GetPartnerAuthentication" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPartnerAuthenticationSvc<T: PartnerService>(pub Arc<T>);
+                    impl<
+                        T: PartnerService,
+                    > tonic::server::UnaryService<super::GetPartnerAuthenticationRequest>
+                    for GetPartnerAuthenticationSvc<T> {
+                        type Response = super::PartnerAuthentication;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::GetPartnerAuthenticationRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PartnerService>::get_partner_authentication(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPartnerAuthenticationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/openfinance.v1.PartnerService/ResetAuthenticationGuard" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResetAuthenticationGuardSvc<T: PartnerService>(pub Arc<T>);
+                    impl<
+                        T: PartnerService,
+                    > tonic::server::UnaryService<super::ResetAuthenticationGuardRequest>
+                    for ResetAuthenticationGuardSvc<T> {
+                        type Response = super::PartnerAuthentication;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::ResetAuthenticationGuardRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PartnerService>::reset_authentication_guard(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResetAuthenticationGuardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/openfinance.v1.PartnerService/RotatePartnerSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotatePartnerSecretSvc<T: PartnerService>(pub Arc<T>);
+                    impl<
+                        T: PartnerService,
+                    > tonic::server::UnaryService<super::RotatePartnerSecretRequest>
+                    for RotatePartnerSecretSvc<T> {
+                        type Response = super::PartnerAuthentication;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotatePartnerSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PartnerService>::rotate_partner_secret(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotatePartnerSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PartnerServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "openfinance.v1.PartnerService";
+    impl<T> tonic::server::NamedService for PartnerServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -483,6 +483,41 @@ impl fmt::Debug for OnboardCustomerResponse {
         out.finish()
     }
 }
+impl fmt::Debug for PartnerAuthentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("PartnerAuthentication");
+        out.field("token_issue_time", &self.token_issue_time);
+        out.field("token_renew_time", &self.token_renew_time);
+        out.field("token_expire_time", &self.token_expire_time);
+        out.field("guard", &self.guard);
+        out.field("failed_attempts", &self.failed_attempts);
+        out.field("refusal_http_status", &self.refusal_http_status);
+        out.field("refusal_vendor_code", &self.refusal_vendor_code);
+        out.finish()
+    }
+}
+impl fmt::Debug for GetPartnerAuthenticationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("GetPartnerAuthenticationRequest");
+        out.finish()
+    }
+}
+impl fmt::Debug for ResetAuthenticationGuardRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ResetAuthenticationGuardRequest");
+        out.finish()
+    }
+}
+impl fmt::Debug for RotatePartnerSecretRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("RotatePartnerSecretRequest");
+        if !(self.new_secret.is_empty()) {
+            out.field("new_secret", &Redacted);
+        }
+        out.field("immediate", &self.immediate);
+        out.finish()
+    }
+}
 /// What the options say of every method, by path.
 pub static METHODS: &[Method] = &[
     Method {
@@ -602,6 +637,24 @@ pub static METHODS: &[Method] = &[
     Method {
         path: "/openfinance.v1.OnboardingService/OnboardCustomer",
         permission: "customers.onboard",
+        idempotency: Idempotency::Unknown,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.PartnerService/GetPartnerAuthentication",
+        permission: "partner.read",
+        idempotency: Idempotency::NoSideEffects,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.PartnerService/ResetAuthenticationGuard",
+        permission: "partner.reset",
+        idempotency: Idempotency::Idempotent,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.PartnerService/RotatePartnerSecret",
+        permission: "partner.rotate",
         idempotency: Idempotency::Unknown,
         server_streaming: false,
     },
