@@ -14,8 +14,9 @@ use crate::{
 
 impl Client {
     /// Reads the page of customers that starts at `from`, in the vendor's order. It may hold fewer than `size`: an answer
-    /// that would be too large is asked for again in smaller parts, and the vendor's 1,000 hold some of the page before
-    /// as well.
+    /// that would be too large is asked for again in smaller parts, and of the 1,000 that the vendor gives at once up to
+    /// four belong to the pages beside, by which the place is known. So a page of 1,000 holds 996 where the list goes on,
+    /// and the first one 999.
     ///
     /// # Errors
     /// [`Error::ListChanged`] if so many customers came or went since the page before that the place where it ended can't

@@ -158,6 +158,9 @@ impl<'a> Scan<'a> {
         // The place is behind somebody in sight, or there would be someone behind it.
         let here = (start + count(index)).saturating_sub(1);
         let wide = Aim::Wide(here);
+        // Someone of the page before who is further on than this answer reaches would be returned once more, later on and
+        // not in this page, and nobody is left out: the list is gone on with too early and never too late. So where
+        // nothing wider can be had, that is put up with.
         if !sure && more && count(behind) < MARGIN && self.aim != wide {
             return self.aim_at(wide);
         }
@@ -165,8 +168,9 @@ impl<'a> Scan<'a> {
             return self.aim_at(Aim::Page(here));
         }
         let mut end = ids.len().min(index + self.size as usize);
-        if end == ids.len() && more && behind > 1 && self.aim != Aim::Expected {
-            // A page that is short anyhow can do without its last, who then marks where the next one starts.
+        if end == ids.len() && more && behind > 1 {
+            // The last in sight is left to the next page and marks where that one starts, so that a caller may delete
+            // all that it was given. Only a page of nearly as many as an answer can have is shorter for it.
             end -= 1;
         }
         self.page(ids, index..end, more || end < ids.len())

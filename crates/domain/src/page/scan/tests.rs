@@ -126,7 +126,8 @@ fn a_list_that_stands_still_takes_one_read_a_page() {
         (25, 25, vec![(1, 26)]),
         (60, 25, vec![(1, 26), (23, 29), (48, 29)]),
         (4, 1, vec![(1, 2), (1, 3), (1, 4), (1, 5)]),
-        (2_100, 1_000, vec![(1, 1_000), (998, 1_000), (1_995, 1_000)]),
+        (1_000, 1_000, vec![(1, 1_000)]),
+        (2_100, 1_000, vec![(1, 1_000), (997, 1_000), (1_993, 1_000)]),
     ] {
         let mut list = List::of(len);
         let (mut windows, mut found) = (Vec::new(), Vec::new());
@@ -208,8 +209,9 @@ fn a_list_that_shrank_below_the_place_is_looked_at_where_it_ends() {
 #[test]
 fn deleting_each_page_before_the_next_loses_nobody() {
     // The customers in front of the place are gone, the one behind it is not.
-    for size in [1, 2, 25, 996] {
-        let mut list = List::of(2_500);
+    for size in [1, 2, 25, 996, 997, 1_000] {
+        let len = if size < 25 { 100 } else { 2_500 };
+        let mut list = List::of(len);
         let mut found = Vec::new();
         let mut from = Some(Cursor::FIRST);
         while let Some(cursor) = from {
@@ -218,7 +220,7 @@ fn deleting_each_page_before_the_next_loses_nobody() {
             found.extend(page.numbers());
             from = page.next;
         }
-        assert_eq!(found, numbers(1..=2_500), "{size}");
+        assert_eq!(found, numbers(1..=len), "{size}");
         assert_eq!(list.ids, []);
     }
 }
@@ -330,6 +332,32 @@ fn answers_that_are_too_large_are_asked_for_in_smaller_parts() {
     assert!(!scan.narrow(), "one alone can't be both known and next");
 }
 
+#[test]
+fn who_is_further_on_than_answers_reach_is_returned_again_and_not_in_the_next_page() {
+    // 24 and 25 were returned. Nobody can tell them from deleted ones in answers of seven, of which none shows them.
+    let mut list = List::of(100);
+    let first = list.page(&Cursor::FIRST, 25);
+    list.fits = 7;
+    for _ in 0..20 {
+        list.insert(23);
+    }
+    let mut found = Vec::<u64>::new();
+    let mut before = first.numbers();
+    let mut from = first.next;
+    while let Some(cursor) = from {
+        let page = list.page(&cursor, 25);
+        let numbers = page.numbers();
+        assert!(numbers.iter().all(|number| !before.contains(number)));
+        found.extend(&numbers);
+        before = numbers;
+        from = page.next;
+    }
+    let mut expected = numbers(101..=120);
+    expected.reverse();
+    expected.extend(24..=100);
+    assert_eq!(found, expected);
+}
+
 /// Numbers that look random and are the same in every run (splitmix64).
 struct Dice(u64);
 
@@ -400,10 +428,14 @@ fn left_out_by_position(mut list: List, size: usize, churn: Churn, dice: &mut Di
 fn whoever_stays_is_returned_and_nobody_twice_however_the_list_moves() {
     let mut ended: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let mut left_out = 0;
-    'scans: for seed in 0..2_000 {
+    'scans: for seed in 0..500 {
         let dice = &mut Dice(seed);
         let size = dice.of(&[1, 2, 3, 25, 100, 996, 997, 1_000]);
-        let most = if size < 25 { 60 } else { 3_000 };
+        let most = match size {
+            ..25 => 60,
+            25..=100 => dice.of(&[300, 300, 300, 3_000]),
+            _ => 3_000,
+        };
         let mut list = List::of(dice.roll(most) as u64);
         list.counted = dice.roll(2) == 0;
         list.fits = dice.of(&[1_000, 1_000, 1_000, 500, 7]);
@@ -436,7 +468,8 @@ fn whoever_stays_is_returned_and_nobody_twice_however_the_list_moves() {
             assert!(read.page.len() <= size);
             for id in &read.page {
                 assert!(!before.contains(id), "{seed}: {id} is in the page before");
-                // Answers of a few customers don't show whether one who is missing is gone or further on.
+                // Answers of a few customers don't show whether one who is missing is gone or further on; see the test
+                // above.
                 let new = found.insert(id.clone()) || list.fits == 7;
                 assert!(new, "{seed}: {id} was returned before");
             }
@@ -465,7 +498,7 @@ fn whoever_stays_is_returned_and_nobody_twice_however_the_list_moves() {
         };
         ended.entry(kind).or_default()[usize::from(whole)] += 1;
     }
-    assert!(left_out > 1_000, "the lists hardly move: {left_out}");
+    assert!(left_out > 300, "the lists hardly move: {left_out}");
     let share = |kind: &str| {
         let [lost, whole] = ended[kind];
         100 * whole / (lost + whole)
