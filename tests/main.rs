@@ -15,6 +15,7 @@ mod customer;
 mod external;
 mod fleet;
 mod onboarding;
+mod paging;
 mod partner;
 mod refusals;
 #[cfg(feature = "external")]

@@ -7,6 +7,24 @@ use serde_json::json;
 use super::*;
 use crate::refusals::refusals;
 
+/// The token of a second page that nobody can find any more: the customers around its place are deleted.
+async fn moved(world: &World) -> String {
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        let created = create(world, testing(&format!("household-{number}"))).await;
+        ids.push(created.unwrap().customer_id);
+    }
+    let request = pb::ListCustomersRequest {
+        page_size: 2,
+        ..Default::default()
+    };
+    let token = list(world, request).await.unwrap().next_page_token;
+    for id in &ids[..3] {
+        delete(world, id).await.unwrap();
+    }
+    token
+}
+
 refusals! {
     create_customer_malformed: "CustomerService/CreateCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer.username"], |world| {
         create(&world, testing("e mail@example.com")).await.unwrap_err()
@@ -97,6 +115,11 @@ refusals! {
         let other = pb::ListCustomersRequest { page_token, search: "else".to_owned(), ..Default::default() };
         list(&world, other).await.unwrap_err()
     }
+    list_customers_moved: "CustomerService/ListCustomers" => ABORTED "LIST_CHANGED" from OURS at [], |world| {
+        let page_token = moved(&world).await;
+        let request = pb::ListCustomersRequest { page_size: 2, page_token, ..Default::default() };
+        list(&world, request).await.unwrap_err()
+    }
 
     stream_customers_malformed: "CustomerService/StreamCustomers" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["search", "type"], |world| {
         let request = pb::StreamCustomersRequest { r#type: 9, search: "a\nb".to_owned(), ..Default::default() };
@@ -105,6 +128,12 @@ refusals! {
     stream_customers_broken_token: "CustomerService/StreamCustomers" => INVALID_ARGUMENT "INVALID_PAGE_TOKEN" from OURS at ["resume_token"], |world| {
         let request = pb::StreamCustomersRequest { resume_token: "broken".to_owned(), ..Default::default() };
         world.customers().stream_customers(request).await.unwrap_err()
+    }
+    stream_customers_moved: "CustomerService/StreamCustomers" => ABORTED "LIST_CHANGED" from OURS at [], |world| {
+        let resume_token = moved(&world).await;
+        let request = pb::StreamCustomersRequest { resume_token, ..Default::default() };
+        let mut stream = world.customers().stream_customers(request).await.unwrap().into_inner();
+        stream.message().await.unwrap_err()
     }
 
     update_customer_malformed: "CustomerService/UpdateCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer.customer_id", "customer.first_name"], |world| {

@@ -2341,7 +2341,8 @@ pub struct LookupCustomerRequest {
 #[prost(skip_debug)]
 pub struct ListCustomersRequest {
     /// How many customers at most. 0 means 25; more than 1,000 means 1,000; a negative number is refused. A page may
-    /// hold fewer, and only an empty `next_page_token` is the end.
+    /// hold fewer, as one of 1,000 does where the list goes on (999, later 996); only an empty `next_page_token` is the
+    /// end.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// The `next_page_token` of the page before, or a `resume_token` of StreamCustomers. Empty for the first page. The
@@ -2666,8 +2667,10 @@ pub mod customer_service_client {
         }
         /// Lists customers, a page at a time, in the vendor's order.
         ///
-        /// The vendor pages by position: a record that is created or deleted while a caller pages can shift the others. The
-        /// vendor leaves `application_id` out of this answer; GetCustomer has it.
+        /// Customers may come and go between the pages, by this caller's hand too. Whoever is in the list from the first page
+        /// to the last is returned, or a page is refused with LIST_CHANGED: nobody is left out without a word. No page repeats
+        /// a customer of the page before. This holds as long as the vendor keeps the order of those who stay. The vendor
+        /// leaves `application_id` out of this answer; GetCustomer has it.
         ///
         /// Refusals:
         ///
@@ -2675,6 +2678,7 @@ pub mod customer_service_client {
         /// |---------|----|------|--------------------|
         /// |a filter or the page size is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
         /// |the page token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
+        /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         pub async fn list_customers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListCustomersRequest>,
@@ -2704,8 +2708,10 @@ pub mod customer_service_client {
         /// Lists all customers as a stream of pages, however many there are. Fetches the next page only when the caller has
         /// taken the one before.
         ///
-        /// A stream that ends with an error is taken up again by the last `resume_token`. It has no deadline but the
-        /// caller's own.
+        /// Customers may come and go meanwhile. Whoever is in the list from the first page to the last is returned, or the
+        /// stream ends with LIST_CHANGED, as in ListCustomers; no page repeats a customer of the page before. A stream that
+        /// ends with another error is taken up again by the last `resume_token`, and the promise holds across both. It has no
+        /// deadline but the caller's own.
         ///
         /// Refusals:
         ///
@@ -2713,6 +2719,7 @@ pub mod customer_service_client {
         /// |---------|----|------|--------------------|
         /// |a filter is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
         /// |the resume token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
+        /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         pub async fn stream_customers(
             &mut self,
             request: impl tonic::IntoRequest<super::StreamCustomersRequest>,
@@ -2920,8 +2927,10 @@ pub mod customer_service_server {
         ) -> std::result::Result<tonic::Response<super::Customer>, tonic::Status>;
         /// Lists customers, a page at a time, in the vendor's order.
         ///
-        /// The vendor pages by position: a record that is created or deleted while a caller pages can shift the others. The
-        /// vendor leaves `application_id` out of this answer; GetCustomer has it.
+        /// Customers may come and go between the pages, by this caller's hand too. Whoever is in the list from the first page
+        /// to the last is returned, or a page is refused with LIST_CHANGED: nobody is left out without a word. No page repeats
+        /// a customer of the page before. This holds as long as the vendor keeps the order of those who stay. The vendor
+        /// leaves `application_id` out of this answer; GetCustomer has it.
         ///
         /// Refusals:
         ///
@@ -2929,6 +2938,7 @@ pub mod customer_service_server {
         /// |---------|----|------|--------------------|
         /// |a filter or the page size is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
         /// |the page token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
+        /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         async fn list_customers(
             &self,
             request: tonic::Request<super::ListCustomersRequest>,
@@ -2945,8 +2955,10 @@ pub mod customer_service_server {
         /// Lists all customers as a stream of pages, however many there are. Fetches the next page only when the caller has
         /// taken the one before.
         ///
-        /// A stream that ends with an error is taken up again by the last `resume_token`. It has no deadline but the
-        /// caller's own.
+        /// Customers may come and go meanwhile. Whoever is in the list from the first page to the last is returned, or the
+        /// stream ends with LIST_CHANGED, as in ListCustomers; no page repeats a customer of the page before. A stream that
+        /// ends with another error is taken up again by the last `resume_token`, and the promise holds across both. It has no
+        /// deadline but the caller's own.
         ///
         /// Refusals:
         ///
@@ -2954,6 +2966,7 @@ pub mod customer_service_server {
         /// |---------|----|------|--------------------|
         /// |a filter is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
         /// |the resume token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
+        /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         async fn stream_customers(
             &self,
             request: tonic::Request<super::StreamCustomersRequest>,
