@@ -5,12 +5,14 @@
 
 mod convert;
 mod create;
+mod update;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
 
 use self::convert::Draft;
 pub(crate) use self::create::OwnedBusiness;
+use self::update::Replacement;
 use crate::{
     Client, Error,
     error::Refusal,
@@ -274,19 +276,11 @@ impl Client {
         if update == BusinessUpdate::default() {
             return Err(Error::NothingToUpdate);
         }
-        let (client, id) = (self.clone(), id.clone());
-        self.detached(Operation::UpdateBusiness, async move {
-            let path = &business_id(&id)?;
-            let draft = Draft::from(client.business(&id).await?).with(update);
-            let body = &wire::NewBusiness::try_from(draft)?;
-            let send = |rest: rest::Client| async move { rest.update_business(path, body).await };
-            client
-                .call(Operation::UpdateBusiness, send, |updated| {
-                    asked_for(&id, updated.try_into()?)
-                })
-                .await
-        })
-        .await
+        let present = Box::pin(self.business(id)).await?;
+        let id = id.clone();
+        let before = Draft::from(present.clone()).try_into().ok();
+        let after = Draft::from(present).with(update).try_into()?;
+        self.change(Replacement { id, before, after }).await
     }
 }
 

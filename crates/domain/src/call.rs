@@ -22,7 +22,7 @@ const LEAST: Duration = Duration::from_millis(30);
 /// The longest that is waited for the vendor's sake where the caller sets no limit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is known of the attempts before the last one.
+/// What is known of a failed call's attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Earlier {
     /// None was carried out.
@@ -48,7 +48,7 @@ impl Client {
             .await
     }
 
-    /// As [`Client::call`], and notes in `earlier` whether an attempt before the last one may have been carried out.
+    /// As [`Client::call`], and notes in `earlier` whether an attempt may have been carried out, although the call failed.
     pub(crate) async fn call_noting<T, F, R>(
         &self,
         operation: Operation,
@@ -92,7 +92,10 @@ impl Client {
             let (error, wait) = match (next(operation.kind(), class), outcome) {
                 (Next::Answer, Outcome::Done(value, vendor)) => {
                     return read(value).map_err(|unfit| match unfit {
-                        Unfit::Malformed(problem) => operation.unusable(problem, vendor),
+                        Unfit::Malformed(problem) => {
+                            *earlier = Earlier::MaybeDone;
+                            operation.unusable(problem, vendor)
+                        }
                         Unfit::Refused(refusal) => Error::Refused { refusal, vendor },
                     });
                 }
@@ -115,7 +118,10 @@ impl Client {
                     (error, tries.again(asked))
                 }
                 (Next::Answer | Next::Fail | Next::RenewToken | Next::Settle, outcome) => {
-                    if matches!(class, Class::Interrupted | Class::Failed) {
+                    if matches!(
+                        class,
+                        Class::Interrupted | Class::Failed | Class::DoneUnreadable
+                    ) {
                         *earlier = Earlier::MaybeDone;
                     }
                     return Err(outcome.error(operation));
@@ -163,10 +169,10 @@ impl Client {
     fn time_left(&self, operation: Operation, first_sent: Option<Instant>) -> Option<Duration> {
         match (operation.kind(), first_sent) {
             (Kind::Read, _) if write::is_detached() => None,
-            (Kind::Read, _) | (Kind::Repeatable | Kind::Create | Kind::Login, None) => {
+            (Kind::Read, _) | (Kind::Update | Kind::Delete | Kind::Create | Kind::Login, None) => {
                 self.deadline.left()
             }
-            (Kind::Repeatable | Kind::Create | Kind::Login, Some(first_sent)) => {
+            (Kind::Update | Kind::Delete | Kind::Create | Kind::Login, Some(first_sent)) => {
                 let cap = self.inner.config.write_cap;
                 Some(cap.saturating_sub(first_sent.elapsed()))
             }
@@ -198,12 +204,13 @@ impl Client {
             return None;
         }
         match (operation.kind(), first_sent) {
-            (Kind::Read, _) | (Kind::Repeatable | Kind::Create | Kind::Login, Some(_)) => {
+            (Kind::Read, _)
+            | (Kind::Update | Kind::Delete | Kind::Create | Kind::Login, Some(_)) => {
                 Some(left.map_or(config.attempt_timeout, |left| {
                     left.min(config.attempt_timeout)
                 }))
             }
-            (Kind::Repeatable | Kind::Create | Kind::Login, None) => {
+            (Kind::Update | Kind::Delete | Kind::Create | Kind::Login, None) => {
                 // Nothing was done, and its caller has gone: doing it now would surprise.
                 (!write::is_abandoned()).then(|| config.attempt_timeout.min(config.write_cap))
             }

@@ -6,11 +6,13 @@
 
 mod convert;
 mod create;
+mod update;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
 
-pub(crate) use create::OwnedConsumer;
+pub(crate) use self::create::OwnedConsumer;
+use self::update::ConsumerChange;
 
 use crate::{
     Client, Error,
@@ -385,15 +387,8 @@ impl Client {
         if update == ConsumerUpdate::default() {
             return Err(Error::NothingToUpdate);
         }
-        let (client, id) = (self.clone(), id.clone());
-        self.detached(Operation::ModifyConsumer, async move {
-            let path = &wire::ConsumerId::from(id.as_str().to_owned());
-            let body = &wire::ConsumerUpdate::from(update);
-            let send = |rest: rest::Client| async move { rest.modify_consumer(path, body).await };
-            client.call(Operation::ModifyConsumer, send, Ok).await?;
-            client.consumer(&id).await
-        })
-        .await
+        let id = id.clone();
+        self.change(ConsumerChange { id, update }).await
     }
 }
 

@@ -6,12 +6,14 @@
 mod convert;
 mod create;
 mod list;
+mod update;
 
 use jiff::Timestamp;
 use openfinance_rest::{self as rest, types as wire};
 
+use self::update::CustomerChange;
 use crate::{
-    Client, Error,
+    Client, Deadline, Error,
     call::Earlier,
     error::Refusal,
     id::{ApplicationId, CustomerId},
@@ -19,6 +21,7 @@ use crate::{
     outcome::Unfit,
     read,
     value::{InvalidValue, Personal, Phone, Text, text},
+    write,
 };
 
 text! {
@@ -215,7 +218,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NothingToUpdate`] if no name is set; [`Refusal::CustomerNotFound`] if the partner has no such customer;
-    /// [`Refusal::DisputeActive`] while a dispute freezes the names.
+    /// [`Refusal::DisputeActive`] while a dispute freezes the names. [`Error::UpdateConflict`] if the answer was lost and
+    /// another update has written the customer since.
     pub async fn update_customer(
         &self,
         id: &CustomerId,
@@ -224,15 +228,8 @@ impl Client {
         if update == CustomerUpdate::default() {
             return Err(Error::NothingToUpdate);
         }
-        let (client, id) = (self.clone(), id.clone());
-        self.detached(Operation::ModifyCustomer, async move {
-            let path = &wire::CustomerId::from(id.as_str().to_owned());
-            let body = &wire::CustomerUpdate::from(update);
-            let send = |rest: rest::Client| async move { rest.modify_customer(path, body).await };
-            client.call(Operation::ModifyCustomer, send, Ok).await?;
-            client.customer(&id).await
-        })
-        .await
+        let id = id.clone();
+        self.change(CustomerChange { id, update }).await
     }
 
     /// Deletes a customer and access to its linked accounts, at once and for good. Its consumer survives.
@@ -241,27 +238,53 @@ impl Client {
     /// [`Refusal::CustomerNotFound`] if the partner has no such customer (any more); [`Refusal::TemporaryCustomer`] if
     /// the vendor keeps it itself.
     pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), Error> {
-        let (client, path) = (self.clone(), wire::CustomerId::from(id.as_str().to_owned()));
+        let (client, id) = (self.clone(), id.clone());
         self.detached(Operation::DeleteCustomer, async move {
-            let path = &path;
-            let mut earlier = Earlier::NotDone;
-            let send = |rest: rest::Client| async move { rest.delete_customer(path).await };
-            let deleted = client
-                .call_noting(Operation::DeleteCustomer, &mut earlier, send, Ok)
-                .await;
-            match (deleted, earlier) {
-                // It is gone because an earlier attempt, whose answer was lost, has deleted it.
-                (
-                    Err(Error::Refused {
-                        refusal: Refusal::CustomerNotFound,
-                        ..
-                    }),
-                    Earlier::MaybeDone,
-                ) => Ok(()),
-                (deleted, _) => deleted,
+            match client.delete_and_look(&id, Earlier::NotDone).await {
+                Ok(Deleted::Yes) => return Ok(()),
+                Ok(Deleted::Lost(_)) => {}
+                Err(error) => return Err(error),
+            }
+            // It is still there, so nothing was done. From here on it is nobody's choice any more whether to go on.
+            let client = client.within(Deadline::none());
+            let again = Box::pin(client.delete_and_look(&id, Earlier::MaybeDone));
+            match write::for_its_own_sake(again).await? {
+                Deleted::Yes => Ok(()),
+                Deleted::Lost(lost) => Err(lost),
             }
         })
         .await
+    }
+
+    /// Deletes a customer, and looks whether it is gone if the answer is lost. `earlier` says whether it may have been
+    /// deleted before.
+    async fn delete_and_look(
+        &self,
+        id: &CustomerId,
+        mut earlier: Earlier,
+    ) -> Result<Deleted, Error> {
+        let path = &wire::CustomerId::from(id.as_str().to_owned());
+        let send = |rest: rest::Client| async move { rest.delete_customer(path).await };
+        let deleted = self
+            .call_noting(Operation::DeleteCustomer, &mut earlier, send, Ok)
+            .await;
+        let lost = match (deleted, earlier) {
+            (Ok(()), _) => return Ok(Deleted::Yes),
+            // It is gone because an earlier attempt, whose answer was lost, has deleted it.
+            (Err(error), Earlier::MaybeDone) if error.is_customer_not_found() => {
+                return Ok(Deleted::Yes);
+            }
+            (Err(error @ Error::Refused { .. }), _) | (Err(error), Earlier::NotDone) => {
+                return Err(error);
+            }
+            (Err(lost), Earlier::MaybeDone) => lost,
+        };
+        match write::for_its_own_sake(Box::pin(self.customer(id))).await {
+            Ok(_) => Ok(Deleted::Lost(lost)),
+            Err(error) if error.is_customer_not_found() => Ok(Deleted::Yes),
+            // Nothing was found out, and repeating does no harm.
+            Err(_) => Err(lost),
+        }
     }
 
     /// Reads which registered application a customer belongs to.
@@ -298,6 +321,14 @@ impl Client {
         })
         .await
     }
+}
+
+/// What became of a deletion.
+enum Deleted {
+    /// The customer is gone.
+    Yes,
+    /// It is there, and this is why nobody knows whether it will be.
+    Lost(Error),
 }
 
 /// The problem of an answer to a lookup that has others than the one customer who was looked up.

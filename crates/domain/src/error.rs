@@ -117,6 +117,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it says that the customer does not exist.
+    pub(crate) fn is_customer_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                refusal: Refusal::CustomerNotFound,
+                ..
+            }
+        )
+    }
+}
+
 /// What the vendor said, as far as it may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vendor {

@@ -77,6 +77,7 @@ mod seal;
 mod settle;
 pub mod store;
 mod token;
+mod update;
 pub mod value;
 mod watch;
 mod write;

@@ -7,8 +7,11 @@ use crate::{Error, Vendor};
 pub(crate) enum Kind {
     /// Nothing: it only reads.
     Read,
-    /// Nothing that the first time has not done: it writes absolute values, or deletes.
-    Repeatable,
+    /// The same values once more, which may undo what somebody else has written in between: repeated only after a look at
+    /// the record, where the first time may have been done.
+    Update,
+    /// Nothing that the first time has not done.
+    Delete,
     /// A second record, or a refusal because of the first: repeated only when it surely was not sent.
     Create,
     /// Counts against the partner: a refused login is one of the five that lock the company out.
@@ -53,17 +56,17 @@ operations! {
     GetCustomers = "GetCustomers", Read;
     GetCustomer = "GetCustomer", Read;
     GetCustomerWithAppData = "GetCustomerWithAppData", Read;
-    ModifyCustomer = "ModifyCustomer", Repeatable;
-    DeleteCustomer = "DeleteCustomer", Repeatable;
+    ModifyCustomer = "ModifyCustomer", Update;
+    DeleteCustomer = "DeleteCustomer", Delete;
     GetAuthorizationDetails = "getCustomerAuthorizationDetails", Read;
     CreateConsumer = "CreateConsumer", Create;
     GetConsumer = "GetConsumer", Read;
     GetConsumerForCustomer = "GetConsumerForCustomer", Read;
-    ModifyConsumer = "ModifyConsumer", Repeatable;
+    ModifyConsumer = "ModifyConsumer", Update;
     AddBusinessDetails = "AddBusinessDetails", Create;
     GetBusinessById = "GetBusinessById", Read;
     GetBusinessByCustomer = "GetBusinessByCustomer", Read;
-    UpdateBusiness = "UpdateBusiness", Repeatable;
+    UpdateBusiness = "UpdateBusiness", Update;
 }
 
 impl Operation {
@@ -106,7 +109,9 @@ impl Operation {
     /// The error of an answer that says "done", or something like it, and can't be used.
     pub(crate) fn unusable(self, problem: &'static str, vendor: Vendor) -> Error {
         match self.kind() {
-            Kind::Read | Kind::Repeatable | Kind::Login => self.malformed(problem, Some(vendor)),
+            Kind::Read | Kind::Update | Kind::Delete | Kind::Login => {
+                self.malformed(problem, Some(vendor))
+            }
             // The record may exist, and we can't say under which id.
             Kind::Create => self.outcome_unknown(Some(vendor)),
         }

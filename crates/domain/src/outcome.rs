@@ -190,7 +190,9 @@ impl<T> Outcome<T> {
             Self::Unreadable(problem, vendor) => operation.unusable(problem, vendor),
             Self::Ambiguous { vendor, .. } => match operation.kind() {
                 Kind::Create => operation.outcome_unknown(vendor),
-                Kind::Read | Kind::Repeatable | Kind::Login => operation.unavailable(vendor),
+                Kind::Read | Kind::Update | Kind::Delete | Kind::Login => {
+                    operation.unavailable(vendor)
+                }
             },
         }
     }

@@ -46,16 +46,22 @@ pub(crate) const fn next(kind: Kind, class: Class) -> Next {
     match (kind, class) {
         (_, Class::Done) => Next::Answer,
         (_, Class::Rejected) => Next::Fail,
-        (Kind::Read | Kind::Repeatable | Kind::Create, Class::StaleToken) => Next::RenewToken,
-        (Kind::Read | Kind::Repeatable | Kind::Create, Class::NotSent) => Next::Again,
+        (Kind::Read | Kind::Update | Kind::Delete | Kind::Create, Class::StaleToken) => {
+            Next::RenewToken
+        }
+        (Kind::Read | Kind::Update | Kind::Delete | Kind::Create, Class::NotSent) => Next::Again,
 
-        (Kind::Read | Kind::Repeatable, Class::RateLimited) => Next::AgainWhenAsked,
+        (Kind::Read | Kind::Update | Kind::Delete, Class::RateLimited) => Next::AgainWhenAsked,
         // It was not done, but whoever must hurry is told so rather than kept.
         (Kind::Create, Class::RateLimited) => Next::Fail,
 
-        (Kind::Read | Kind::Repeatable, Class::Interrupted) => Next::Again,
-        (Kind::Read | Kind::Repeatable, Class::Failed | Class::DoneUnreadable) => Next::Fail,
-        (Kind::Create, Class::Interrupted | Class::Failed | Class::DoneUnreadable) => Next::Settle,
+        (Kind::Read | Kind::Delete, Class::Interrupted) => Next::Again,
+        (Kind::Read, Class::Failed | Class::DoneUnreadable) => Next::Fail,
+        (Kind::Delete, Class::Failed | Class::DoneUnreadable)
+        | (
+            Kind::Update | Kind::Create,
+            Class::Interrupted | Class::Failed | Class::DoneUnreadable,
+        ) => Next::Settle,
 
         // Each refused login counts, and so may each that got lost: the guard decides about another one.
         (
@@ -97,9 +103,10 @@ mod tests {
             table.push('\n');
         }
         // In the order of CLASSES. A change here is a change of what callers rely on.
-        let (read, write, create, login) = (
+        let (read, update, delete, create, login) = (
             "Again Fail RenewToken AgainWhenAsked Answer Fail Again Fail",
-            "Again Fail RenewToken AgainWhenAsked Answer Fail Again Fail",
+            "Again Fail RenewToken AgainWhenAsked Answer Settle Settle Settle",
+            "Again Fail RenewToken AgainWhenAsked Answer Settle Again Settle",
             "Again Fail RenewToken Fail Answer Settle Settle Settle",
             "Fail Fail Fail Fail Answer Fail Fail Fail",
         );
@@ -111,30 +118,34 @@ mod tests {
              GetCustomers {read}\n\
              GetCustomer {read}\n\
              GetCustomerWithAppData {read}\n\
-             ModifyCustomer {write}\n\
-             DeleteCustomer {write}\n\
+             ModifyCustomer {update}\n\
+             DeleteCustomer {delete}\n\
              getCustomerAuthorizationDetails {read}\n\
              CreateConsumer {create}\n\
              GetConsumer {read}\n\
              GetConsumerForCustomer {read}\n\
-             ModifyConsumer {write}\n\
+             ModifyConsumer {update}\n\
              AddBusinessDetails {create}\n\
              GetBusinessById {read}\n\
              GetBusinessByCustomer {read}\n\
-             UpdateBusiness {write}\n"
+             UpdateBusiness {update}\n"
         );
         assert_eq!(table, expected);
     }
 
     #[test]
-    fn a_create_that_may_have_been_done_is_never_sent_again_unread() {
+    fn what_may_have_been_done_is_never_written_again_unread() {
         for class in CLASSES {
-            let surely_not_done = matches!(class, Class::NotSent | Class::StaleToken);
-            let again = matches!(
-                next(Kind::Create, class),
-                Next::Again | Next::AgainWhenAsked | Next::RenewToken
-            );
-            assert_eq!(again, surely_not_done, "{class:?}");
+            let again = |kind| {
+                matches!(
+                    next(kind, class),
+                    Next::Again | Next::AgainWhenAsked | Next::RenewToken
+                )
+            };
+            let not_done = matches!(class, Class::NotSent | Class::StaleToken);
+            assert_eq!(again(Kind::Create), not_done, "{class:?}");
+            let not_done = not_done || class == Class::RateLimited;
+            assert_eq!(again(Kind::Update), not_done, "{class:?}");
         }
     }
 }

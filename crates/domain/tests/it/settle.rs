@@ -354,7 +354,9 @@ fn leaves(record: &Value, path: &str) -> Vec<String> {
             .iter()
             .flat_map(|(name, value)| leaves(value, &format!("{path}/{name}")))
             .collect(),
-        _ => vec![path.to_owned()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            vec![path.to_owned()]
+        }
     }
 }
 
