@@ -9,3 +9,4 @@ mod replicas;
 mod server;
 mod settle;
 mod token;
+mod updates;
