@@ -103,7 +103,7 @@ async fn read(
 /// A scan in progress, by either method.
 enum Scan {
     List { size: i32, token: String },
-    Stream(Streaming<pb::StreamCustomersResponse>),
+    Stream(Box<Streaming<pb::StreamCustomersResponse>>),
 }
 
 impl Scan {
@@ -115,7 +115,7 @@ impl Scan {
     async fn stream(world: &World) -> Self {
         let request = pb::StreamCustomersRequest::default();
         let stream = world.customers().stream_customers(request).await;
-        Self::Stream(stream.unwrap().into_inner())
+        Self::Stream(Box::new(stream.unwrap().into_inner()))
     }
 
     /// The ids on the next page, and whether the scan goes on behind it.
