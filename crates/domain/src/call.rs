@@ -72,7 +72,9 @@ impl Client {
                 return Err(self.out_of_time(operation, first_sent));
             };
             let sent_at = Instant::now();
-            if operation.kind() != Kind::Read {
+            // What an earlier write of the same call has noted stays noted, whatever becomes of this one.
+            let is_first_write = operation.kind() != Kind::Read && !self.deadline.is_sent();
+            if is_first_write {
                 self.deadline.note_sent();
             }
             let outcome = self.attempt(operation, Some(&token), timeout, &send).await;
@@ -85,7 +87,9 @@ impl Client {
                 pass.note(health(class));
             }
             if matches!(class, Class::NotSent | Class::StaleToken) && first_sent.is_none() {
-                self.deadline.note_not_sent();
+                if is_first_write {
+                    self.deadline.note_not_sent();
+                }
             } else {
                 first_sent.get_or_insert(sent_at);
             }
@@ -99,7 +103,9 @@ impl Client {
                         Unfit::Refused(refusal) => Error::Refused { refusal, vendor },
                     });
                 }
-                (Next::RenewToken, Outcome::StaleToken(vendor)) if refused.is_none() => {
+                (Next::RenewToken, Outcome::StaleToken(vendor))
+                    if refused.is_none() && tries.replay() =>
+                {
                     refused = Some(token.refused(vendor));
                     continue;
                 }
@@ -149,16 +155,16 @@ impl Client {
                         retry_after,
                     });
                 }
-                Err(Shut::Limited(wait, vendor)) => {
+                Err(Shut::Limited(asked, vendor)) => {
+                    // Not all at the same moment.
+                    let wait = asked.mul_f64(1.0 + self.inner.retries.fraction() / 10.0);
                     if !self.has_time_for(wait, operation, first_sent) {
                         return Err(Error::RateLimited {
-                            retry_after: Some(wait),
+                            retry_after: Some(asked),
                             vendor,
                         });
                     }
-                    // Not all at the same moment.
-                    let spread = self.inner.retries.fraction() / 10.0;
-                    tokio::time::sleep(wait.mul_f64(1.0 + spread)).await;
+                    tokio::time::sleep(wait).await;
                 }
             }
         }

@@ -107,6 +107,13 @@ pub(crate) struct Tries<'a> {
 }
 
 impl Tries<'_> {
+    /// Whether to try again at once with another token. It is one of the three, and outside the budget: it was the token,
+    /// not the vendor, that failed.
+    pub(crate) fn replay(&mut self) -> bool {
+        self.made += 1;
+        self.made < TRIES
+    }
+
     /// How long to wait before trying again, at least as long as the vendor asked; `None` when it is enough, for this
     /// call or for all.
     pub(crate) fn again(&mut self, asked: Option<Duration>) -> Option<Duration> {

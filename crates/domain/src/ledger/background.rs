@@ -58,10 +58,14 @@ impl Client {
         };
         for (key, _) in open.map_err(|error| unusable(&error))? {
             let settling = client.settle_open(Slot::new(&key.name), &key.name);
-            if let Some(again) = write::for_its_own_sake(Box::pin(settling)).await? {
-                unsettled.count += 1;
-                unsettled.look_again = unsettled.look_again.min(again.max(SHORTEST));
-            }
+            let again = match write::for_its_own_sake(Box::pin(settling)).await {
+                Ok(None) => continue,
+                Ok(Some(again)) => again,
+                // One that can't be settled must not keep the others waiting.
+                Err(_) => ROUND,
+            };
+            unsettled.count += 1;
+            unsettled.look_again = unsettled.look_again.min(again.max(SHORTEST));
         }
         Ok(unsettled)
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use openfinance::{
-    Error, Refusal,
+    Deadline, Error, Refusal,
     customer::{CustomerType, CustomerUpdate, NewCustomer},
     id::CustomerId,
     page::{Cursor, CustomerQuery, PageSize},
 };
+
+use tokio::time::Instant;
 
 use crate::server::{Answer, Gate, LOGIN, World};
 
@@ -136,6 +138,54 @@ async fn reads_and_writes_of_absolute_values_are_tried_three_times() {
         world.client.delete_customer(&id()).await.unwrap();
         assert_eq!(world.received("DELETE ").len(), 3, "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_replay_with_a_newer_token_is_one_of_the_three_tries() {
+    let failed = || Answer::json(503, "");
+    for answers in [
+        [failed(), Answer::stale(), failed()],
+        [Answer::stale(), failed(), failed()],
+        [failed(), failed(), Answer::stale()],
+    ] {
+        let world = World::start();
+        world.answers(answers.clone());
+        let error = world.client.customer(&id()).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Unavailable { .. } | Error::TokenRejected { .. }
+            ),
+            "{answers:?}: {error:?}"
+        );
+        assert_eq!(world.received("GET ").len(), 3, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_after_a_write_does_not_say_that_nothing_was_sent() {
+    let (world, gate) = (World::start(), Gate::default());
+    world.client.customer(&id()).await.unwrap();
+    // The read after the write needs another token, which does not come in time.
+    world.answers([Answer::json(204, ""), Answer::stale()]);
+    world.logins([Answer::Behind(
+        gate.clone(),
+        Box::new(Answer::json(503, "")),
+    )]);
+    let deadline = Deadline::at(Instant::now() + Duration::from_millis(500));
+    let update = CustomerUpdate {
+        first_name: Some("Ada".parse().unwrap()),
+        ..CustomerUpdate::default()
+    };
+    let client = world.client.within(deadline.clone());
+    let error = client.update_customer(&id(), update).await.unwrap_err();
+    assert!(
+        matches!(error, Error::DeadlineExceeded { sent: true, .. }),
+        "{error:?}"
+    );
+    assert!(deadline.is_sent());
+    gate.open();
+    world.client.idle().await;
 }
 
 #[tokio::test]

@@ -197,6 +197,31 @@ async fn what_could_not_be_settled_is_settled_by_a_repeat_or_in_the_background()
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_settled_does_not_keep_the_others_waiting() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let world = world();
+    let client = world.client_over(Arc::clone(&store));
+    world.answers([Answer::json(502, ""), Answer::json(502, "")]);
+    world.reads(|_| Answer::json(500, ""));
+    let begun = ["one", "other"].map(|caller| Noun::Customer.create_once(&client, request(caller)));
+    for result in join_all(begun).await {
+        result.unwrap_err();
+    }
+    let (first, _) = store.list(Space::Intent).await.unwrap().remove(0);
+    let key = Key::new(Space::Request, first.name);
+    let kept = store.get(&key).await.unwrap().unwrap();
+    let damage = Change {
+        key,
+        expected: Some(kept.value),
+        new: Some((b"?".to_vec(), None)),
+    };
+    store.commit(&[damage]).await.unwrap();
+    world.reads(|_| Noun::Customer.found(&Noun::Customer.record()));
+    assert_eq!(client.settle_open_intents().await.unwrap().count, 1);
+    assert_eq!(store.list(Space::Intent).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn another_life_of_the_process_takes_over_what_was_begun() {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let world = world();

@@ -75,6 +75,7 @@ impl File {
     }
 
     pub(super) fn get(&self, key: &Key) -> Result<Option<Kept>, StoreError> {
+        self.open_again()?;
         self.with(|database| {
             let values = database.begin_read()?.open_table(VALUES)?;
             let row = values.get((key.space.as_str(), &*key.name))?;
@@ -83,6 +84,7 @@ impl File {
     }
 
     pub(super) fn list(&self, space: Space) -> Result<Vec<(Key, Kept)>, StoreError> {
+        self.open_again()?;
         self.with(|database| {
             let values = database.begin_read()?.open_table(VALUES)?;
             let mut found = Vec::new();
@@ -101,9 +103,7 @@ impl File {
 
     /// Makes several commits durable together. Each is whole or not at all, by itself, and sees those before it.
     pub(super) fn commit(&self, group: &[Vec<Change>]) -> Result<Vec<Committed>, StoreError> {
-        if matches!(*self.state(), State::Failed) {
-            self.open_again()?;
-        }
+        self.open_again()?;
         self.with(|database| {
             let transaction = database.begin_write()?;
             let now = self.now();
@@ -139,7 +139,7 @@ impl File {
         })
     }
 
-    /// Works on the database. After a failure of the disk it has to be opened again, which the next commit tries.
+    /// Works on the database. After a failure of the disk it has to be opened again, which whoever comes next tries.
     fn with<T>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
@@ -162,7 +162,11 @@ impl File {
         Err(failed)
     }
 
+    /// Opens the database again after a failure of the disk. Readers too, since few write before they have read.
     fn open_again(&self) -> Result<(), StoreError> {
+        if !matches!(*self.state(), State::Failed) {
+            return Ok(());
+        }
         let mut state = self.state_mut();
         if matches!(*state, State::Failed) {
             let database = self
@@ -277,4 +281,31 @@ fn end(now: i64, keep: Duration) -> i64 {
 fn left(until: i64, now: i64) -> Option<Duration> {
     let left = u64::try_from(until.saturating_sub(now)).ok()?;
     (left > 0).then(|| Duration::from_millis(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_after_a_failure_of_the_disk_opens_the_file_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.redb");
+        let file = File::open(&path, Box::new(|| Timestamp::UNIX_EPOCH)).unwrap();
+        let key = Key::new(Space::Intent, "1");
+        let change = Change {
+            key: key.clone(),
+            expected: None,
+            new: Some((b"value".to_vec(), None)),
+        };
+        assert_eq!(file.commit(&[vec![change]]).unwrap(), [Committed::Yes]);
+        *file.state_mut() = State::Failed;
+        assert_eq!(file.get(&key).unwrap().unwrap().value, b"value");
+        *file.state_mut() = State::Failed;
+        assert_eq!(file.list(Space::Intent).unwrap().len(), 1);
+        *file.state_mut() = State::Failed;
+        assert_eq!(file.commit(&[]).unwrap(), []);
+        file.close();
+        file.get(&key).unwrap_err();
+    }
 }
