@@ -247,6 +247,30 @@ impl World {
         self.sandbox().add_fault(rule).unwrap();
     }
 
+    /// What `first` ends with, if its request to `operation` is not carried out and its answer comes only after `second`
+    /// is done.
+    pub(crate) async fn overtaken<T>(
+        &self,
+        operation: Operation,
+        first: impl Future<Output = Result<T, tonic::Status>>,
+        second: impl Future<Output = Result<T, tonic::Status>>,
+    ) -> Result<T, tonic::Status> {
+        let rule = FaultRule::on(operation)
+            .commit(Commit::Never)
+            .latency(std::time::Duration::from_millis(500));
+        self.fault(rule, 503, "text/html", "<html>Service Unavailable</html>");
+        let fired = || self.sandbox().faults().iter().any(|fault| fault.fired > 0);
+        let second = async {
+            while !fired() {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            second.await
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert!(second.is_ok());
+        first
+    }
+
     /// Creates a customer that is of no further interest, and answers its id.
     pub(crate) async fn customer(&self) -> String {
         let customer = pb::Customer {

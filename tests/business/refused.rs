@@ -105,4 +105,11 @@ refusals! {
     update_business_unknown: "BusinessService/UpdateBusiness" => NOT_FOUND "BUSINESS_NOT_FOUND" from VENDOR at [], |world| {
         update(&world, pb::Business { business_id: UNKNOWN_BUSINESS.to_owned(), ..whole() }, &[]).await.unwrap_err()
     }
+    update_business_overtaken: "BusinessService/UpdateBusiness" => ABORTED "UPDATE_CONFLICT" from OURS at [], |world| {
+        let customer_id = world.customer().await;
+        let created = create(&world, &customer_id, pb::Business { personally_liable: Some(false), ..whole() }).await.unwrap();
+        let named = |name: &str| pb::Business { name: name.to_owned(), ..created.clone() };
+        let (first, second) = (update(&world, named("Engines"), &["name"]), update(&world, named("Looms"), &["name"]));
+        world.overtaken(Operation::UpdateBusiness, first, second).await.unwrap_err()
+    }
 }

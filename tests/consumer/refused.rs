@@ -151,4 +151,11 @@ refusals! {
     update_consumer_unknown: "ConsumerService/UpdateConsumer" => NOT_FOUND "CONSUMER_NOT_FOUND" from VENDOR at [], |world| {
         update(&world, pb::Consumer { consumer_id: UNKNOWN_CONSUMER.to_owned(), ..whole() }, &[]).await.unwrap_err()
     }
+    update_consumer_overtaken: "ConsumerService/UpdateConsumer" => ABORTED "UPDATE_CONFLICT" from OURS at [], |world| {
+        let customer_id = world.customer().await;
+        let created = create(&world, &customer_id, whole()).await.unwrap();
+        let of = |city: &str| pb::Consumer { city: city.to_owned(), ..created.clone() };
+        let (first, second) = (update(&world, of("Provo"), &["city"]), update(&world, of("Ogden"), &["city"]));
+        world.overtaken(Operation::ModifyConsumer, first, second).await.unwrap_err()
+    }
 }

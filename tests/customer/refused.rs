@@ -169,6 +169,12 @@ refusals! {
         world.answers(Operation::ModifyCustomer, 403, body);
         update(&world, pb::Customer { customer_id: UNKNOWN.to_owned(), ..testing("household-4711") }, &[]).await.unwrap_err()
     }
+    update_customer_overtaken: "CustomerService/UpdateCustomer" => ABORTED "UPDATE_CONFLICT" from OURS at [], |world| {
+        let created = create(&world, testing("household-4711")).await.unwrap();
+        let named = |name: &str| pb::Customer { first_name: name.to_owned(), ..created.clone() };
+        let (first, second) = (update(&world, named("Grace"), &["first_name"]), update(&world, named("Edith"), &["first_name"]));
+        world.overtaken(Operation::ModifyCustomer, first, second).await.unwrap_err()
+    }
 
     delete_customer_malformed: "CustomerService/DeleteCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer_id"], |world| {
         delete(&world, "abc").await.unwrap_err()

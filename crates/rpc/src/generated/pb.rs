@@ -954,6 +954,7 @@ pub mod business_service_client {
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
         /// |the vendor refuses a value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such business|NOT_FOUND|BUSINESS_NOT_FOUND|correct the id|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         pub async fn update_business(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateBusinessRequest>,
@@ -1055,6 +1056,7 @@ pub mod business_service_server {
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
         /// |the vendor refuses a value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such business|NOT_FOUND|BUSINESS_NOT_FOUND|correct the id|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         async fn update_business(
             &self,
             request: tonic::Request<super::UpdateBusinessRequest>,
@@ -1770,6 +1772,7 @@ pub mod consumer_service_client {
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
         /// |the vendor refuses a value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such consumer|NOT_FOUND|CONSUMER_NOT_FOUND|correct the id|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         pub async fn update_consumer(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateConsumerRequest>,
@@ -1890,6 +1893,7 @@ pub mod consumer_service_server {
         /// |no field is to be changed|INVALID_ARGUMENT|NOTHING_TO_UPDATE|set a field|
         /// |the vendor refuses a value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such consumer|NOT_FOUND|CONSUMER_NOT_FOUND|correct the id|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         async fn update_consumer(
             &self,
             request: tonic::Request<super::UpdateConsumerRequest>,
@@ -2761,6 +2765,7 @@ pub mod customer_service_client {
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|correct the id|
         /// |the consumer disputes a report, and the names are frozen|FAILED_PRECONDITION|DISPUTE_ACTIVE|wait until the dispute is settled|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         pub async fn update_customer(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateCustomerRequest>,
@@ -2989,6 +2994,7 @@ pub mod customer_service_server {
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
         /// |the partner has no such customer|NOT_FOUND|CUSTOMER_NOT_FOUND|correct the id|
         /// |the consumer disputes a report, and the names are frozen|FAILED_PRECONDITION|DISPUTE_ACTIVE|wait until the dispute is settled|
+        /// |the answer was lost, and another update has written the record since|ABORTED|UPDATE_CONFLICT|read the record and decide anew|
         async fn update_customer(
             &self,
             request: tonic::Request<super::UpdateCustomerRequest>,
