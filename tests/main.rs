@@ -13,6 +13,7 @@ mod consumer;
 mod customer;
 #[cfg(feature = "external")]
 mod external;
+mod faults;
 mod fleet;
 mod onboarding;
 mod paging;

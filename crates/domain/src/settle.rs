@@ -236,6 +236,8 @@ impl Client {
             (Finding::Ours(made), _) => Ok(made),
             (Finding::Other, Some(refusal)) if sought.is_taken(&refusal) => Err(refusal),
             (Finding::Other, _) => Err(sought.taken()),
+            // Something is there that reads do not show yet: it may be the first one.
+            (Finding::Absent, Some(refusal)) if sought.is_taken(&refusal) => Err(lost),
             (Finding::Absent, Some(refusal)) => Err(refusal),
             (Finding::Absent | Finding::Unsettled, _) => Err(lost),
         }

@@ -304,7 +304,11 @@ async fn what_became_of_a_lost_create_is_read() {
         );
 
         let unseen = outcome(noun, vec![lost(), noun.taken()], move |_| noun.absent());
-        assert_eq!(unseen.await, (taken, 2), "{noun:?} taken out of sight");
+        assert_eq!(
+            unseen.await,
+            (Told::Unknown, 2),
+            "{noun:?} taken out of sight"
+        );
 
         let twice = outcome(noun, vec![lost(), lost()], move |creates| {
             if creates < 2 { noun.absent() } else { found() }
