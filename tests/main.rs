@@ -18,7 +18,11 @@ mod fleet;
 mod onboarding;
 mod paging;
 mod partner;
+#[cfg(feature = "external")]
+mod redis_server;
 mod refusals;
+#[cfg(feature = "external")]
+mod replicas;
 #[cfg(feature = "external")]
 mod schemathesis;
 mod storms;

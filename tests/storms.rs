@@ -4,10 +4,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use openfinance::{
-    Client,
-    store::{Memory, Store},
-};
+use openfinance::{Client, store::Memory};
+use openfinance_gateway::Gateway;
 use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
 use openfinance_sandbox::{Commit, FaultRule, Operation, Plan, Revoke, Target};
 use tokio::{
@@ -130,13 +128,15 @@ async fn a_token_revoked_under_five_hundred_calls_costs_one_login_and_one_replay
 async fn a_wrong_secret_costs_two_logins_at_most_over_all_callers_and_restarts() {
     canary::log_less_here();
     let fleet = Fleet::start().await;
-    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let folder = tempfile::tempdir().unwrap();
     let sandbox = fleet.sandbox();
     sandbox
         .set_partner_secret(None, "AnotherSecret1234")
         .unwrap();
     for life in 0..11 {
-        let replica = fleet.replica(Arc::clone(&store)).await;
+        let mut settings = fleet.settings();
+        settings.shared.store_path = Some(folder.path().join("shared.redb"));
+        let replica = Replica::of(Gateway::start(settings).await.unwrap()).await;
         let mut callers = JoinSet::new();
         let count = if life == 0 { 1_000 } else { 20 };
         for channel in connections(&replica, 4).await.take(count) {
