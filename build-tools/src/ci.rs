@@ -185,7 +185,8 @@ impl Ci<'_> {
         ]);
         let passed = self.step(out, "the store in a real Redis", tests)?;
         ensure!(passed > 0, "no test is called redis::");
-        Ok(passed)
+        let name = "replicas that share a real Redis";
+        Ok(passed + self.external(out, name, "replicas::", None)?)
     }
 
     /// Runs the tests of one module that call tools which are not ours, with a folder of such tools on the path.

@@ -3,6 +3,7 @@
 //! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale.
 
 mod bench;
+mod chaos;
 mod ci;
 mod compare;
 mod lineage;
@@ -43,6 +44,15 @@ enum Command {
     Tidy,
     /// Runs all that continuous integration runs.
     Ci,
+    /// Kills the gateway at every point of every create, many times over; exit 1 if a record is lost or made twice.
+    Chaos {
+        /// How often each create is killed at each point.
+        #[arg(long, default_value_t = 25)]
+        repeats: u64,
+        /// What the runs differ by; a failure names the seed that repeats it.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Runs benchmarks; exit 1 if a bar is missed.
     Bench {
         /// Which one; all of them by default.
@@ -123,6 +133,10 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Compare { record } => {
             let same = compare::run(record.into(), root)?;
             Ok(if same { GOOD } else { BROKEN })
+        }
+        Command::Chaos { repeats, seed } => {
+            let held = chaos::run(repeats, seed, root)?;
+            Ok(if held { GOOD } else { BROKEN })
         }
         Command::Tidy => {
             let problems = tidy::problems(root)?;
