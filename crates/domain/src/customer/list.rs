@@ -16,7 +16,7 @@ impl Client {
     /// Reads the page of customers that starts at `from`, in the vendor's order. It may hold fewer than `size`: an answer
     /// that would be too large is asked for again in smaller parts, and of the 1,000 that the vendor gives at once up to
     /// four belong to the pages beside, by which the place is known. So a page of 1,000 holds 996 where the list goes on,
-    /// and the first one 999.
+    /// all but the first. That one has none beside it: whoever deletes each page before the next asks for 999 at most.
     ///
     /// # Errors
     /// [`Error::ListChanged`] if so many customers came or went since the page before that the place where it ended can't

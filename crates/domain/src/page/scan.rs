@@ -168,9 +168,11 @@ impl<'a> Scan<'a> {
             return self.aim_at(Aim::Page(here));
         }
         let mut end = ids.len().min(index + self.size as usize);
-        if end == ids.len() && more && behind > 1 {
+        let whole = self.from.before().is_empty() && end - index == self.size as usize;
+        if end == ids.len() && more && behind > 1 && !whole {
             // The last in sight is left to the next page and marks where that one starts, so that a caller may delete
-            // all that it was given. Only a page of nearly as many as an answer can have is shorter for it.
+            // all that it was given. Only a page of nearly as many as an answer can have is shorter for it, and not the
+            // first one: whoever asks for 1,000 and nothing more gets them.
             end -= 1;
         }
         self.page(ids, index..end, more || end < ids.len())

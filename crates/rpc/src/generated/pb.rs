@@ -2345,8 +2345,8 @@ pub struct LookupCustomerRequest {
 #[prost(skip_debug)]
 pub struct ListCustomersRequest {
     /// How many customers at most. 0 means 25; more than 1,000 means 1,000; a negative number is refused. A page may
-    /// hold fewer, as one of 1,000 does where the list goes on (999, later 996); only an empty `next_page_token` is the
-    /// end.
+    /// hold fewer, as all of 1,000 but the first do where the list goes on; only an empty `next_page_token` is the end.
+    /// Whoever deletes all of a page before the next asks for 999 at most.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// The `next_page_token` of the page before, or a `resume_token` of StreamCustomers. Empty for the first page. The
