@@ -1,12 +1,13 @@
 //! Three clients of one vendor: a plain one, one with retry middleware, and ours.
 
 use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use openfinance::{
-    Config, Error, business, consumer, customer,
+    Config, Error, RequestId, business, consumer, customer,
     id::CustomerId,
     value::{Birthday, InvalidValue},
 };
@@ -270,7 +271,19 @@ fn request(ask: &Ask) -> (String, Value) {
     }
 }
 
+/// One id for each request: the caller who asks for the same again gives the same.
+fn request_id(ask: &Ask) -> RequestId {
+    let mut hasher = DefaultHasher::new();
+    format!("{ask:?}").hash(&mut hasher);
+    RequestId {
+        caller: String::new(),
+        method: "create",
+        id: uuid::Uuid::from_u64_pair(0, hasher.finish()),
+    }
+}
+
 async fn ours(client: &openfinance::Client, ask: &Ask) -> Result<String, Failure> {
+    let client = client.once(request_id(ask));
     let created = match ask {
         Ask::TestingCustomer { username } => client
             .create_customer(new_customer(customer::CustomerType::Testing, username).unwrap())
