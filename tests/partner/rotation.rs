@@ -271,6 +271,22 @@ async fn a_change_that_did_not_reach_the_vendor_leaves_the_old_secret_in_use() {
 }
 
 #[tokio::test]
+async fn a_rotation_that_is_repeated_in_vain_does_not_lock_the_partner_out() {
+    let machine = Machine::new();
+    let world = machine.world().await;
+    call(&world).await.unwrap();
+    for _ in 0..6 {
+        let rule = FaultRule::on(Operation::ModifyPartnerSecret).commit(Commit::Never);
+        world.fault(rule, 502, "text/html", "<html>Bad Gateway</html>");
+        rotate(&world, NEW_SECRET).await.unwrap_err();
+    }
+    call(&world).await.unwrap();
+    rotate(&world, NEW_SECRET).await.unwrap();
+    assert_eq!(machine.secret(), NEW_SECRET);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_change_that_nobody_knows_of_is_settled_by_a_repeat_or_a_start() {
     for restarted in [true, false] {
         let machine = Machine::new();

@@ -168,7 +168,7 @@ impl Rotator {
         }
         let present = on_disk(file, SecretFile::read).await?;
         let is_done = present.expose_secret() == secret.expose_secret();
-        self.client.use_partner_secret(present);
+        self.client.use_partner_secret(present.clone());
         if is_done {
             return Ok(());
         }
@@ -193,6 +193,7 @@ impl Rotator {
                      after all, rotate to it again"
                 );
                 on_disk(file, SecretFile::unstage).await?;
+                self.end_row_of_refusals(present).await;
                 Err(not_taken.unwrap_or(error.into()))
             }
             (Err(error), _) => {
@@ -200,6 +201,14 @@ impl Rotator {
                 self.unsettled.send_replace(true);
                 Err(RotationError::Unsettled)
             }
+        }
+    }
+
+    /// Logs in with the secret that is good, after a login with another one was refused. The vendor counts refusals in a
+    /// row, over all secrets, and a caller who repeats the rotation adds one each time.
+    async fn end_row_of_refusals(&self, present: SecretString) {
+        if let Err(error) = self.client.prove_credentials(present).await {
+            tracing::warn!(%error, "no login has gone well since the one with the new secret was refused");
         }
     }
 
