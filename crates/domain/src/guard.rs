@@ -70,7 +70,7 @@ struct Local {
     record: Record,
     /// What could not be written down.
     owed: Vec<(u64, Ending)>,
-    /// Whether this process has logged in with it.
+    /// Whether this process was the last one to log in with it.
     accepted_here: bool,
 }
 
@@ -113,9 +113,15 @@ impl Guard {
         self.local().record.is_open()
     }
 
-    /// Whether this process has logged in with the credential.
+    /// Whether this process has logged in with the credential, and no other has since, as far as it knows.
     pub(crate) fn accepted_here(&self) -> bool {
         self.local().accepted_here
+    }
+
+    /// Notes that another process has logged in since. Were all that ever did to log in where they can't be counted, as
+    /// many logins might be refused as there are replicas.
+    pub(crate) fn accepted_elsewhere(&self) {
+        self.local().accepted_here = false;
     }
 
     /// What this process knows.

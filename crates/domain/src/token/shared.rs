@@ -211,6 +211,7 @@ impl Client {
 
     fn taken_over(&self, found: Found) -> Option<Token> {
         let (value, unusable_at) = found.token?;
+        self.inner.credentials.current().guard.accepted_elsewhere();
         let fraction = self.inner.retries.fraction();
         Some(Token::new(value, found.generation, unusable_at, fraction))
     }

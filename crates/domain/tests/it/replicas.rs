@@ -272,6 +272,26 @@ async fn without_the_store_a_replica_logs_in_once_a_second_at_most() {
 }
 
 #[tokio::test]
+async fn without_the_store_only_the_replica_that_logged_in_last_does_so_alone() {
+    let (world, store, clients) = replicas::<5>();
+    for client in &clients {
+        world.revoke_tokens();
+        client.customer(&id()).await.unwrap();
+    }
+    for client in &clients {
+        client.look().await;
+    }
+    let good = world.received(LOGIN).len();
+    store.set_down(true);
+    world.revoke_tokens();
+    world.logins(std::iter::repeat_n(Answer::refused(), 100));
+    for result in call_all(&clients, 3).await {
+        result.unwrap_err();
+    }
+    assert_eq!(world.received(LOGIN).len(), good + 1);
+}
+
+#[tokio::test]
 async fn a_refusal_that_the_store_missed_is_told_when_it_is_back() {
     let (world, store, [one, other]) = replicas();
     let gate = Gate::default();
