@@ -15,6 +15,7 @@ mod customer;
 mod external;
 mod faults;
 mod fleet;
+mod fragile;
 mod onboarding;
 mod paging;
 mod partner;

@@ -1,6 +1,7 @@
 //! OnboardingService, end to end.
 
 mod refused;
+mod resumed;
 
 use openfinance_rpc::pb::{
     self,

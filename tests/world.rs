@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openfinance::store::Store;
-use openfinance_gateway::{Gateway, config};
+use openfinance_gateway::{Gateway, StartError, config};
 use openfinance_rpc::pb::{
     self, authorization_service_client::AuthorizationServiceClient,
     business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
@@ -92,6 +92,33 @@ impl World {
         let (gateway, channel) = start_gateway(settings(&self.sandbox)).await;
         self.channel = channel;
         std::mem::replace(&mut self.gateway, gateway).stop().await;
+    }
+
+    /// Stops the gateway, and only then starts another in its place, with other settings.
+    pub(crate) async fn reopened(self, change: impl Fn(&mut config::Config)) -> Self {
+        let Self {
+            sandbox,
+            gateway,
+            channel,
+        } = self;
+        drop(channel);
+        gateway.stop().await;
+        // The tasks of the first one end by and by, and the last of them lets go of the store's file.
+        let gateway = loop {
+            let mut settings = settings(&sandbox);
+            change(&mut settings);
+            match Gateway::start(settings).await {
+                Ok(gateway) => break gateway,
+                Err(StartError::Store { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let (gateway, channel) = connect(gateway).await;
+        Self {
+            sandbox,
+            gateway,
+            channel,
+        }
     }
 
     /// Ends it all, and holds what every test must hold: no test but those of the lock may come near it.

@@ -1,11 +1,26 @@
 //! What OnboardingService refuses, a case for each row of the table in its proto comment.
 
+use std::{sync::Arc, time::Duration};
+
+use openfinance_gateway::config;
 use openfinance_rpc::pb;
-use openfinance_sandbox::Operation;
+use openfinance_sandbox::{Operation, Target};
 use serde_json::json;
 
 use super::*;
-use crate::refusals::refusals;
+use crate::{fragile::Fragile, refusals::refusals, world::REQUEST_ID};
+
+/// A household of this username, under a request id.
+fn named(username: &str) -> pb::OnboardCustomerRequest {
+    pb::OnboardCustomerRequest {
+        customer: Some(pb::Customer {
+            username: username.to_owned(),
+            ..customer()
+        }),
+        request_id: REQUEST_ID.to_owned(),
+        ..household()
+    }
+}
 
 refusals! {
     onboard_customer_malformed: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer", "business.name"], |world| {
@@ -68,6 +83,54 @@ refusals! {
         world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
         let refusal = onboard(&world, household()).await.unwrap_err();
         assert_eq!(world.called(Operation::AddBusinessDetails), 0, "nothing is built on what may not be there");
+        refusal
+    }
+    onboard_customer_out_of_sight_for_now: "OnboardingService/OnboardCustomer" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        world.fails(Operation::GetBusinessByCustomer);
+        world.loses_answer(Operation::AddBusinessDetails, 504, "text/html", "<html>Gateway Timeout</html>");
+        let refusal = onboard(&world, named("household-4711")).await.unwrap_err();
+        world.sandbox().clear_faults();
+        onboard(&world, named("household-4711")).await.unwrap();
+        assert_eq!(world.called(Operation::AddBusinessDetails), 1, "it was there");
+        refusal
+    }
+    onboard_customer_under_a_used_request_id: "OnboardingService/OnboardCustomer" => INVALID_ARGUMENT "REQUEST_ID_REUSED" from OURS at ["request_id"], |world| {
+        onboard(&world, named("household-4711")).await.unwrap();
+        let calls = world.calls();
+        let refusal = onboard(&world, named("household-4712")).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        refusal
+    }
+    onboard_customer_that_another_replica_is_at_work_on: "OnboardingService/OnboardCustomer" => ABORTED "REQUEST_IN_FLIGHT" from OURS at [], |_world| {
+        let store = Fragile::of_many();
+        let patient = |config: &mut config::Config| config.retry.write_cap = Duration::from_secs(20);
+        let mut world = World::start().await;
+        world.replace_gateway(patient, Arc::<Fragile>::clone(&store)).await;
+        let barrier = world.sandbox().add_barrier(Target::Operation(Operation::CreateConsumer));
+        let mut service = world.onboarding();
+        let first = tokio::spawn(async move { service.onboard_customer(named("household-4711")).await });
+        world.sandbox().barrier_holds(barrier, 1).await.unwrap();
+        // What it has sent goes on although nobody calls it any more.
+        world.replace_gateway(patient, store).await;
+        let refusal = onboard(&world, named("household-4711")).await.unwrap_err();
+        let [step, customer_id, _] = progress(&refusal);
+        assert_eq!((step.as_str(), customer_id.is_empty()), ("CONSUMER", false));
+        world.sandbox().release_barrier(barrier).unwrap();
+        first.abort();
+        onboard(&world, named("household-4711")).await.unwrap();
+        assert_eq!(world.called(Operation::CreateConsumer), 1);
+        world.stop().await;
+        refusal
+    }
+    onboard_customer_without_store: "OnboardingService/OnboardCustomer" => UNAVAILABLE "STORE_UNAVAILABLE" from OURS at [], |_world| {
+        let store = Fragile::of_one();
+        let world = World::over_store(Arc::<Fragile>::clone(&store)).await;
+        world.customer().await;
+        store.breaks();
+        let calls = world.calls();
+        let refusal = onboard(&world, named("household-4711")).await.unwrap_err();
+        assert_eq!(world.calls(), calls);
+        world.stop().await;
         refusal
     }
 }

@@ -1,65 +1,20 @@
 //! What PartnerService refuses, a case for each row of the tables in its proto comments.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use openfinance::store::{
-    Change, Committed, Kept, Key, Rate, Space, StoreError, StoreFuture, Taken,
-};
 use openfinance_sandbox::{Operation, Target};
 use serde_json::json;
 
 use super::*;
-use crate::{canary::NEW_SECRET, refusals::refusals};
-
-/// A store that can be broken.
-struct Fragile {
-    inner: Memory,
-    broken: AtomicBool,
-}
-
-impl Fragile {
-    fn unless_broken<'a, T: 'a>(&self, future: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
-        match self.broken.load(Ordering::Relaxed) {
-            true => Box::pin(async { Err(StoreError("it is broken".to_owned())) }),
-            false => future,
-        }
-    }
-}
-
-impl Store for Fragile {
-    fn get<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Kept>> {
-        self.unless_broken(self.inner.get(key))
-    }
-
-    fn commit<'a>(&'a self, changes: &'a [Change]) -> StoreFuture<'a, Committed> {
-        self.unless_broken(self.inner.commit(changes))
-    }
-
-    fn list(&self, space: Space) -> StoreFuture<'_, Vec<(Key, Kept)>> {
-        self.unless_broken(self.inner.list(space))
-    }
-
-    fn take<'a>(&'a self, key: &'a Key, rate: Rate) -> StoreFuture<'a, Taken> {
-        self.unless_broken(self.inner.take(key, rate))
-    }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
-}
+use crate::{canary::NEW_SECRET, fragile::Fragile, refusals::refusals};
 
 /// A world whose gateway's store has just broken.
 async fn without_store() -> (Machine, World) {
-    let store = Arc::new(Fragile {
-        inner: Memory::new(),
-        broken: AtomicBool::new(false),
-    });
+    let store = Fragile::of_one();
     let machine = Machine {
         store: Arc::<Fragile>::clone(&store),
         ..Machine::new()
     };
     let world = machine.world().await;
-    store.broken.store(true, Ordering::Relaxed);
+    store.breaks();
     (machine, world)
 }
 

@@ -25,6 +25,7 @@ use self::{
 };
 use crate::{
     Client, Error,
+    onboarding::{MadeBy, Step},
     partner::unusable,
     request::RequestId,
     settle::{Creation, Journal, Made, Sent, Sought},
@@ -41,31 +42,31 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(250);
 
 impl Client {
-    /// Creates a record under a request id.
+    /// Creates a record under a request id, or under a step of one, and tells which call made it.
     pub(crate) async fn create_once<C: Creation>(
         &self,
         request: &RequestId,
+        step: Option<Step>,
         creation: C,
-    ) -> Result<C::Record, Error> {
-        let RequestId { caller, method, id } = request;
+    ) -> Result<(C::Record, MadeBy), Error> {
         let keys = &self.inner.keys;
-        let name = keys.name(&[caller.as_bytes(), method.as_bytes(), id.as_bytes()]);
+        let name = request.name(keys, step);
         let fingerprint = hex(&keys.fingerprint(&creation.content()?));
         let operation = creation.operation();
         let creation = Arc::new(creation);
         loop {
             let boarding = self.inner.flights.board(&name, Some(&fingerprint));
-            let made = match boarding {
+            let (made, by) = match boarding {
                 Boarding::Stranger => return Err(Error::RequestIdReused),
                 Boarding::Pilot(pilot) => {
                     let (client, work) = (self.clone(), Arc::clone(&creation));
                     let (slot, fingerprint) = (Slot::new(&name), fingerprint.clone());
                     let work = async move {
                         let answer = client.attend(slot, &fingerprint, &*work).await;
-                        pilot.land(&answer);
+                        pilot.land(answer.as_ref().map(|(made, _)| made));
                         answer
                     };
-                    self.detached(operation, Box::pin(work)).await
+                    self.detached(operation, Box::pin(work)).await?
                 }
                 Boarding::Passenger(mut flight) => {
                     // What is waited for may have been sent.
@@ -73,12 +74,33 @@ impl Client {
                     let landed = self.in_time(operation, flight.wait_for(Option::is_some));
                     let landed = landed.await?.ok().and_then(|landed| landed.clone());
                     match landed {
-                        Some(Landed::Answer(answer)) => answer,
+                        Some(Landed::Answer(answer)) => (answer?, MadeBy::EarlierCall),
                         Some(Landed::Again) | None => continue,
                     }
                 }
             };
-            return creation.record(made?);
+            return Ok((creation.record(made)?, by));
+        }
+    }
+
+    /// Notes for 24 hours that a request id stands for this content, which takes several steps. That it does is noted
+    /// before any of them, and stays whatever becomes of them.
+    pub(crate) async fn claim(&self, request: &RequestId, content: &[u8]) -> Result<(), Error> {
+        let keys = &self.inner.keys;
+        let slot = Slot::new(&request.name(keys, None));
+        let fingerprint = hex(&keys.fingerprint(content));
+        loop {
+            if let Some((_, entry)) = self.kept_entry(&slot).await? {
+                return match entry.fingerprint == fingerprint {
+                    true => Ok(()),
+                    false => Err(Error::RequestIdReused),
+                };
+            }
+            let entry = Some(bytes(&Entry::open(&fingerprint)));
+            let claim = change(&slot.request, None, entry, Some(ANSWER_KEPT));
+            if self.commit(&[claim]).await? == Committed::Yes {
+                return Ok(());
+            }
         }
     }
 
@@ -88,7 +110,7 @@ impl Client {
         slot: Slot,
         fingerprint: &str,
         creation: &C,
-    ) -> Result<Made, Error> {
+    ) -> Result<(Made, MadeBy), Error> {
         let patience = Instant::now() + PATIENCE;
         loop {
             let entry = self.kept_entry(&slot).await?;
@@ -97,7 +119,7 @@ impl Client {
                     return Err(Error::RequestIdReused);
                 }
                 if let Some(answer) = entry.answer() {
-                    return answer;
+                    return Ok((answer?, MadeBy::EarlierCall));
                 }
             }
             let held = match entry {
@@ -134,6 +156,7 @@ impl Client {
             request: Some(bytes(&Entry::open(fingerprint))),
             intent: intent.seal(&self.inner.keys, &slot.intent),
             sought,
+            by: MadeBy::ThisCall,
         };
         let committed = self
             .commit(&[
@@ -174,6 +197,7 @@ impl Client {
             request: Some(open),
             intent: kept.value,
             sought,
+            by: MadeBy::EarlierCall,
         };
         Ok(Some((held, Some(earlier))))
     }
@@ -201,7 +225,7 @@ impl Client {
         mut held: Held,
         creation: &C,
         earlier: Option<Sent>,
-    ) -> Result<Made, Error> {
+    ) -> Result<(Made, MadeBy), Error> {
         if earlier.is_some() {
             self.deadline.note_sent();
         }
@@ -210,13 +234,17 @@ impl Client {
             result = self.see_through(creation, earlier, &mut held) => result,
             never = renewal => match never {},
         };
+        let by = held.by;
         held.end(Ending::of(&result)).await;
-        result.map_err(|mut error| {
-            if let Error::OutcomeUnknown { resumable, .. } = &mut error {
-                *resumable = true;
+        match result {
+            Ok(made) => Ok((made, by)),
+            Err(mut error) => {
+                if let Error::OutcomeUnknown { resumable, .. } = &mut error {
+                    *resumable = true;
+                }
+                Err(error)
             }
-            error
-        })
+        }
     }
 
     /// What is kept of a request id, as it is kept and as it is read.
@@ -247,6 +275,8 @@ struct Held {
     request: Option<Vec<u8>>,
     intent: Vec<u8>,
     sought: Sought,
+    /// Which call has sent it last.
+    by: MadeBy,
 }
 
 impl Held {
@@ -312,6 +342,7 @@ impl Journal for Held {
         match client.commit(&changes).await? {
             Committed::Yes => {
                 self.intent = intent;
+                self.by = MadeBy::ThisCall;
                 Ok(())
             }
             // Another has taken over, and decides.

@@ -1,13 +1,17 @@
 //! Onboarding: a customer, its consumer and its business, in the order that the vendor needs.
 //!
-//! The vendor creates one record at a time, so an onboarding can break off half-way. It then says how far it came.
+//! The vendor creates one record at a time, so an onboarding can break off half-way. It then says how far it came, and
+//! under a [`RequestId`] a repeat goes on from there.
+
+use openfinance_rest::types as wire;
 
 use crate::{
-    Client, Error,
-    business::{Business, NewBusiness},
-    consumer::{Consumer, NewConsumer},
+    Client, Error, Once, RequestId,
+    business::{Business, NewBusiness, OwnedBusiness},
+    consumer::{Consumer, NewConsumer, OwnedConsumer},
     customer::{Customer, NewCustomer},
     id::{ConsumerId, CustomerId},
+    settle::Creation,
 };
 
 /// The records to create.
@@ -44,9 +48,9 @@ pub struct Made<T> {
 /// Which call made a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MadeBy {
-    /// This one.
+    /// This one: it sent the creation.
     ThisCall,
-    /// An earlier one with the same request id.
+    /// An earlier one with the same request id. This one sent nothing to make it, and at most found out that it is there.
     EarlierCall,
 }
 
@@ -75,10 +79,10 @@ impl Step {
 
 /// An onboarding that broke off, and how far it came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {step} of an onboarding: {error}", step = step.as_str())]
+#[error("{step} of an onboarding: {error}", step = step.map_or("the beginning", Step::as_str))]
 pub struct OnboardingError {
-    /// The step that failed.
-    pub step: Step,
+    /// The step that failed; `None` if it was what comes before the first, and then nothing was sent.
+    pub step: Option<Step>,
     /// The customer, if it is there.
     pub customer: Option<CustomerId>,
     /// The consumer, if it is there.
@@ -98,66 +102,134 @@ impl Client {
         &self,
         onboarding: Onboarding,
     ) -> Result<Onboarded, OnboardingError> {
+        Steps::of(self, None).all(onboarding).await
+    }
+}
+
+impl Once {
+    /// As [`Client::onboard_customer`], and resumes: a repeat with the same content goes on with the step that the last
+    /// call broke off at, whatever became of that, and answers the steps before it as they were. No record is made twice.
+    ///
+    /// # Errors
+    /// As [`Client::onboard_customer`], each step with the errors of [`Once::create_customer`].
+    /// [`Error::RequestIdReused`] if anything in the onboarding is other than in the first call with this id within 24
+    /// hours; nothing was sent then.
+    pub async fn onboard_customer(
+        &self,
+        onboarding: Onboarding,
+    ) -> Result<Onboarded, OnboardingError> {
+        let Self { client, request } = self;
+        let claim = async {
+            let content = onboarding.content()?;
+            let operation = onboarding.customer.operation();
+            client
+                .in_time(operation, client.claim(request, &content))
+                .await?
+        };
+        claim.await.map_err(|error| OnboardingError {
+            step: None,
+            customer: None,
+            consumer: None,
+            error,
+        })?;
+        Steps::of(client, Some(request)).all(onboarding).await
+    }
+}
+
+impl Onboarding {
+    /// What identifies it and everything in it, as bytes.
+    fn content(&self) -> Result<Vec<u8>, Error> {
+        let Self {
+            customer,
+            consumer,
+            business,
+        } = self;
+        let operation = customer.operation();
+        let whole = (
+            "onboarding",
+            operation.name(),
+            wire::NewCustomer::from(customer.clone()),
+            consumer.clone().map(wire::NewConsumer::from),
+            business.as_ref().map(NewBusiness::body).transpose()?,
+        );
+        serde_json::to_vec(&whole).map_err(|_| operation.malformed("it can't be written", None))
+    }
+}
+
+/// The steps of an onboarding, and how far it came.
+struct Steps<'a> {
+    client: &'a Client,
+    request: Option<&'a RequestId>,
+    customer: Option<CustomerId>,
+    consumer: Option<ConsumerId>,
+}
+
+impl<'a> Steps<'a> {
+    fn of(client: &'a Client, request: Option<&'a RequestId>) -> Self {
+        Self {
+            client,
+            request,
+            customer: None,
+            consumer: None,
+        }
+    }
+
+    async fn all(mut self, onboarding: Onboarding) -> Result<Onboarded, OnboardingError> {
         let Onboarding {
             customer,
             consumer,
             business,
         } = onboarding;
-        let mut progress = Progress::default();
-        let customer = self
-            .create_customer(customer)
-            .await
-            .map_err(|error| progress.failed(Step::Customer, error))?;
-        let owner = customer.id.clone();
-        progress.customer = Some(owner.clone());
+        let customer = self.make(Step::Customer, customer).await?;
+        let owner = &customer.record.id;
+        self.customer = Some(owner.clone());
         let consumer = match consumer {
-            Some(new) => Some(
-                self.create_consumer(&owner, new)
-                    .await
-                    .map_err(|error| progress.failed(Step::Consumer, error))?,
-            ),
+            Some(new) => {
+                let owner = owner.clone();
+                let creation = OwnedConsumer { owner, new };
+                Some(self.make(Step::Consumer, creation).await?)
+            }
             None => None,
         };
-        progress.consumer = consumer.as_ref().map(|consumer| consumer.id.clone());
+        self.consumer = consumer.as_ref().map(|made| made.record.id.clone());
         let business = match business {
-            Some(new) => Some(
-                self.create_business(&owner, new)
-                    .await
-                    .map_err(|error| progress.failed(Step::Business, error))?,
-            ),
+            Some(new) => {
+                let owner = owner.clone();
+                let creation = OwnedBusiness { owner, new };
+                Some(self.make(Step::Business, creation).await?)
+            }
             None => None,
         };
         Ok(Onboarded {
-            customer: Made::now(customer),
-            consumer: consumer.map(Made::now),
-            business: business.map(Made::now),
+            customer,
+            consumer,
+            business,
         })
     }
-}
 
-impl<T> Made<T> {
-    fn now(record: T) -> Self {
-        Self {
-            record,
-            by: MadeBy::ThisCall,
-        }
-    }
-}
-
-/// The records that are there.
-#[derive(Default)]
-struct Progress {
-    customer: Option<CustomerId>,
-    consumer: Option<ConsumerId>,
-}
-
-impl Progress {
-    fn failed(&self, step: Step, error: Error) -> OnboardingError {
-        OnboardingError {
-            step,
+    async fn make<C: Creation>(
+        &self,
+        step: Step,
+        creation: C,
+    ) -> Result<Made<C::Record>, OnboardingError> {
+        let made = match self.request {
+            Some(request) => {
+                let created = self.client.create_once(request, Some(step), creation);
+                created.await.map(|(record, by)| Made { record, by })
+            }
+            None => {
+                let created = self.client.create(creation);
+                created.await.map(|record| Made {
+                    record,
+                    by: MadeBy::ThisCall,
+                })
+            }
+        };
+        made.map_err(|error| OnboardingError {
+            step: Some(step),
             customer: self.customer.clone(),
             consumer: self.consumer.clone(),
             error,
-        }
+        })
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     consumer::{Consumer, NewConsumer, OwnedConsumer},
     customer::{Customer, NewCustomer},
     id::CustomerId,
+    onboarding::Step,
+    seal::Keys,
+    settle::Creation,
 };
 
 /// What identifies a request: the caller's id for it, within the method that was called and for that caller alone.
@@ -21,6 +24,16 @@ pub struct RequestId {
     pub method: &'static str,
     /// The caller's id for the request.
     pub id: Uuid,
+}
+
+impl RequestId {
+    /// The name of what is kept of it, or of a step of what is done under it.
+    pub(crate) fn name(&self, keys: &Keys, step: Option<Step>) -> String {
+        let Self { caller, method, id } = self;
+        let mut parts = vec![caller.as_bytes(), method.as_bytes(), id.as_bytes()];
+        parts.extend(step.map(|step| step.as_str().as_bytes()));
+        keys.name(&parts)
+    }
 }
 
 impl fmt::Debug for RequestId {
@@ -39,8 +52,8 @@ impl fmt::Debug for RequestId {
 /// while the first is under way waits for its answer.
 #[derive(Clone, Debug)]
 pub struct Once {
-    client: Client,
-    request: RequestId,
+    pub(crate) client: Client,
+    pub(crate) request: RequestId,
 }
 
 impl Client {
@@ -62,7 +75,7 @@ impl Once {
     /// [`Error::RequestInFlight`] if another replica is at work on it still; [`Error::StoreUnavailable`] if nothing
     /// could be noted, and so nothing was sent. [`Error::OutcomeUnknown`] is resumable: repeating settles it.
     pub async fn create_customer(&self, new: NewCustomer) -> Result<Customer, Error> {
-        self.client.create_once(&self.request, new).await
+        self.create(new).await
     }
 
     /// Creates the consumer of `owner`.
@@ -75,8 +88,7 @@ impl Once {
         new: NewConsumer,
     ) -> Result<Consumer, Error> {
         let owner = owner.clone();
-        let creation = OwnedConsumer { owner, new };
-        self.client.create_once(&self.request, creation).await
+        self.create(OwnedConsumer { owner, new }).await
     }
 
     /// Creates the business of `owner`.
@@ -89,7 +101,12 @@ impl Once {
         new: NewBusiness,
     ) -> Result<Business, Error> {
         let owner = owner.clone();
-        let creation = OwnedBusiness { owner, new };
-        self.client.create_once(&self.request, creation).await
+        self.create(OwnedBusiness { owner, new }).await
+    }
+
+    async fn create<C: Creation>(&self, creation: C) -> Result<C::Record, Error> {
+        let Self { client, request } = self;
+        let (record, _) = client.create_once(request, None, creation).await?;
+        Ok(record)
     }
 }

@@ -14,7 +14,7 @@ use openfinance_rpc::pb::{
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::Api,
+    api::{Api, caller, once},
     convert::IntoPb,
     failure::Failure,
     status::{Subject, failure},
@@ -27,20 +27,26 @@ impl OnboardingService for Api {
         request: Request<pb::OnboardCustomerRequest>,
     ) -> Result<Response<pb::OnboardCustomerResponse>, Status> {
         let client = self.client(&request);
+        let caller = caller(&request);
         let request = request.into_inner();
-        let resumable = match request.request_id.is_empty() {
-            true => Resumable::No,
-            false => Resumable::Yes,
-        };
+        let named = once(
+            caller,
+            "OnboardingService/OnboardCustomer",
+            &request.request_id,
+        );
         let onboarding = convert::onboarding(request)?;
+        let (onboarded, resumable) = match named {
+            Some(named) => (
+                client.once(named).onboard_customer(onboarding).await,
+                Resumable::Yes,
+            ),
+            None => (client.onboard_customer(onboarding).await, Resumable::No),
+        };
         let Onboarded {
             customer,
             consumer,
             business,
-        } = client
-            .onboard_customer(onboarding)
-            .await
-            .map_err(|error| failed(error, resumable))?;
+        } = onboarded.map_err(|error| failed(error, resumable))?;
         let mut steps = vec![step(PbStep::Customer, &customer, &customer.record.id)];
         steps.extend(
             consumer
@@ -91,7 +97,7 @@ fn failed(error: OnboardingError, resumable: Resumable) -> Status {
     let advice = match (&customer, &error, resumable) {
         // Nothing is there, or nothing that is known of: the step's own words say it all.
         (None, _, _) => None,
-        (Some(_), Error::Refused { .. }, _) => {
+        (Some(_), Error::Refused { .. } | Error::RequestIdReused, _) => {
             Some("the records before it are there: go on with the creates of the other services")
         }
         (Some(_), _, Resumable::Yes) => Some(
@@ -105,7 +111,10 @@ fn failed(error: OnboardingError, resumable: Resumable) -> Status {
     let subject = customer
         .as_ref()
         .map_or(Subject::Nothing, Subject::Customer);
-    let mut failure: Failure = failure(error, subject).told("step", step_word(step));
+    let mut failure: Failure = failure(error, subject);
+    if let Some(step) = step {
+        failure = failure.told("step", step_word(step));
+    }
     if let Some(id) = &customer {
         failure = failure.told("customer_id", id);
     }

@@ -26,7 +26,7 @@ impl Creation for OwnedBusiness {
     }
 
     fn content(&self) -> Result<Vec<u8>, Error> {
-        let body = self.body()?;
+        let body = self.new.body()?;
         serde_json::to_vec(&(self.operation().name(), self.owner.as_str(), body))
             .map_err(|_| self.operation().malformed("it can't be written", None))
     }
@@ -47,7 +47,7 @@ impl Creation for OwnedBusiness {
 
     async fn send(&self, client: &Client, handed: &Handed) -> Result<Made, Error> {
         let path = &wire::CustomerId::from(self.owner.as_str().to_owned());
-        let body = &self.body()?;
+        let body = &self.new.body()?;
         let send = |rest: rest::Client| {
             handed.note();
             async move { rest.add_business_details(path, body).await }
@@ -102,8 +102,9 @@ impl Creation for OwnedBusiness {
     }
 }
 
-impl OwnedBusiness {
-    fn body(&self) -> Result<wire::NewBusiness, Error> {
-        Draft::from(self.new.clone()).try_into()
+impl NewBusiness {
+    /// What the vendor is sent of it.
+    pub(crate) fn body(&self) -> Result<wire::NewBusiness, Error> {
+        Draft::from(self.clone()).try_into()
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Client, Deadline, Error,
+    onboarding::MadeBy,
     partner::unusable,
     settle::Look,
     store::{Kept, Space},
@@ -101,6 +102,7 @@ impl Client {
             request: entry.map(|(bytes, _)| bytes),
             intent: kept.value.clone(),
             sought,
+            by: MadeBy::EarlierCall,
         };
         let (ending, again) = self.judge(&held, &kept, vendor_time).await;
         held.end(ending).await;

@@ -81,11 +81,11 @@ impl Flights {
 
 impl Pilot {
     /// Tells those who wait.
-    pub(super) fn land(self, answer: &Result<Made, Error>) {
+    pub(super) fn land(self, answer: Result<&Made, &Error>) {
         let landed = match answer {
             // It was this caller's time that was over.
             Err(Error::DeadlineExceeded { .. }) => Landed::Again,
-            answer => Landed::Answer(answer.clone()),
+            answer => Landed::Answer(answer.cloned().map_err(Error::clone)),
         };
         self.landed.send_replace(Some(landed));
     }

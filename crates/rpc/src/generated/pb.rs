@@ -3600,9 +3600,9 @@ pub mod onboarding_step {
     pub enum Outcome {
         /// An outcome that this version does not know.
         Unspecified = 0,
-        /// By this call.
+        /// By this call, which sent its creation.
         Created = 1,
-        /// By an earlier call with the same request id.
+        /// By another call with the same request id, before this one or beside it. This one sent no creation of it.
         Resumed = 2,
     }
     impl Outcome {
@@ -3769,8 +3769,12 @@ pub mod onboarding_service_client {
         ///
         /// The whole request is checked before anything is sent. Three records can't be created at one stroke, so a call can
         /// fail half-way. ErrorInfo then has the `step` that failed (`CUSTOMER`, `CONSUMER` or `BUSINESS`) and the ids of the
-        /// records that are there, `customer_id` and `consumer_id`. Give a `request_id`: a repeat with the same one and the
-        /// same content resumes where the call broke off, at whatever moment that was, and no record is made twice.
+        /// records that are there, `customer_id` and `consumer_id`; a call that fails before its first step has none of these.
+        /// Give a `request_id`: a repeat with the same one and the same content resumes where the call broke off, at whatever
+        /// moment that was, and no record is made twice.
+        ///
+        /// A `request_id` stands for the content that it was first used with, even if that was refused: what is corrected takes
+        /// a new one.
         ///
         /// A record that the vendor refused for good is not accepted at the next try either. What is there then stays: go on
         /// with CreateConsumer and CreateBusiness for the customer in `customer_id`.
@@ -3792,7 +3796,11 @@ pub mod onboarding_service_client {
         /// |the vendor does not find the consumer that the owner's liability needs|FAILED_PRECONDITION|CONSUMER_REQUIRED|read the consumer, and repeat CreateBusiness|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
-        /// |the answer to a step was lost, and there is no request id: its record may exist|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        /// |the answer to a step was lost, and reading could not tell whether its record exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
+        /// |the request_id was used with other content within 24 hours, be it in one record alone; nothing was sent|INVALID_ARGUMENT|REQUEST_ID_REUSED|repeat with the first content, or take a new request_id|
+        /// |another replica is at work on a step of the same request|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
+        /// |what is done under the request_id can't be noted, so no more was sent|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat with the same request_id|
         pub async fn onboard_customer(
             &mut self,
             request: impl tonic::IntoRequest<super::OnboardCustomerRequest>,
@@ -3842,8 +3850,12 @@ pub mod onboarding_service_server {
         ///
         /// The whole request is checked before anything is sent. Three records can't be created at one stroke, so a call can
         /// fail half-way. ErrorInfo then has the `step` that failed (`CUSTOMER`, `CONSUMER` or `BUSINESS`) and the ids of the
-        /// records that are there, `customer_id` and `consumer_id`. Give a `request_id`: a repeat with the same one and the
-        /// same content resumes where the call broke off, at whatever moment that was, and no record is made twice.
+        /// records that are there, `customer_id` and `consumer_id`; a call that fails before its first step has none of these.
+        /// Give a `request_id`: a repeat with the same one and the same content resumes where the call broke off, at whatever
+        /// moment that was, and no record is made twice.
+        ///
+        /// A `request_id` stands for the content that it was first used with, even if that was refused: what is corrected takes
+        /// a new one.
         ///
         /// A record that the vendor refused for good is not accepted at the next try either. What is there then stays: go on
         /// with CreateConsumer and CreateBusiness for the customer in `customer_id`.
@@ -3865,7 +3877,11 @@ pub mod onboarding_service_server {
         /// |the vendor does not find the consumer that the owner's liability needs|FAILED_PRECONDITION|CONSUMER_REQUIRED|read the consumer, and repeat CreateBusiness|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
-        /// |the answer to a step was lost, and there is no request id: its record may exist|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        /// |the answer to a step was lost, and reading could not tell whether its record exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
+        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
+        /// |the request_id was used with other content within 24 hours, be it in one record alone; nothing was sent|INVALID_ARGUMENT|REQUEST_ID_REUSED|repeat with the first content, or take a new request_id|
+        /// |another replica is at work on a step of the same request|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
+        /// |what is done under the request_id can't be noted, so no more was sent|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat with the same request_id|
         async fn onboard_customer(
             &self,
             request: tonic::Request<super::OnboardCustomerRequest>,
