@@ -17,8 +17,8 @@ pub(crate) struct Tally {
     pub(crate) wrong: usize,
     /// Callers who were left with an error.
     pub(crate) errors: usize,
-    /// Requests to the vendor.
-    pub(crate) calls: usize,
+    /// Creates that were sent to the vendor.
+    pub(crate) creates: usize,
     /// Requests to somebody who is not the vendor.
     pub(crate) strangers: usize,
 }
@@ -30,7 +30,7 @@ impl AddAssign for Tally {
         self.lost += other.lost;
         self.wrong += other.wrong;
         self.errors += other.errors;
-        self.calls += other.calls;
+        self.creates += other.creates;
         self.strangers += other.strangers;
     }
 }
@@ -54,8 +54,8 @@ pub(crate) fn faults(
     tallies: &HashMap<(usize, Caller, Kind), Tally>,
 ) -> String {
     let mut text = String::from(
-        "| fault | work | plain: duplicates | lost | errors | calls | retrying: duplicates | lost | errors | calls \
-         | ours: duplicates | lost | errors | calls |\n\
+        "| fault | work | plain: duplicates | lost | errors | creates | retrying: duplicates | lost | errors | creates \
+         | ours: duplicates | lost | errors | creates |\n\
          |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     let mut totals = Kind::ALL.map(|_| Tally::default());
@@ -102,7 +102,7 @@ fn cells(text: &mut String, tally: Tally) {
         bad(tally.duplicates),
         bad(tally.lost),
         tally.errors,
-        tally.calls
+        tally.creates
     );
 }
 
