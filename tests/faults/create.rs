@@ -237,7 +237,7 @@ async fn cell(create: Create, id: Id, plan: Plan) {
     control.advance(AFTERWARDS).unwrap();
     let records = created(&control, begin, kind);
     match &outcome {
-        Ok(made) => assert_eq!(records, [made.clone()]),
+        Ok(made) => assert_eq!(records, std::slice::from_ref(made)),
         Err(status) => assert_eq!(id, Id::None, "never settled: {status:?}"),
     }
     let requests = requests(&control, begin);
