@@ -257,9 +257,15 @@ async fn a_vendor_that_fails_at_every_third_call_gets_a_tenth_more_calls_and_no_
     let brownout = FaultRule::on_any().times(u64::MAX).commit(Commit::Never);
     let brownout = brownout.probability(0.3).answer(503, None);
     fleet.sandbox().add_fault(brownout).unwrap();
+    let started = Instant::now();
     let failed = offer(&client, 500, 10).await;
     let sent = fleet.calls() - before;
-    assert!(sent <= most(5_000, 10), "{sent} requests for 5000 calls");
+    // On a busy machine the held clock runs ahead of the sockets, and the budget is by that clock.
+    let seconds = usize::try_from(started.elapsed().as_secs()).unwrap();
+    assert!(
+        sent <= most(5_000, seconds.max(10)),
+        "{sent} requests for 5000 calls in {seconds} s"
+    );
     assert!(
         failed > 0 && failed < 2_500,
         "{failed} of 5000 calls failed"

@@ -12,7 +12,7 @@ use crate::{
     guard::{Barred, Ending},
     operation::Operation,
     outcome::Outcome,
-    token::is_refusal,
+    token::{is_refusal, is_second_hand},
 };
 pub use crate::{credential::PartnerSecret, token::TokenAge};
 
@@ -139,7 +139,7 @@ impl Client {
         let turn = inner.tokens.turn().await;
         let client = self.clone();
         self.detached(Operation::CreateToken, async move {
-            let login = client.guarded_login(&credential).await?;
+            let login = client.guarded_login(&credential, true).await?;
             client.publish(login, 0, None).await;
             drop(turn);
             Ok(())
@@ -190,6 +190,7 @@ fn change_ending(outcome: Outcome<()>) -> (Result<(), Error>, Ending) {
     };
     let ending = match vendor {
         Some(vendor) if counts(vendor) => return rejected(vendor),
+        Some(vendor) if is_second_hand(vendor) => Ending::Unknown,
         Some(_) => Ending::NotCounted,
         None => Ending::Unknown,
     };

@@ -16,7 +16,7 @@ use std::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
-pub(crate) use self::login::is_refusal;
+pub(crate) use self::login::{is_refusal, is_second_hand};
 use self::shared::Claim;
 use crate::{Client, Error, Vendor, operation::Operation};
 
@@ -408,7 +408,8 @@ impl Client {
             }
             Claim::Login(lease) => {
                 let credential = self.inner.credentials.current();
-                match self.guarded_login(&credential).await {
+                let alone = lease.is_some() || !self.store().is_shared();
+                match self.guarded_login(&credential, alone).await {
                     Ok(login) => Ok(self.publish(login, oldest, lease).await),
                     Err(error) => {
                         let pause = self.note_failed_login(&error);

@@ -235,7 +235,7 @@ impl Gateway {
                 "the gateway stops while writes are under way; their outcome is unknown"
             );
         }
-        drop(tasks);
+        tasks.end().await;
         if let Some(embedded) = embedded {
             // Nobody calls it any more; it is only given the chance to say goodbye.
             let _ = tokio::time::timeout_at(started + DRAIN_LIMIT, embedded.stop()).await;
@@ -277,6 +277,16 @@ fn address(
 
 /// Tasks that end with the gateway.
 struct Tasks([JoinHandle<()>; 6]);
+
+impl Tasks {
+    /// Ends them, and with them what they hold, such as the store.
+    async fn end(mut self) {
+        for task in &mut self.0 {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
 
 impl Drop for Tasks {
     fn drop(&mut self) {

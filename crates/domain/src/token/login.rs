@@ -26,12 +26,22 @@ pub(crate) struct Login {
 }
 
 impl Client {
-    /// Logs in, once, if the guard allows it, and tells the guard what came of it.
-    pub(crate) async fn guarded_login(&self, credential: &Credential) -> Result<Login, Error> {
+    /// Logs in, once, if the guard allows it, and tells the guard what came of it. `alone` says that no other replica does
+    /// so at the same time.
+    pub(crate) async fn guarded_login(
+        &self,
+        credential: &Credential,
+        alone: bool,
+    ) -> Result<Login, Error> {
         let store = &*self.inner.config.shared.store;
         let guard = &credential.guard;
         let attempt = match guard.begin(store).await {
-            Ok(attempt) => attempt,
+            Ok(attempt) if alone => attempt,
+            Ok(attempt) => {
+                // The store is back after all, and so are the others: the next try takes its turn among them.
+                guard.end(store, attempt, Ending::NotCounted).await;
+                return Err(Error::StoreUnavailable);
+            }
             Err(Barred::Open) => return Err(Error::CredentialsRejected { vendor: None }),
             Err(Barred::Uncounted(error)) if guard.accepted_here() && !guard.is_open() => {
                 tracing::warn!(%error, "logging in although the login can't be counted: the credentials are known to be good");
@@ -106,6 +116,7 @@ impl Client {
         };
         match vendor {
             Some(vendor) if is_refusal(vendor) => refused(vendor),
+            Some(vendor) if is_second_hand(vendor) => (Err(otherwise), Ending::Unknown),
             Some(_) => (Err(otherwise), Ending::NotCounted),
             None => (Err(otherwise), Ending::Unknown),
         }
@@ -117,6 +128,12 @@ fn refused(vendor: Vendor) -> (Result<SecretString, Error>, Ending) {
         vendor: Some(vendor),
     };
     (Err(error), Ending::Refused(vendor))
+}
+
+/// Whether this status may hide what the vendor's login itself has said: it failed in the middle of it, or a machine between
+/// answered in its place. 503 says that it was not even tried.
+pub(crate) fn is_second_hand(vendor: Vendor) -> bool {
+    matches!(vendor.http_status, 408 | 500 | 502 | 504)
 }
 
 /// Whether a login that ended with this status counts as refused, whatever else the answer says or fails to say. With
