@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use openfinance_gateway::config;
 use openfinance_rpc::pb;
-use openfinance_sandbox::{Operation, Target};
+use openfinance_sandbox::{Commit, FaultRule, Operation, Stage, Target};
 use serde_json::json;
+use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{fragile::Fragile, refusals::refusals, world::REQUEST_ID};
@@ -83,6 +84,16 @@ refusals! {
         world.loses_answer(Operation::CreateConsumer, 201, "application/json", "{\"id\": \"0bf46322c1");
         let refusal = onboard(&world, household()).await.unwrap_err();
         assert_eq!(world.called(Operation::AddBusinessDetails), 0, "nothing is built on what may not be there");
+        refusal
+    }
+    onboard_customer_half_done: "OnboardingService/OnboardCustomer" => UNKNOWN "OUTCOME_UNKNOWN" from OURS at [], |world| {
+        let rule = FaultRule::on(Operation::CreateConsumer).commit(Commit::Never).times(9).reset_at(Stage::Accept);
+        world.sandbox().add_fault(rule).unwrap();
+        let refusal = onboard(&world, household()).await.unwrap_err();
+        let details = refusal.get_error_details();
+        assert!(details.retry_info().is_none(), "clients repeat by themselves what says so");
+        assert_eq!(details.error_info().unwrap().metadata["step"], "CONSUMER");
+        assert_eq!(world.sandbox().counts().customers, 1);
         refusal
     }
     onboard_customer_out_of_sight_for_now: "OnboardingService/OnboardCustomer" => UNAVAILABLE "OUTCOME_UNKNOWN" from OURS at [], |world| {

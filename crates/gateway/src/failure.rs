@@ -105,6 +105,24 @@ impl Failure {
         self
     }
 
+    /// The code that it leaves with.
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The same failure in the middle of a call that can't be repeated: part of it was done.
+    pub(crate) fn half_done(mut self) -> Self {
+        let message =
+            "part of it was done, and then the vendor or the shared store could not be used";
+        let half_done = Self::new(Reason::OutcomeUnknown, message);
+        self.reason = half_done.reason;
+        self.code = half_done.code;
+        self.message = half_done.message;
+        self.domain = half_done.domain;
+        self.details = half_done.details;
+        self
+    }
+
     /// What to do now, added to the message.
     pub(crate) fn advised(mut self, advice: &str) -> Self {
         self.message = format!("{}; {advice}", self.message).into();

@@ -11,12 +11,11 @@ use openfinance_rpc::pb::{
     onboarding_service_server::OnboardingService,
     onboarding_step::{Outcome, Step as PbStep},
 };
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::{
     api::{Api, caller, once},
     convert::IntoPb,
-    failure::Failure,
     status::{Subject, failure},
 };
 
@@ -111,7 +110,13 @@ fn failed(error: OnboardingError, resumable: Resumable) -> Status {
     let subject = customer
         .as_ref()
         .map_or(Subject::Nothing, Subject::Customer);
-    let mut failure: Failure = failure(error, subject);
+    let mut failure = match (&customer, resumable, failure(error, subject)) {
+        // That code promises that repeating is safe, and many clients do so by themselves: here it would do harm.
+        (Some(_), Resumable::No, failure) if failure.code() == Code::Unavailable => {
+            failure.half_done()
+        }
+        (_, _, failure) => failure,
+    };
     if let Some(step) = step {
         failure = failure.told("step", step_word(step));
     }

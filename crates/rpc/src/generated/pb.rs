@@ -3797,7 +3797,8 @@ pub mod onboarding_service_client {
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
         /// |the answer to a step was lost, and reading could not tell whether its record exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
-        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
+        /// |the vendor or the shared store became unavailable after a step was done; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|go on with the creates of the other services|
+        /// |the answer to a step was lost, and reading could not tell yet; a request_id was given|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
         /// |the request_id was used with other content within 24 hours, be it in one record alone; nothing was sent|INVALID_ARGUMENT|REQUEST_ID_REUSED|repeat with the first content, or take a new request_id|
         /// |another replica is at work on a step of the same request|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         /// |what is done under the request_id can't be noted, so no more was sent|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat with the same request_id|
@@ -3878,7 +3879,8 @@ pub mod onboarding_service_server {
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|onboard a testing customer, or upgrade the plan|
         /// |the answer to a step was lost, and reading could not tell whether its record exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read before going on|
-        /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
+        /// |the vendor or the shared store became unavailable after a step was done; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|go on with the creates of the other services|
+        /// |the answer to a step was lost, and reading could not tell yet; a request_id was given|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it and goes on|
         /// |the request_id was used with other content within 24 hours, be it in one record alone; nothing was sent|INVALID_ARGUMENT|REQUEST_ID_REUSED|repeat with the first content, or take a new request_id|
         /// |another replica is at work on a step of the same request|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         /// |what is done under the request_id can't be noted, so no more was sent|UNAVAILABLE|STORE_UNAVAILABLE|wait as RetryInfo says, repeat with the same request_id|
