@@ -4,6 +4,12 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 
+/// How often each create is killed at each point, unless another number is given.
+pub(crate) const REPEATS: u64 = 25;
+
+/// What the runs differ by, unless another seed is given.
+pub(crate) const SEED: u64 = 1;
+
 /// Runs the kill matrix, each create killed so many times at each point, and answers whether all held. The same seed
 /// kills in the same way.
 pub(crate) fn run(repeats: u64, seed: u64, root: &Path) -> Result<bool> {

@@ -43,14 +43,18 @@ enum Command {
     /// Checks the rules that no compiler knows: who imports whom, headers, the overlay, the lineage of fields.
     Tidy,
     /// Runs all that continuous integration runs.
-    Ci,
+    Ci {
+        /// And then the suites that take too long for every commit.
+        #[arg(long)]
+        full: bool,
+    },
     /// Kills the gateway at every point of every create, many times over; exit 1 if a record is lost or made twice.
     Chaos {
         /// How often each create is killed at each point.
-        #[arg(long, default_value_t = 25)]
+        #[arg(long, default_value_t = chaos::REPEATS)]
         repeats: u64,
         /// What the runs differ by; a failure names the seed that repeats it.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = chaos::SEED)]
         seed: u64,
     },
     /// Runs benchmarks; exit 1 if a bar is missed.
@@ -122,9 +126,10 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
             }
             Ok(code)
         }
-        Command::Ci => {
+        Command::Ci { full } => {
             ci::run(root, out)?;
-            Ok(GOOD)
+            let held = !full || chaos::run(chaos::REPEATS, chaos::SEED, root)?;
+            Ok(if held { GOOD } else { BROKEN })
         }
         Command::Bench { which, record } => {
             let met = bench::run(which, record.into(), root, out)?;
