@@ -18,7 +18,7 @@ const UNKNOWN_CUSTOMER: &str = "1234";
 const UNKNOWN_BUSINESS: &str = "999999";
 
 /// A business with every field that can be sent, of an owner who is not liable.
-fn whole() -> pb::Business {
+pub(crate) fn whole() -> pb::Business {
     pb::Business {
         name: "ABC Tires Inc".to_owned(),
         personally_liable: Some(false),

@@ -169,6 +169,19 @@ refusals! {
         assert_eq!(world.called(Operation::GetCustomer), 3, "a read is tried three times");
         refusal
     }
+    kept_failing: "*" => UNAVAILABLE "UPSTREAM_CIRCUIT_OPEN" from OURS at [], |world| {
+        world.fails(Operation::GetCustomer);
+        // Ten failures in a row are enough.
+        for _ in 0..10 {
+            get(&world).await.unwrap_err();
+        }
+        let calls = world.calls();
+        let refusal = get(&world).await.unwrap_err();
+        assert_eq!(world.calls(), calls, "the vendor was asked");
+        let wait = refusal.get_error_details().retry_info().unwrap().retry_delay.unwrap();
+        assert!(!wait.is_zero() && wait <= Duration::from_secs(5), "{wait:?}");
+        refusal
+    }
     not_found_without_code: "*" => NOT_FOUND "RECORD_NOT_FOUND" from VENDOR at [], |world| {
         world.answers_text(Operation::GetCustomer, 404, "text/html", "<html>Not Found</html>");
         get(&world).await.unwrap_err()

@@ -31,7 +31,7 @@ fn end_user() -> pb::EndUser {
 }
 
 /// A consumer with every field that can be sent.
-fn whole() -> pb::Consumer {
+pub(crate) fn whole() -> pb::Consumer {
     pb::Consumer {
         first_name: canary::FIRST_NAME.to_owned(),
         last_name: canary::LAST_NAME.to_owned(),
@@ -95,7 +95,7 @@ async fn create(
         .map(world.seen())
 }
 
-fn for_business(customer_id: &str) -> pb::CreateConsumerForBusinessRequest {
+pub(crate) fn for_business(customer_id: &str) -> pb::CreateConsumerForBusinessRequest {
     pb::CreateConsumerForBusinessRequest {
         customer_id: customer_id.to_owned(),
         business_name: "ABC Plumbing".to_owned(),

@@ -24,6 +24,7 @@ mod redis_server;
 mod refusals;
 #[cfg(feature = "external")]
 mod replicas;
+mod request_ids;
 #[cfg(feature = "external")]
 mod schemathesis;
 mod storms;

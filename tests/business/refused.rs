@@ -55,6 +55,9 @@ refusals! {
         assert_eq!(world.calls(), calls);
         refusal
     }
+    create_business_while_it_is_under_way: "BusinessService/CreateBusiness" => ABORTED "REQUEST_IN_FLIGHT" from OURS at [], |_world| {
+        crate::request_ids::in_flight(crate::request_ids::Method::Business).await
+    }
 
     get_business_malformed: "BusinessService/GetBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["business_id"], |world| {
         get(&world, "../customers/1/businesses").await.unwrap_err()

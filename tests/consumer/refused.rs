@@ -56,6 +56,9 @@ refusals! {
         assert_eq!(world.calls(), calls);
         refusal
     }
+    create_consumer_while_it_is_under_way: "ConsumerService/CreateConsumer" => ABORTED "REQUEST_IN_FLIGHT" from OURS at [], |_world| {
+        crate::request_ids::in_flight(crate::request_ids::Method::Consumer).await
+    }
 
     create_consumer_for_business_malformed: "ConsumerService/CreateConsumerForBusiness" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["ein", "report_date", "business_type", "request_id"], |world| {
         let request = pb::CreateConsumerForBusinessRequest {
@@ -107,6 +110,9 @@ refusals! {
         let refusal = world.consumers().create_consumer_for_business(pb::CreateConsumerForBusinessRequest { request_id: crate::world::REQUEST_ID.to_owned(), ..for_business(&customer_id) }).await.unwrap_err();
         assert_eq!(world.calls(), calls);
         refusal
+    }
+    create_consumer_for_business_while_it_is_under_way: "ConsumerService/CreateConsumerForBusiness" => ABORTED "REQUEST_IN_FLIGHT" from OURS at [], |_world| {
+        crate::request_ids::in_flight(crate::request_ids::Method::ConsumerForBusiness).await
     }
 
     get_consumer_malformed: "ConsumerService/GetConsumer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["consumer_id"], |world| {

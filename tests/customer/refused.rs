@@ -85,6 +85,9 @@ refusals! {
         assert_eq!(world.calls(), calls);
         refusal
     }
+    create_customer_while_it_is_under_way: "CustomerService/CreateCustomer" => ABORTED "REQUEST_IN_FLIGHT" from OURS at [], |_world| {
+        crate::request_ids::in_flight(crate::request_ids::Method::Customer).await
+    }
 
     get_customer_malformed: "CustomerService/GetCustomer" => INVALID_ARGUMENT "INVALID_FIELD" from OURS at ["customer_id"], |world| {
         get(&world, "abc").await.unwrap_err()

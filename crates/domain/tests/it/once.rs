@@ -148,51 +148,92 @@ async fn a_caller_who_goes_away_finds_the_record_when_coming_back() {
     }
 }
 
-#[tokio::test]
-async fn what_could_not_be_settled_is_settled_by_a_repeat_or_in_the_background() {
-    for noun in NOUNS {
-        let lost = || Answer::json(502, "<html>");
-        let unknown = async |answers: Vec<Answer>| {
-            let world = world();
-            world.answers(answers);
-            world.reads(|_| Answer::json(500, ""));
-            let error = create(&world.client, noun).await.unwrap_err();
-            let resumable = matches!(
-                error,
-                Error::OutcomeUnknown {
-                    resumable: true,
-                    ..
-                }
-            );
-            assert!(resumable, "{error:?}");
-            world
-        };
-        let found = move |_| noun.found(&noun.record());
+/// A world in which a create was lost that nobody could look for in time.
+async fn in_doubt(noun: Noun, answers: Vec<Answer>) -> World {
+    let world = World::with(|config| {
+        config.quiet_time = Duration::from_millis(300);
+        config.write_cap = Duration::from_secs(1);
+    });
+    world.answers(answers);
+    world.reads(|_| Answer::json(500, ""));
+    let error = create(&world.client, noun).await.unwrap_err();
+    let resumable = matches!(
+        error,
+        Error::OutcomeUnknown {
+            resumable: true,
+            ..
+        }
+    );
+    assert!(resumable, "{error:?}");
+    world
+}
 
-        let world = unknown(vec![lost()]).await;
-        world.reads(found);
+fn lost() -> Answer {
+    Answer::json(502, "<html>")
+}
+
+#[tokio::test]
+async fn a_repeat_settles_what_could_not_be_settled() {
+    let settled = NOUNS.map(|noun| async move {
+        let world = in_doubt(noun, vec![lost()]).await;
+        world.reads(move |_| noun.found(&noun.record()));
         assert_eq!(create(&world.client, noun).await.unwrap(), noun.id());
         assert_eq!(creates(&world), 1, "{noun:?} landed");
 
-        let world = unknown(vec![lost(), noun.created()]).await;
+        let world = in_doubt(noun, vec![lost(), noun.created()]).await;
         world.reads(move |_| noun.absent());
         assert_eq!(create(&world.client, noun).await.unwrap(), noun.id());
         assert_eq!(creates(&world), 2, "{noun:?} never came");
+    });
+    join_all(settled).await;
+}
 
-        let world = unknown(vec![lost()]).await;
+#[tokio::test]
+async fn the_background_settles_what_could_not_be_settled_and_sends_nothing() {
+    let settled = NOUNS.map(|noun| async move {
+        let world = in_doubt(noun, vec![lost()]).await;
         assert_eq!(world.client.settle_open_intents().await.unwrap().count, 1);
-        world.reads(found);
+        world.reads(move |_| noun.found(&noun.record()));
         assert_eq!(world.client.settle_open_intents().await.unwrap().count, 0);
         world.reads(|_| Answer::json(500, ""));
         assert_eq!(create(&world.client, noun).await.unwrap(), noun.id());
-        assert_eq!(creates(&world), 1, "{noun:?} settled in the background");
+        assert_eq!(creates(&world), 1, "{noun:?} landed");
 
-        let world = unknown(vec![lost(), noun.created()]).await;
+        let world = in_doubt(noun, vec![lost(), noun.created()]).await;
         world.reads(move |_| noun.absent());
         assert_eq!(world.client.settle_open_intents().await.unwrap().count, 0);
         assert_eq!(creates(&world), 1, "the background sends nothing");
         assert_eq!(create(&world.client, noun).await.unwrap(), noun.id());
         assert_eq!(creates(&world), 2, "{noun:?} begun anew");
+    });
+    join_all(settled).await;
+}
+
+/// Lets so much time pass at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn after_a_day_an_answer_is_forgotten() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const MINUTE: Duration = Duration::from_secs(60);
+    for noun in NOUNS {
+        let world = world();
+        world.answers([noun.created(), noun.taken()]);
+        create(&world.client, noun).await.unwrap();
+        pass(DAY - MINUTE).await;
+        let calls = world.received("").len();
+        assert_eq!(create(&world.client, noun).await.unwrap(), noun.id());
+        assert_eq!(world.received("").len(), calls, "{noun:?}");
+        pass(2 * MINUTE).await;
+        // Begun anew: the vendor keeps the record from being made twice.
+        let error = create(&world.client, noun).await.unwrap_err();
+        let taken = matches!(&error, Error::Refused { refusal, .. } if *refusal == noun.refusal());
+        assert!(taken, "{error:?}");
+        assert_eq!(creates(&world), 2, "{noun:?}");
     }
 }
 

@@ -849,6 +849,7 @@ pub mod business_service_client {
         /// |the answer was lost, and reading could not tell whether the business exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         pub async fn create_business(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateBusinessRequest>,
@@ -1011,6 +1012,7 @@ pub mod business_service_server {
         /// |the answer was lost, and reading could not tell whether the business exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's business before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         async fn create_business(
             &self,
             request: tonic::Request<super::CreateBusinessRequest>,
@@ -1626,6 +1628,7 @@ pub mod consumer_service_client {
         /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         pub async fn create_consumer(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateConsumerRequest>,
@@ -1668,6 +1671,7 @@ pub mod consumer_service_client {
         /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         pub async fn create_consumer_for_business(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateConsumerForBusinessRequest>,
@@ -1829,6 +1833,7 @@ pub mod consumer_service_server {
         /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         async fn create_consumer(
             &self,
             request: tonic::Request<super::CreateConsumerRequest>,
@@ -1852,6 +1857,7 @@ pub mod consumer_service_server {
         /// |the answer was lost, and reading could not tell whether the consumer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|read the customer's consumer before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         async fn create_consumer_for_business(
             &self,
             request: tonic::Request<super::CreateConsumerForBusinessRequest>,
@@ -2582,6 +2588,7 @@ pub mod customer_service_client {
         /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         pub async fn create_customer(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateCustomerRequest>,
@@ -2900,6 +2907,7 @@ pub mod customer_service_server {
         /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
         /// |the same, with a request_id|UNAVAILABLE|OUTCOME_UNKNOWN|repeat with the same request_id, which settles it|
         /// |the request_id was used with other content within 24 hours|INVALID_ARGUMENT|REQUEST_ID_REUSED|take a new request_id|
+        /// |a call with the same request_id is under way at another replica|ABORTED|REQUEST_IN_FLIGHT|wait as RetryInfo says, repeat with the same request_id|
         async fn create_customer(
             &self,
             request: tonic::Request<super::CreateCustomerRequest>,
