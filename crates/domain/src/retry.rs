@@ -55,6 +55,11 @@ impl Retries {
         }
     }
 
+    /// Takes one from the budget for a request that only a failure has made necessary; `false` if there is none left.
+    pub(crate) fn spare(&self) -> bool {
+        self.with_budget(|budget| budget.take(Instant::now()))
+    }
+
     /// A number from 0 to 1: splitmix64, which is even enough to spread waits and nothing more.
     pub(crate) fn fraction(&self) -> f64 {
         let mut bits = self
@@ -118,11 +123,7 @@ impl Tries<'_> {
     /// call or for all.
     pub(crate) fn again(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.made += 1;
-        if self.made >= TRIES
-            || !self
-                .retries
-                .with_budget(|budget| budget.take(Instant::now()))
-        {
+        if self.made >= TRIES || !self.retries.spare() {
             return None;
         }
         let fraction = self.retries.fraction();
