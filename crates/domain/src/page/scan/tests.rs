@@ -1,3 +1,5 @@
+//! The search for a page, against lists that move between its reads in every way that a seed comes upon.
+
 use std::collections::{BTreeMap, HashSet};
 
 use super::*;
