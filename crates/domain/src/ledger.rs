@@ -182,6 +182,10 @@ impl Client {
         let kept = store.get(&slot.intent).await;
         let (open, kept) = match (entry, kept.map_err(|error| unusable(&error))?) {
             (Some((open, entry)), Some(kept)) if entry.answer().is_none() => (open, kept),
+            // A store that throws away what it should keep has lost the intent alone.
+            (Some((open, entry)), None) if entry.answer().is_none() => {
+                return self.take_up(slot, lease, open, sought).await;
+            }
             _ => {
                 let end = change(&slot.lease, Some(lease), None, None);
                 self.commit(&[end]).await?;
@@ -200,6 +204,36 @@ impl Client {
             by: MadeBy::EarlierCall,
         };
         Ok(Some((held, Some(earlier))))
+    }
+
+    /// Takes over what another has begun and of which nothing is known but that: as if it had been sent just now, because
+    /// nobody can say how long ago it was.
+    async fn take_up(
+        &self,
+        slot: &Slot,
+        lease: Vec<u8>,
+        open: Vec<u8>,
+        sought: Sought,
+    ) -> Result<Option<(Held, Option<Sent>)>, Error> {
+        let vendor_time = self.inner.clock.vendor();
+        let intent = Intent::new(&sought, vendor_time).seal(&self.inner.keys, &slot.intent);
+        let same = Some(lease.clone());
+        let changes = [
+            change(&slot.intent, None, Some(intent.clone()), Some(KEEP)),
+            change(&slot.lease, same.clone(), same, Some(LEASE)),
+        ];
+        let held = Held {
+            client: self.clone(),
+            slot: slot.clone(),
+            lease,
+            request: Some(open),
+            intent,
+            sought,
+            by: MadeBy::EarlierCall,
+        };
+        let earlier = Sent::ago(Duration::ZERO, vendor_time);
+        let committed = self.commit(&changes).await?;
+        Ok((committed == Committed::Yes).then_some((held, Some(earlier))))
     }
 
     /// Says that this process is at work; `None` if another is.

@@ -69,6 +69,8 @@ impl Health {
                     health.report(now).await;
                 }
             }
+            // The last word is that of the stop, even where it came in the middle of a report.
+            health.report(ServingStatus::NotServing).await;
         })
     }
 

@@ -292,6 +292,32 @@ async fn another_life_of_the_process_takes_over_what_was_begun() {
     assert_eq!(begun.await.unwrap().unwrap(), Noun::Customer.id());
 }
 
+#[tokio::test]
+async fn a_store_that_lost_the_intent_alone_does_not_leave_the_id_in_flight_for_ever() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let world = world();
+    world.answers([lost()]);
+    world.reads(|_| Answer::json(500, ""));
+    let client = world.client_over(Arc::clone(&store));
+    let error = create(&client, Noun::Customer).await.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
+    for (key, kept) in store.list(Space::Intent).await.unwrap() {
+        let forget = Change {
+            key,
+            expected: Some(kept.value),
+            new: None,
+        };
+        store.commit(&[forget]).await.unwrap();
+    }
+    world.reads(|_| Noun::Customer.found(&Noun::Customer.record()));
+    assert_eq!(
+        create(&client, Noun::Customer).await.unwrap(),
+        Noun::Customer.id()
+    );
+    assert_eq!(creates(&world), 1);
+    assert_eq!(store.list(Space::Intent).await.unwrap(), []);
+}
+
 /// A store that other processes use too.
 struct SharedMemory(Memory);
 
