@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 use openfinance::store::Store;
 use openfinance_gateway::{Gateway, config};
-use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
+use openfinance_rpc::pb::{
+    self, business_service_client::BusinessServiceClient,
+    consumer_service_client::ConsumerServiceClient, customer_service_client::CustomerServiceClient,
+};
 use openfinance_sandbox::{Config, Control, Operation, Sandbox, Start};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tonic::{Status, transport::Channel};
@@ -115,6 +118,14 @@ impl Replica {
 
     pub(crate) fn customers(&self) -> CustomerServiceClient<Channel> {
         CustomerServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn consumers(&self) -> ConsumerServiceClient<Channel> {
+        ConsumerServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn businesses(&self) -> BusinessServiceClient<Channel> {
+        BusinessServiceClient::new(self.channel())
     }
 
     /// What it says of its health.

@@ -16,6 +16,7 @@ mod external;
 mod faults;
 mod fleet;
 mod fragile;
+mod model;
 mod onboarding;
 mod paging;
 mod partner;

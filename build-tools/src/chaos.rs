@@ -10,16 +10,42 @@ pub(crate) const REPEATS: u64 = 25;
 /// What the runs differ by, unless another seed is given.
 pub(crate) const SEED: u64 = 1;
 
-/// Runs the kill matrix, each create killed so many times at each point, and answers whether all held. The same seed
-/// kills in the same way.
+/// How many seeds the model is tried with for each repeat of the kill matrix.
+const SEEDS_PER_REPEAT: u64 = 100;
+
+/// Runs the kill matrix, each create killed so many times at each point, then the model with many seeds, and answers
+/// whether all held. The same seed does the same once more.
 pub(crate) fn run(repeats: u64, seed: u64, root: &Path) -> Result<bool> {
+    let mut kill = test("kill", root);
+    kill.args(["--repeats", &repeats.to_string()]);
+    kill.args(["--seed", &seed.to_string()]);
+    let mut model = test("e2e", root);
+    model.arg("model::");
+    let seeds = repeats.saturating_mul(SEEDS_PER_REPEAT);
+    model.env("MODEL_SEEDS", seeds.to_string());
+    model.env("MODEL_FIRST_SEED", seed.to_string());
+    let killed = succeeds(&mut kill)?;
+    Ok(succeeds(&mut model)? && killed)
+}
+
+/// A test target, before the arguments that are for the test itself.
+fn test(target: &str, root: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["test", "--package", "e2e", "--test", "kill", "--locked"])
-        .args(["--", "--repeats", &repeats.to_string()])
-        .args(["--seed", &seed.to_string()])
-        .current_dir(root)
-        .status()
-        .context("cannot start cargo")?;
+    let mut command = Command::new(cargo);
+    command.args([
+        "test",
+        "--package",
+        "e2e",
+        "--test",
+        target,
+        "--locked",
+        "--",
+    ]);
+    command.current_dir(root);
+    command
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    let status = command.status().context("cannot start cargo")?;
     Ok(status.success())
 }

@@ -48,7 +48,8 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
-    /// Kills the gateway at every point of every create, many times over; exit 1 if a record is lost or made twice.
+    /// Kills the gateway at every point of every create, many times over, and tries the model with many seeds; exit 1 if
+    /// a record is lost or made twice.
     Chaos {
         /// How often each create is killed at each point.
         #[arg(long, default_value_t = chaos::REPEATS)]
