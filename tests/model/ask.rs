@@ -156,6 +156,13 @@ impl Ask {
                     other => panic!("a deadline without outcome: {other:?}"),
                 }
             }
+            // The login that a create needs came back as something that nobody can read: nothing was sent.
+            (Code::Internal, "UPSTREAM_MALFORMED") if operation(status) == "CreateToken" => {
+                match resumable {
+                    true => Known::Open,
+                    false => Known::Nothing,
+                }
+            }
             (_, "OUTCOME_UNKNOWN") => panic!("not what was promised: {status:?}"),
             (Code::Unavailable | Code::ResourceExhausted, _) if resumable => Known::Open,
             (
@@ -170,6 +177,14 @@ impl Ask {
             _ => panic!("nothing that a caller could go by: {status:?}"),
         }
     }
+}
+
+/// The vendor's operation that an error is about.
+fn operation(status: &Status) -> String {
+    let details = status.get_error_details();
+    let info = details.error_info();
+    info.and_then(|info| info.metadata.get("operation").cloned())
+        .unwrap_or_default()
 }
 
 /// Whether the caller's own side has given up.
