@@ -78,6 +78,13 @@ impl RedisServer {
         line.trim_end().to_owned()
     }
 
+    /// All that it holds, as it would be on disk.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        assert_eq!(self.say("CONFIG SET rdbcompression no"), "+OK");
+        assert_eq!(self.say("SAVE"), "+OK");
+        std::fs::read(self.folder.path().join("dump.rdb")).unwrap()
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use openfinance::store::{Redis, Store};
 use openfinance_rpc::pb;
-use openfinance_sandbox::Operation;
+use openfinance_sandbox::{Operation, Target};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
@@ -89,7 +89,7 @@ fn all_worked(results: Vec<Result<(), Status>>) {
 async fn external_replicas_share_one_login_and_the_one_after_it() {
     canary::log_less_here();
     let world = World::start().await;
-    all_worked(world.list(100).await);
+    all_worked(world.list(500).await);
     assert_eq!(world.fleet.called(Operation::CreateToken), 1);
     // The token is over for the vendor; no replica's clock has noticed.
     world
@@ -97,7 +97,7 @@ async fn external_replicas_share_one_login_and_the_one_after_it() {
         .sandbox()
         .advance(Duration::from_secs(2 * 60 * 60))
         .unwrap();
-    all_worked(world.list(100).await);
+    all_worked(world.list(500).await);
     assert_eq!(world.fleet.called(Operation::CreateToken), 2);
     world.stop().await;
 }
@@ -148,6 +148,38 @@ async fn external_one_request_id_at_four_replicas_makes_one_record() {
         assert_eq!(reason(&refusal), "REQUEST_ID_REUSED");
     }
     assert_eq!(world.fleet.called(Operation::AddTestingCustomer), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn external_what_redis_holds_is_nobodys_business() {
+    let world = World::start().await;
+    let replica = &world.replicas[0];
+    create(replica, "household-settled", &request_id(1))
+        .await
+        .unwrap();
+    // One that is under way, with all that it takes to find it.
+    let barrier = world
+        .fleet
+        .sandbox()
+        .add_barrier(Target::Operation(Operation::AddTestingCustomer));
+    let id = request_id(2);
+    let (open, dump) = tokio::join!(create(replica, "household-open", &id), async {
+        let sandbox = world.fleet.sandbox();
+        sandbox.barrier_holds(barrier, 1).await.unwrap();
+        let dump = world.redis.dump();
+        sandbox.release_barrier(barrier).unwrap();
+        dump
+    });
+    open.unwrap();
+    let has = |word: &str| dump.windows(word.len()).any(|part| part == word.as_bytes());
+    for space in [":token:", ":guard:", ":request:", ":intent:", ":lease:"] {
+        assert!(has(space), "nothing is kept under {space}");
+    }
+    for secret in ["household", "Secret1234", "anonymous"] {
+        assert!(!has(secret), "{secret} is in Redis");
+    }
+    canary::scan(&String::from_utf8_lossy(&dump));
     world.stop().await;
 }
 
