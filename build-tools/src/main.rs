@@ -1,16 +1,20 @@
 //! `cargo xtask`: regenerates the bindings and keeps the architecture.
 //!
-//! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale.
+//! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale. `spec diff` has its own: 0 nothing that matters, 1 additive,
+//! 2 breaking, 3 unusable input or wrong usage.
 
 mod bench;
 mod chaos;
 mod ci;
 mod compare;
+mod diff;
+mod import;
 mod lineage;
 mod output;
 mod rest;
 mod rpc;
 mod spec;
+mod standalone;
 mod tidy;
 
 use std::{
@@ -37,9 +41,18 @@ enum Command {
         /// Which bindings; all of them by default.
         what: Option<Bindings>,
         /// Write nothing; exit 4 and name the files if any is stale.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "spec")]
         check: bool,
+        /// Make a crate of its own from this OpenAPI 3.0 document instead, with every operation in it.
+        #[arg(long, value_name = "FILE", requires = "out")]
+        spec: Option<PathBuf>,
+        /// The folder for that crate; it must not exist, or hold an earlier one.
+        #[arg(long, value_name = "FOLDER", requires = "spec")]
+        out: Option<PathBuf>,
     },
+    /// Takes over what the vendor publishes, or says what changed in it.
+    #[command(subcommand)]
+    Spec(SpecCommand),
     /// Checks the rules that no compiler knows: who imports whom, headers, the overlay, the lineage of fields.
     Tidy,
     /// Runs all that continuous integration runs.
@@ -74,6 +87,30 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum SpecCommand {
+    /// Cuts the vendor's document to our operations, takes over its structure, regenerates, and prints what changed.
+    /// Refuses a broken document and then writes nothing.
+    Import {
+        /// The vendor's document.
+        vendor: PathBuf,
+        /// An operation to take into scope; may be given several times.
+        #[arg(long, value_name = "OPERATION")]
+        add: Vec<String>,
+    },
+    /// Says what changed between two documents, in the operations of ours. Exit 0 nothing or words only, 1 additive,
+    /// 2 breaking, 3 unusable input or wrong usage.
+    Diff {
+        /// The older document; ours, or a whole one of the vendor's.
+        old: PathBuf,
+        /// The newer document.
+        new: PathBuf,
+        /// For people or for programs.
+        #[arg(long, value_enum, default_value_t = diff::Format::Text)]
+        format: diff::Format,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Bindings {
     /// openapi/ to crates/rest.
@@ -101,24 +138,50 @@ impl Bindings {
 
 const GOOD: u8 = 0;
 const BROKEN: u8 = 1;
+const USAGE: u8 = 2;
 const STALE: u8 = 4;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing is left to do about an output that is closed.
+            let _ = error.print();
+            return ExitCode::from(usage_code(&error));
+        }
+    };
+    let comparing = matches!(cli.command, Command::Spec(SpecCommand::Diff { .. }));
+    let broken = if comparing { diff::UNUSABLE } else { BROKEN };
     let mut out = std::io::stdout().lock();
     match run(cli.command, &root(), &mut out) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Nothing is left to do about an error output that is closed.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::from(BROKEN)
+            ExitCode::from(broken)
         }
+    }
+}
+
+/// What wrong usage exits with: 2, but for `spec diff`, where 2 has a meaning of its own.
+fn usage_code(error: &clap::Error) -> u8 {
+    let mut words = std::env::args().skip(1);
+    let diff = words.next().as_deref() == Some("spec") && words.next().as_deref() == Some("diff");
+    match (error.exit_code(), diff) {
+        (0, _) => GOOD,
+        (_, true) => diff::UNUSABLE,
+        (_, false) => USAGE,
     }
 }
 
 fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
     match command {
-        Command::Codegen { what, check } => {
+        Command::Codegen {
+            spec: Some(spec),
+            out: Some(folder),
+            ..
+        } => standalone::write(&spec, &folder, out).map(|()| GOOD),
+        Command::Codegen { what, check, .. } => {
             let all = [Bindings::Rest, Bindings::Rpc];
             let chosen = what.as_ref().map_or(all.as_slice(), std::slice::from_ref);
             let mut code = GOOD;
@@ -126,6 +189,12 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
                 code = code.max(codegen(bindings, check, root, out)?);
             }
             Ok(code)
+        }
+        Command::Spec(SpecCommand::Import { vendor, add }) => {
+            import::run(root, &vendor, &add, out).map(|()| GOOD)
+        }
+        Command::Spec(SpecCommand::Diff { old, new, format }) => {
+            diff::run(root, &old, &new, format, out)
         }
         Command::Ci { full } => {
             ci::run(root, out)?;
