@@ -2,6 +2,7 @@
 
 mod normalise;
 mod overlay;
+mod slice;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-pub(crate) use self::normalise::{normalise, rename_schema};
+pub(crate) use self::{
+    normalise::{normalise, rename_schema},
+    slice::slice,
+};
 
 /// Our document, relative to the root of the workspace.
 pub(crate) const DOCUMENT: &str = "openapi/open-finance-us.yaml";
@@ -24,12 +28,26 @@ const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
 ];
 
-/// The document with the overlay applied, normalised.
+/// Our document, corrected by the overlay and normalised.
 pub(crate) fn normalised(root: &Path) -> Result<Value> {
-    let mut document = load(&root.join(DOCUMENT))?;
-    let corrections = load(&root.join(OVERLAY))?;
-    overlay::apply(&mut document, &corrections).with_context(|| OVERLAY)?;
+    corrected(root, load(&root.join(DOCUMENT))?)
+}
+
+/// A document in our scope, corrected by the overlay and normalised.
+///
+/// # Errors
+/// An action of the overlay that the document makes stale, or a document that the generator could not read.
+pub(crate) fn corrected(root: &Path, mut document: Value) -> Result<Value> {
+    overlay::apply(&mut document, &load(&root.join(OVERLAY))?).with_context(|| OVERLAY)?;
     normalise(&mut document).with_context(|| DOCUMENT)?;
+    Ok(sorted(&document))
+}
+
+/// As [`corrected`], for a document that the overlay was not written for: actions that do not fit are left out.
+pub(crate) fn corrected_where_it_fits(root: &Path, mut document: Value) -> Result<Value> {
+    overlay::apply_where_it_fits(&mut document, &load(&root.join(OVERLAY))?)
+        .with_context(|| OVERLAY)?;
+    normalise(&mut document)?;
     Ok(sorted(&document))
 }
 

@@ -9,20 +9,43 @@ use serde_json_path::JsonPath;
 /// # Errors
 /// An action without a reason, that matches nothing, or that changes nothing, named by its index and target.
 pub(crate) fn apply(document: &mut Value, overlay: &Value) -> Result<()> {
+    for (index, action) in actions(overlay)?.iter().enumerate() {
+        let target = target(action, index)?;
+        act(document, action, target).with_context(|| format!("action {index} ({target})"))?;
+    }
+    Ok(())
+}
+
+/// Applies what matches and would change something, and leaves out the rest: for a document that the overlay was not
+/// written for.
+///
+/// # Errors
+/// An overlay that is none.
+pub(crate) fn apply_where_it_fits(document: &mut Value, overlay: &Value) -> Result<()> {
+    for (index, action) in actions(overlay)?.iter().enumerate() {
+        let target = target(action, index)?;
+        let mut changed = document.clone();
+        if act(&mut changed, action, target).is_ok() {
+            *document = changed;
+        }
+    }
+    Ok(())
+}
+
+fn actions(overlay: &Value) -> Result<&Vec<Value>> {
     ensure!(
         overlay["overlay"] == "1.0.0",
         "the overlay must say `overlay: 1.0.0`"
     );
-    let actions = overlay["actions"]
+    overlay["actions"]
         .as_array()
-        .context("the overlay has no actions")?;
-    for (index, action) in actions.iter().enumerate() {
-        let target = action["target"]
-            .as_str()
-            .with_context(|| format!("action {index} has no target"))?;
-        act(document, action, target).with_context(|| format!("action {index} ({target})"))?;
-    }
-    Ok(())
+        .context("the overlay has no actions")
+}
+
+fn target(action: &Value, index: usize) -> Result<&str> {
+    action["target"]
+        .as_str()
+        .with_context(|| format!("action {index} has no target"))
 }
 
 fn act(document: &mut Value, action: &Value, target: &str) -> Result<()> {
