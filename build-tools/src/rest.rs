@@ -8,11 +8,12 @@
     reason = "syn's enums grow, and what is not named here stays as it is"
 )]
 
+mod generator;
+mod typed;
+
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result, bail};
-use openapiv3::OpenAPI;
-use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
 use serde_json::Value;
 use syn::{
     Attribute, Fields, Item, ItemEnum, ItemMod, Meta, Path as TypePath, Token,
@@ -21,7 +22,10 @@ use syn::{
 
 use crate::{
     output::File,
-    spec::{self, Operation},
+    spec::{
+        self, Operation,
+        fit::{self, folded},
+    },
 };
 
 const OUT: &str = "crates/rest/src/generated/mod.rs";
@@ -36,8 +40,7 @@ const NOTE: &str = "//! The client of the vendor's operations, and the types of 
 
 /// Generates the normalised document and the client.
 pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
-    let document = spec::normalised(root)?;
-    let (document, code) = client(document)?;
+    let (document, code) = client(spec::normalised(root)?)?;
     Ok(vec![
         File {
             path: spec::NORMALISED.into(),
@@ -45,22 +48,27 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
         },
         File {
             path: OUT.into(),
-            contents: code.into_bytes(),
+            contents: format!("{HEADER}{NOTE}{code}").into_bytes(),
         },
     ])
 }
 
 /// The code for a normalised document. Where two generated types would have one name the component is renamed, so the
 /// document is answered too.
-fn client(mut document: Value) -> Result<(Value, String)> {
+///
+/// # Errors
+/// A document that the generator cannot read; an operation whose success would have no type of its own.
+pub(crate) fn client(mut document: Value) -> Result<(Value, String)> {
     // Each round renames at least one component; the bound is for a document that defeats the renaming.
     for _ in 0..8 {
-        let mut file = generated(&document)?;
+        let mut file = generator::code(&document)?;
         let types = types(&mut file)?;
         let clashes = duplicates(types);
         if clashes.is_empty() {
             silence(types)?;
-            let mut code = format!("{HEADER}{NOTE}{}", prettyplease::unparse(&file));
+            typed::check(&document, &file)?;
+            let mut code = prettyplease::unparse(&file);
+            restore_names(&document, &mut code);
             operations(&document, &mut code)?;
             return Ok((document, code));
         }
@@ -73,24 +81,11 @@ fn client(mut document: Value) -> Result<(Value, String)> {
     bail!("generated types keep clashing after eight rounds of renaming")
 }
 
-fn generated(document: &Value) -> Result<syn::File> {
-    let document: OpenAPI =
-        serde_json::from_value(document.clone()).context("not an OpenAPI 3.0 document")?;
-    let mut settings = GenerationSettings::new();
-    settings
-        .with_interface(InterfaceStyle::Positional)
-        .with_tag(TagStyle::Merged)
-        .with_hooks(HooksMode::Expected)
-        .with_inner_type(
-            "crate::Call"
-                .parse()
-                .map_err(|error| anyhow::anyhow!("{error}"))?,
-        )
-        .with_derive("PartialEq");
-    let tokens = Generator::new(&settings)
-        .generate_tokens(&document)
-        .context("progenitor refused the document")?;
-    syn::parse2(tokens).context("progenitor wrote code that does not parse")
+/// Gives parameters that were renamed for their arguments' sake the names that they have on the wire.
+fn restore_names(document: &Value, code: &mut String) {
+    for (renamed, name) in document[fit::WIRE_NAMES].as_object().into_iter().flatten() {
+        *code = code.replace(&format!("\"{renamed}\""), &name.to_string());
+    }
 }
 
 fn types(file: &mut syn::File) -> Result<&mut ItemMod> {
@@ -265,26 +260,26 @@ fn operations(document: &Value, code: &mut String) -> Result<()> {
         .map(|(name, _)| name.to_owned())
         .collect();
     for Operation {
-        id, method, path, ..
+        id,
+        method,
+        path,
+        body,
+        ..
     } in spec::operations(document)?
     {
         let name = names.iter().find(|name| folded(name) == folded(id));
         let name = name.with_context(|| format!("the generator wrote no method for {id}"))?;
         let method = method.to_uppercase();
+        let accept = body[fit::ACCEPT].as_str().unwrap_or("application/json");
+        let content_type = body[fit::CONTENT_TYPE].as_str();
         writeln!(
             code,
             "    crate::Operation {{\n        id: {id:?},\n        name: {name:?},\n        method: {method:?},\n        \
-             path: {path:?},\n    }},"
+             path: {path:?},\n        accept: {accept:?},\n        content_type: {content_type:?},\n    }},"
         )?;
     }
     writeln!(code, "];")?;
     Ok(())
-}
-
-/// A name without what the generator changes in names: case and punctuation.
-fn folded(name: &str) -> String {
-    name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "")
-        .to_lowercase()
 }
 
 #[cfg(test)]
@@ -319,7 +314,6 @@ mod tests {
                 .get("ThingNameSchema")
                 .is_some()
         );
-        assert!(code.starts_with(HEADER));
         for name in ["Thing", "ThingName", "ThingNameSchema", "ThingEither"] {
             assert_eq!(
                 code.matches(&format!("impl ::std::fmt::Debug for {name} "))

@@ -1,5 +1,6 @@
 //! The document: ours, corrected by the overlay, and normalised into what the generator reads.
 
+pub(crate) mod fit;
 mod normalise;
 mod overlay;
 mod slice;
@@ -66,7 +67,7 @@ pub(crate) fn pretty(value: &Value) -> Result<String> {
 
 /// The value with sorted keys. Whether a map keeps another order depends on a feature of `serde_json` that anything
 /// built beside this tool may turn on, and what is generated must not depend on that.
-fn sorted(value: &Value) -> Value {
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let keys: BTreeSet<&String> = map.keys().collect();

@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{METHODS, SCHEMAS, all_references, operations, resolve};
+use super::{
+    METHODS, SCHEMAS, all_references,
+    fit::{Names, fit, folded, schemas_mut},
+    operations, resolve,
+};
 
 /// The component that stands for every integer that is read.
 const NUMBER_OR_STRING: &str = "NumberOrString";
@@ -40,8 +44,10 @@ const LIMITS: [&str; 16] = [
 
 /// Makes the document fit for the generator, in place.
 pub(crate) fn normalise(document: &mut Value) -> Result<()> {
+    fit(document)?;
+    make_room(document)?;
     let errors = error_schemas(document)?;
-    drop_responses(document)?;
+    drop_errors(document)?;
     drop_empty_limits(document);
     tolerate(document, &errors)?;
     prune(document, &errors);
@@ -65,30 +71,30 @@ fn error_schemas(document: &Value) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Drops every answer but one success per operation: the lowest, unless all successes say the same.
-fn drop_responses(document: &mut Value) -> Result<()> {
-    let whole = document.clone();
+/// Renames a schema of the document that has the name of ours.
+fn make_room(document: &mut Value) -> Result<()> {
+    let schemas = schemas_mut(document)?;
+    let mut names = Names::of(schemas);
+    let ours = folded(NUMBER_OR_STRING);
+    let theirs: Vec<String> = schemas
+        .keys()
+        .filter(|name| folded(name) == ours)
+        .cloned()
+        .collect();
+    for name in theirs {
+        rename_schema(document, &name, &names.free(&format!("{name}Schema")))?;
+    }
+    Ok(())
+}
+
+/// Drops every answer that is no success.
+fn drop_errors(document: &mut Value) -> Result<()> {
     each_operation(document, |operation| {
-        let Some(responses) = operation
+        if let Some(responses) = operation
             .get_mut("responses")
             .and_then(Value::as_object_mut)
-        else {
-            return Ok(());
-        };
-        responses.retain(|status, _| status.starts_with('2'));
-        let lowest = responses
-            .iter()
-            .min_by_key(|(status, _)| status.as_str())
-            .map(|(status, body)| (status.clone(), body.clone()));
-        if let Some((lowest, first)) = lowest {
-            let content = resolve(&whole, &first)?.get("content").cloned();
-            let mut same = true;
-            for response in responses.values() {
-                same &= resolve(&whole, response)?.get("content").cloned() == content;
-            }
-            if !same {
-                responses.retain(|status, _| *status == lowest);
-            }
+        {
+            responses.retain(|status, _| status.starts_with('2'));
         }
         Ok(())
     })
@@ -181,32 +187,20 @@ fn tolerate(document: &mut Value, errors: &BTreeSet<String>) -> Result<()> {
             break;
         }
     }
-    let renamed: BTreeMap<String, String> = differs
-        .iter()
-        .filter(|name| sent.contains(**name))
-        .map(|name| ((*name).clone(), format!("{name}{READ}")))
-        .collect();
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let components = schemas_mut(document)?;
+    let mut names = Names::of(components);
+    for name in differs.iter().filter(|name| sent.contains(**name)) {
+        renamed.insert((*name).clone(), names.free(&format!("{name}{READ}")));
+    }
 
-    let components = document["components"]["schemas"]
-        .as_object_mut()
-        .context("the document has no schemas")?;
     for name in &read {
         let form = tolerant(&schemas[name], &renamed, &schemas, Place::Component);
         match renamed.get(name) {
             None => drop(components.insert(name.clone(), form)),
-            Some(new) => {
-                ensure!(
-                    !schemas.contains_key(new),
-                    "cannot call the tolerant form of {name} {new}: the name is taken"
-                );
-                components.insert(new.clone(), form);
-            }
+            Some(new) => drop(components.insert(new.clone(), form)),
         }
     }
-    ensure!(
-        !schemas.contains_key(NUMBER_OR_STRING),
-        "the document has a schema called {NUMBER_OR_STRING}"
-    );
     components.insert(
         NUMBER_OR_STRING.to_owned(),
         json!({
@@ -310,6 +304,7 @@ fn tolerant(
     {
         *member = tolerant(member, renamed, schemas, Place::Member);
     }
+    alternatives(&mut form, schemas);
     for key in ["allOf", "oneOf", "anyOf"] {
         for part in form
             .get_mut(key)
@@ -321,6 +316,45 @@ fn tolerant(
         }
     }
     Value::Object(form)
+}
+
+/// Chooses how alternatives are read, now that nothing is required that could tell them apart. Of several objects all
+/// that fit are read; of several things of which one is a list or an object, the one that fits; else anything is.
+fn alternatives(form: &mut Map<String, Value>, schemas: &Map<String, Value>) {
+    let Some(parts) = ["oneOf", "anyOf"].iter().find_map(|key| form.remove(*key)) else {
+        return;
+    };
+    let kinds: Vec<Option<&str>> = parts
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|part| kind(part, schemas, 0))
+        .collect();
+    let count = |wanted: &str| kinds.iter().filter(|kind| **kind == Some(wanted)).count();
+    let key = if count("object") == kinds.len() {
+        "anyOf"
+    } else if count("object") <= 1 && count("array") <= 1 && !kinds.contains(&None) {
+        "oneOf"
+    } else {
+        form.retain(|key, _| key == "description");
+        return;
+    };
+    form.insert(key.to_owned(), parts);
+}
+
+/// What a schema is, if it is one thing.
+fn kind<'a>(schema: &'a Value, schemas: &'a Map<String, Value>, depth: usize) -> Option<&'a str> {
+    if depth > 16 {
+        return None;
+    }
+    if let Some(name) = schema_name(schema) {
+        return kind(schemas.get(name)?, schemas, depth + 1);
+    }
+    match schema["type"].as_str() {
+        Some(kind) => Some(kind),
+        None if schema["properties"].is_object() => Some("object"),
+        None => kind(schema["allOf"].as_array()?.first()?, schemas, depth + 1),
+    }
 }
 
 /// Whether a schema is an integer, or a string that announces one by its format.

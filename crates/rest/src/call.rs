@@ -7,25 +7,23 @@ use std::{
 };
 
 use progenitor_client::{Error, ResponseValue};
-use reqwest::{StatusCode, header::HeaderValue};
+use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{Answer, Cause, CauseKind, Client, Failure, Place};
+use crate::{Answer, Cause, CauseKind, Client, Failure, Place, credentials::Credentials};
 
 /// What a method of [`Client`] answers. [`Call::settle`] turns it into a value or a [`Failure`].
 pub type Sent<T> = Result<ResponseValue<T>, Error<()>>;
 
-/// The vendor names twenty seconds for calls that reach no institution, and none of these does.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// One attempt at one operation: its credentials, its limits and, afterwards, what the vendor answered.
+/// One attempt at one operation: its credentials, its limits and, afterwards, what the server answered.
 ///
 /// A call is for one request. Its clones share it, and a second request is refused before it is sent.
 #[derive(Clone)]
 pub struct Call {
-    pub(crate) app_key: Option<HeaderValue>,
-    pub(crate) token: Option<Option<HeaderValue>>,
+    pub(crate) credentials: Credentials,
     pub(crate) timeout: Duration,
     pub(crate) body_limit: usize,
     pub(crate) trace: Arc<Trace>,
@@ -42,23 +40,13 @@ pub(crate) struct Trace {
 }
 
 impl Call {
-    /// A call with the partner's application key and no token, which is all that partner authentication takes.
-    pub fn new(app_key: &str) -> Self {
+    /// A call with these credentials and the usual limits.
+    pub(crate) fn with(credentials: Credentials) -> Self {
         Self {
-            app_key: secret(app_key),
-            token: None,
+            credentials,
             timeout: TIMEOUT,
             body_limit: BODY_LIMIT,
             trace: Arc::default(),
-        }
-    }
-
-    /// With an access token, which every operation but those on partner authentication wants.
-    #[must_use]
-    pub fn token(self, token: &str) -> Self {
-        Self {
-            token: Some(secret(token)),
-            ..self
         }
     }
 
@@ -79,7 +67,7 @@ impl Call {
         Client::new_with_client(base_url.trim_end_matches('/'), http.clone(), self.clone())
     }
 
-    /// What the vendor answered, whatever became of it; `None` before and if no complete answer came.
+    /// What the server answered, whatever became of it; `None` before and if no complete answer came.
     pub fn answer(&self) -> Option<&Answer> {
         self.trace.answer.get()
     }
@@ -149,13 +137,6 @@ impl fmt::Debug for Call {
             .field("answer", &self.answer())
             .finish_non_exhaustive()
     }
-}
-
-/// A header value that is printed nowhere and compressed by nobody.
-fn secret(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 impl Cause {

@@ -23,7 +23,7 @@ pub enum Failure {
         /// Why not.
         cause: Cause,
     },
-    /// The exchange broke off after the request may have been sent: the vendor may have done the work, or may still.
+    /// The exchange broke off after the request may have been sent: the server may have done the work, or may still.
     #[error("the exchange broke off: {cause}")]
     Interrupted {
         /// The status, if the answer got that far.

@@ -6,27 +6,29 @@ use bytes::BytesMut;
 use progenitor_client::{ClientHooks, Error, OperationInfo};
 use reqwest::{
     Request, Response, Url,
-    header::{ACCEPT, HeaderName, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
 use crate::{Answer, Call, Client, OPERATIONS, call::Trace};
 
-const APP_KEY: HeaderName = HeaderName::from_static("finicity-app-key");
-const APP_TOKEN: HeaderName = HeaderName::from_static("finicity-app-token");
-/// The generator's invention: the version of the document, which the vendor does not ask for.
+/// The generator's invention: the version of the document, which no document asks for.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// An operation of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The vendor's name for it, such as `AddBusinessDetails`.
+    /// The document's name for it, such as `AddPet`.
     pub id: &'static str,
-    /// The method of [`Client`] that calls it, such as `add_business_details`.
+    /// The method of [`Client`] that calls it, such as `add_pet`.
     pub name: &'static str,
     /// The HTTP method.
     pub method: &'static str,
     /// The path, with parameters in braces.
     pub path: &'static str,
+    /// The media types that it asks for.
+    pub accept: &'static str,
+    /// The media type of its body, where that is not what the generated method says.
+    pub content_type: Option<&'static str>,
 }
 
 impl ClientHooks<Call> for Client {
@@ -58,50 +60,55 @@ fn stamp(
         .started
         .set(())
         .map_err(|()| "a call is for one request, and it has had it")?;
-    if !leads_there(request.url(), base_url, info.operation_id) {
+    let operation = OPERATIONS
+        .iter()
+        .find(|operation| operation.name == info.operation_id)
+        .ok_or("it is no operation of the document")?;
+    if !leads_there(request.url(), base_url, operation.path) {
         return Err("an argument in the path would lead to another operation");
     }
     let headers = request.headers_mut();
     headers.remove(API_VERSION);
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(
-        APP_KEY,
-        call.app_key
-            .clone()
-            .ok_or("the application key is no header value")?,
-    );
-    if let Some(token) = &call.token {
-        headers.insert(
-            APP_TOKEN,
-            token.clone().ok_or("the token is no header value")?,
-        );
+    headers.insert(ACCEPT, HeaderValue::from_static(operation.accept));
+    if let Some(content_type) = operation.content_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
+    call.credentials.put(request)?;
     *request.timeout_mut() = Some(call.timeout.max(Duration::from_millis(1)));
     Ok(())
 }
 
-/// Whether a URL is that of the operation: each literal segment in its place, each parameter one segment and not
+/// Whether a URL is that of the path template: each literal segment in its place, each parameter one segment and not
 /// empty. Ids are percent-encoded, but no encoding keeps `.` and `..` from being resolved away, or a backslash from
 /// being read as a slash.
-fn leads_there(url: &Url, base_url: &str, name: &str) -> bool {
-    let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == name) else {
-        return false;
-    };
+fn leads_there(url: &Url, base_url: &str, template: &str) -> bool {
     let Ok(base) = Url::parse(base_url) else {
         return false;
     };
-    let Some(path) = url.path().strip_prefix(base.path().trim_end_matches('/')) else {
-        return false;
-    };
-    let (mut actual, mut expected) = (path.split('/'), operation.path.split('/'));
+    // The template's braces and blanks become what they are in a URL, too.
+    let mut wanted = base.clone();
+    wanted.set_path(&format!("{}{template}", base.path().trim_end_matches('/')));
+    let (mut actual, mut expected) = (url.path().split('/'), wanted.path().split('/'));
     loop {
         match (actual.next(), expected.next()) {
             (None, None) => return url.origin() == base.origin(),
-            (Some(actual), Some(expected)) if expected.starts_with('{') && !actual.is_empty() => {}
-            (Some(actual), Some(expected)) if actual == expected => {}
+            (Some(actual), Some(expected)) if is_segment(actual, expected) => {}
             _ => return false,
         }
     }
+}
+
+/// Whether a segment is one of the template's, with something in the place of its parameters.
+fn is_segment(actual: &str, expected: &str) -> bool {
+    const BRACES: [&str; 2] = ["%7B", "%7D"];
+    let [Some(opening), Some(closing)] = [expected.find(BRACES[0]), expected.rfind(BRACES[1])]
+    else {
+        return actual == expected;
+    };
+    let (before, after) = (&expected[..opening], &expected[closing + BRACES[1].len()..]);
+    actual.len() > before.len() + after.len()
+        && actual.starts_with(before)
+        && actual.ends_with(after)
 }
 
 /// Reads the whole body within the limit, keeps the answer, and hands out a copy for decoding.
@@ -143,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_path_leads_to_its_operation_or_nowhere() {
-        let leads =
-            |url: &str, base: &str| leads_there(&Url::parse(url).unwrap(), base, "get_customer");
+        let template = "/aggregation/v1/customers/{customerId}";
+        let leads = |url: &str, base: &str| leads_there(&Url::parse(url).unwrap(), base, template);
         assert!(leads("http://h/aggregation/v1/customers/1", "http://h"));
         assert!(leads(
             "http://h/stem/aggregation/v1/customers/1",
@@ -165,6 +172,22 @@ mod tests {
             "http://elsewhere/aggregation/v1/customers/1",
         ] {
             assert!(!leads(url, "http://h"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_may_be_a_part_of_its_segment() {
+        let leads = |path: &str| {
+            let url = Url::parse(&format!("http://h{path}")).unwrap();
+            leads_there(&url, "http://h", "/a b/{name}.json/x:{from}-{to}")
+        };
+        assert!(leads("/a%20b/n.json/x:1-2"));
+        for path in [
+            "/a%20b/.json/x:1-2",
+            "/a%20b/n.xml/x:1-2",
+            "/a%20b/n.json/1-2",
+        ] {
+            assert!(!leads(path), "{path}");
         }
     }
 }

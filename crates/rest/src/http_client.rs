@@ -8,7 +8,7 @@ use reqwest::{Url, redirect, retry};
 /// connections for long. Share one; clones share its connections.
 ///
 /// For `https` it trusts the machine's certificate store and honours the proxy variables of the environment. For plain
-/// `http`, which is for the sandbox on the same machine, it does neither, so that it works on a machine without a
+/// `http`, which is for a server on the same machine, it does neither, so that it works on a machine without a
 /// certificate store and no proxy comes between. Whether plain `http` is allowed at all is the caller's decision.
 ///
 /// Installs rustls's ring provider as the process's default unless there is one.
@@ -19,7 +19,11 @@ pub fn http_client(base_url: &str) -> Result<reqwest::Client, reqwest::Error> {
     // An error says that there is a provider already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
-        .user_agent(concat!("openfinance-rest/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!(
+            env!("CARGO_PKG_NAME"),
+            "/",
+            env!("CARGO_PKG_VERSION")
+        ))
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .connect_timeout(Duration::from_secs(5))

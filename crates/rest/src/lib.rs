@@ -40,9 +40,11 @@
 
 mod answer;
 mod call;
+mod credentials;
 mod failure;
 mod hooks;
 mod http_client;
+mod vendor_error;
 #[allow(missing_docs, clippy::all, unused_qualifications)]
 #[rustfmt::skip]
 mod generated;
@@ -50,10 +52,11 @@ mod generated;
 pub use progenitor_client::{ClientInfo, ResponseValue};
 
 pub use self::{
-    answer::{Answer, BodyKind, VendorError},
+    answer::{Answer, BodyKind},
     call::{Call, Sent},
     failure::{Cause, CauseKind, Failure, Place},
     generated::{Client, OPERATIONS, types},
     hooks::Operation,
     http_client::http_client,
+    vendor_error::VendorError,
 };
