@@ -8,6 +8,7 @@ mod chaos;
 mod ci;
 mod compare;
 mod diff;
+mod gate;
 mod import;
 mod lineage;
 mod output;

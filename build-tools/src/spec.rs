@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     normalise::{normalise, rename_schema},
-    slice::slice,
+    slice::{escaped, slice},
 };
 
 /// Our document, relative to the root of the workspace.
@@ -25,7 +25,7 @@ pub(crate) const OVERLAY: &str = "openapi/overlay.yaml";
 pub(crate) const NORMALISED: &str = "openapi/openapi.json";
 
 const SCHEMAS: &str = "#/components/schemas/";
-const METHODS: [&str; 8] = [
+pub(crate) const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
 ];
 

@@ -1,0 +1,188 @@
+//! Whether a document has the operations in scope, and whether their paths and parameters agree.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::{Problem, refuse, shown};
+use crate::spec::{DOCUMENT, Operation, escaped, load, operations, resolve};
+
+/// Refuses a document that lacks one of these operations, or has one of them with a path that does not fit its
+/// parameters. What other operations do wrong is no concern of ours.
+///
+/// # Errors
+/// All of these problems at once.
+pub(crate) fn scope(document: &Value, wanted: &BTreeSet<String>) -> Result<()> {
+    // Our own document knows where an operation stood; without it a missing one is told with fewer words.
+    let ours = load(&crate::root().join(DOCUMENT)).unwrap_or_default();
+    held(document, wanted, &ours)
+}
+
+/// As [`scope`], with the document that the operations were in.
+pub(super) fn held(document: &Value, wanted: &BTreeSet<String>, before: &Value) -> Result<()> {
+    let present = operations(document)?;
+    let before = operations(before).unwrap_or_default();
+    let mut problems = Vec::new();
+    for id in wanted {
+        match present.iter().find(|operation| operation.id == id) {
+            Some(operation) => mismatches(document, operation, &mut problems),
+            None => {
+                let before = before.iter().find(|operation| operation.id == id);
+                problems.push(missing(id, before, document, &present));
+            }
+        }
+    }
+    refuse(
+        "operations in scope that cannot be used",
+        "the vendor renamed, moved or dropped them, or the document is broken; nothing is taken over until each is there",
+        problems,
+    )
+}
+
+/// An operation that is not there, with what looks like it.
+fn missing(
+    id: &str,
+    before: Option<&Operation<'_>>,
+    document: &Value,
+    present: &[Operation<'_>],
+) -> Problem {
+    let mut hints: Vec<String> = present
+        .iter()
+        .filter(|operation| operation.id.eq_ignore_ascii_case(id))
+        .map(|operation| format!("{} is there, which differs in case", shown(operation.id)))
+        .collect();
+    let mut place = "/paths".to_owned();
+    if let Some(before) = before {
+        place = at(before);
+        hints.extend(
+            present
+                .iter()
+                .filter(|operation| {
+                    operation.method == before.method && blank(operation.path) == blank(before.path)
+                })
+                .map(|operation| {
+                    format!(
+                        "{} {} is now {}",
+                        operation.method,
+                        shown(operation.path),
+                        shown(operation.id)
+                    )
+                }),
+        );
+        if hints.is_empty() {
+            let path = document["paths"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .any(|(path, _)| blank(path) == blank(before.path));
+            hints.push(if path {
+                format!("its path is there, without the method {}", before.method)
+            } else {
+                "nor is its path".to_owned()
+            });
+        }
+    }
+    let mut what = format!("{} is not in the document", shown(id));
+    for hint in hints {
+        what += "; ";
+        what += &hint;
+    }
+    Problem::at(place, what)
+}
+
+fn at(operation: &Operation<'_>) -> String {
+    format!("/paths/{}/{}", escaped(operation.path), operation.method)
+}
+
+/// A path without the names of its parameters, which are no part of what is sent.
+fn blank(path: &str) -> String {
+    let mut blank = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('{') {
+        blank += before;
+        blank += "{}";
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    blank + rest
+}
+
+/// The names in a path template, in their order.
+fn names(path: &str) -> Vec<&str> {
+    path.split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}'))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// Where the path of an operation and its parameters do not agree.
+fn mismatches(document: &Value, operation: &Operation<'_>, problems: &mut Vec<Problem>) {
+    let place = at(operation);
+    let id = shown(operation.id);
+    let template = names(operation.path);
+    let mut declared = BTreeSet::new();
+    for (of, list) in [
+        ("its path", &operation.item["parameters"]),
+        ("itself", &operation.body["parameters"]),
+    ] {
+        let mut seen = BTreeSet::new();
+        for parameter in list.as_array().into_iter().flatten() {
+            let parameter = match resolve(document, parameter) {
+                Ok(parameter) => parameter,
+                Err(error) => {
+                    problems.push(Problem::at(&place, format!("{id}: {error}")));
+                    continue;
+                }
+            };
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let kind = parameter["in"].as_str().unwrap_or_default();
+            if !seen.insert((kind, name)) {
+                problems.push(Problem::at(
+                    &place,
+                    format!(
+                        "{id} has the {} parameter {} twice on {of}",
+                        shown(kind),
+                        shown(name)
+                    ),
+                ));
+            }
+            if kind == "path" {
+                declared.insert(name);
+                if parameter["required"] != true {
+                    problems.push(Problem::at(
+                        &place,
+                        format!("{id} does not require its path parameter {}", shown(name)),
+                    ));
+                }
+            }
+        }
+    }
+    for (position, name) in template.iter().enumerate() {
+        if template[..position].contains(name) {
+            problems.push(Problem::at(
+                &place,
+                format!("the path of {id} has {{{}}} twice", shown(name)),
+            ));
+        } else if !declared.contains(name) {
+            problems.push(Problem::at(
+                &place,
+                format!(
+                    "the path of {id} has {{{}}}, which is not among its parameters",
+                    shown(name)
+                ),
+            ));
+        }
+    }
+    for name in declared {
+        if !template.contains(&name) {
+            problems.push(Problem::at(
+                &place,
+                format!(
+                    "{id} has the path parameter {}, which is not in its path",
+                    shown(name)
+                ),
+            ));
+        }
+    }
+}

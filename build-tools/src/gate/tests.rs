@@ -1,0 +1,543 @@
+//! Every refusal of the gate, on small documents, and the vendor's real ones where they are at hand.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// A whole document with something of everything; each test breaks it in one way.
+const WHOLE: &str = include_str!("testdata/whole.yaml");
+
+/// What the gate says about a text; empty if it passes.
+fn said(text: &str) -> String {
+    match read(text.as_bytes()) {
+        Ok(_) => String::new(),
+        Err(kinds) => listing(&kinds),
+    }
+}
+
+/// What the gate says about the whole document with one change.
+fn changed(from: &str, to: &str) -> String {
+    assert_eq!(WHOLE.matches(from).count(), 1, "{from}");
+    said(&WHOLE.replace(from, to))
+}
+
+#[test]
+fn a_whole_document_passes() {
+    assert_eq!(said(WHOLE), "");
+}
+
+/// One line of problem and the title it comes under.
+#[track_caller]
+fn refused(said: &str, title: &str, problem: &str) {
+    let mut lines = said.lines();
+    let first = lines.next().unwrap_or_default();
+    assert!(first.starts_with(title), "{said}");
+    assert_eq!(
+        lines.next(),
+        Some(format!("  {problem}").as_str()),
+        "{said}"
+    );
+    assert_eq!(lines.next(), None, "{said}");
+}
+
+#[test]
+fn json_passes_as_yaml_does() {
+    let text = "{\"openapi\": \"3.0.3\",\n\t\"info\": {\"title\": \"a \\ud83d\\ude00\", \"version\": \"1\"}, \"paths\": {}}";
+    let document = read(text.as_bytes())
+        .map_err(|kinds| listing(&kinds))
+        .unwrap();
+    assert_eq!(document["info"]["title"], "a \u{1F600}");
+}
+
+#[test]
+fn unquoted_timestamps_stay_texts() {
+    let document = read(WHOLE.as_bytes())
+        .map_err(|kinds| listing(&kinds))
+        .unwrap();
+    let made = &document["components"]["schemas"]["Thing"]["properties"]["made"];
+    assert_eq!(made["example"], "2026-01-02T03:04:05Z");
+}
+
+#[test]
+fn a_version_that_goes_backwards_passes() {
+    assert_eq!(changed("version: 2.1.0", "version: 2.0.9"), "");
+}
+
+#[test]
+fn another_version_of_openapi_is_told_by_name_and_nothing_else_is() {
+    for (line, problem) in [
+        ("openapi: 3.1.0", "/openapi: is OpenAPI 3.1.0"),
+        (
+            "openapi: 3.0",
+            "/openapi: is 3.0, but a version is a text such as '3.0.3'",
+        ),
+        ("swagger: '2.0'", "/swagger: is Swagger 2.0"),
+        (
+            "asyncapi: 2.0.0",
+            "the document: does not say which version of OpenAPI it is written in",
+        ),
+    ] {
+        refused(
+            &changed("openapi: 3.0.3", line),
+            "of another kind (1)",
+            problem,
+        );
+    }
+}
+
+#[test]
+fn what_is_empty_or_no_object_is_refused() {
+    for text in ["", "\n", "# nothing\n", "null"] {
+        refused(&said(text), "of another kind (1)", "the document: is empty");
+    }
+    for text in ["hello", "[]", "- openapi: 3.0.3"] {
+        refused(
+            &said(text),
+            "of another kind (1)",
+            "the document: is not an object with the key openapi",
+        );
+    }
+}
+
+#[test]
+fn unreadable_bytes_are_told_with_their_place_and_the_rest_is_judged_too() {
+    let text = WHOLE.replace("type: object", "type: objekt");
+    let mut bytes = text.replace("a thing", "a th?ng").into_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'?').unwrap();
+    bytes[at] = 0xE4;
+    let said = listing(&read(&bytes).unwrap_err());
+    let line = text[..at].lines().count();
+    assert!(said.starts_with("unreadable characters (1): "), "{said}");
+    let problem = format!("\n  line {line}, column 24: byte {at} (E4) is not UTF-8\n");
+    assert!(said.contains(&problem), "{said}");
+    assert!(said.contains("\nnot valid OpenAPI 3.0 (3): "), "{said}");
+}
+
+#[test]
+fn characters_that_yaml_does_not_have_are_told_with_their_place() {
+    for (letter, code) in [
+        ('\u{b}', "U+000B"),
+        ('\0', "U+0000"),
+        ('\u{7f}', "U+007F"),
+        ('\u{feff}', "U+FEFF"),
+    ] {
+        refused(
+            &changed("  title: Small", &format!("  title: Sm{letter}all")),
+            "unreadable characters (1)",
+            &format!("line 3, column 12: {code} is no character of YAML"),
+        );
+    }
+    assert_eq!(said(&format!("\u{feff}{WHOLE}")), "");
+    assert_eq!(said(&WHOLE.replace('\n', "\r\n")), "");
+    let said = said(&WHOLE.replace('\n', "\r\n").replace("Small", "Sm\u{1}all"));
+    assert!(said.contains("  line 3, column 12: U+0001"), "{said}");
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused_and_the_rest_is_judged_too() {
+    let said = said(
+        &WHOLE
+            .replace("        kind:\n", "        name:\n")
+            .replace("a thing", "[]"),
+    );
+    assert!(said.contains("not YAML (1): "), "{said}");
+    assert!(
+        said.contains("\n  line 88, column 9: name is there twice in one object\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n  /components/responses/Thing/description: want string, but got array\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_not_yaml_is_told_with_its_place() {
+    refused(
+        &changed("enum: [big, small]", "enum: [big, small"),
+        "not YAML (1)",
+        "line 91, column 18: illegal placement of ':' indicator",
+    );
+    refused(
+        &said(&format!("{WHOLE}---\nopenapi: 3.0.3\n")),
+        "not YAML (1)",
+        "line 100, column 1: a second document starts",
+    );
+    let deep = format!("{WHOLE}x-deep: {}{}\n", "[".repeat(100), "]".repeat(100));
+    assert!(said(&deep).starts_with("not YAML (1)"), "{}", said(&deep));
+    let mut bomb = format!("{WHOLE}x-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..8 {
+        let before = format!("*a{}, ", level - 1);
+        bomb += &format!("x-{level}: &a{level} [{}]\n", before.repeat(10));
+    }
+    assert!(said(&bomb).starts_with("not YAML (1)"), "{}", said(&bomb));
+}
+
+#[test]
+fn what_is_not_valid_is_told_with_its_pointer() {
+    for (from, to, problem) in [
+        (
+            "enum: [big, small]",
+            "enum: {}",
+            "/components/schemas/Thing/properties/kind/enum: want array, but got object",
+        ),
+        (
+            "        kind:\n          type: string",
+            "        kind:\n          type: strin",
+            "/components/schemas/Thing/properties/kind/type: is none of \"array\", \"boolean\", \"integer\", \"number\", \"object\", \"string\"",
+        ),
+        (
+            "        required: true\n",
+            "",
+            "/paths/~1things~1{thingId}/parameters/0: lacks required",
+        ),
+        (
+            "      in: query",
+            "      in: qwery",
+            "/components/parameters/Page/in: is none of \"path\", \"query\", \"header\", \"cookie\"",
+        ),
+        (
+            "      type: apiKey",
+            "      type: apikey",
+            "/components/securitySchemes/Key/type: is none of \"apiKey\", \"http\", \"oauth2\", \"openIdConnect\"",
+        ),
+        (
+            "      description: a thing\n",
+            "",
+            "/components/responses/Thing: lacks description",
+        ),
+        (
+            "        - name\n",
+            "        - name\n        - name\n",
+            "/components/schemas/Thing/required: items at 0 and 1 are equal",
+        ),
+        (
+            "        - name\n",
+            "        name: true\n",
+            "/components/schemas/Thing/required: want array, but got object",
+        ),
+        (
+            "          maximum: 10",
+            "          maximum: ten",
+            "/components/schemas/Thing/properties/name/maximum: want number, but got string",
+        ),
+        (
+            "          maxLength: 10",
+            "          maxLenght: 10",
+            "/components/schemas/Thing/properties/name: OpenAPI 3.0 has no maxLenght here",
+        ),
+        (
+            "        parent:\n",
+            "        parent:\n        other:\n",
+            "/components/schemas/Thing/properties/parent: want object, but got null",
+        ),
+        (
+            "paths:\n",
+            "paths:\n  things: {}\n",
+            "/paths: OpenAPI 3.0 has no things here",
+        ),
+        (
+            "        '201':",
+            "        '2010':",
+            "/paths/~1things/post/responses: OpenAPI 3.0 has no 2010 here",
+        ),
+        (
+            "      name: page\n",
+            "      name: page\n      content: {a/b: {}}\n",
+            "/components/parameters/Page: has both schema and content, of which OpenAPI allows one",
+        ),
+    ] {
+        refused(&changed(from, to), "not valid OpenAPI 3.0 (1)", problem);
+    }
+}
+
+#[test]
+fn oddities_of_the_vendor_pass() {
+    // A status without quotes, a limit for numbers on a string and an object without members are in the whole document.
+    assert_eq!(changed("        '201':", "        201:"), "");
+    assert_eq!(
+        changed("          maxLength: 10", "          pattern: '(?=a)[^'"),
+        ""
+    );
+}
+
+#[test]
+fn a_reference_to_what_is_not_there_is_refused_wherever_it_is() {
+    refused(
+        &changed(
+            "$ref: '#/components/parameters/Page'",
+            "$ref: '#/components/parameters/Pages'",
+        ),
+        "references to what is not there (1)",
+        "/paths/~1things/get/parameters/0/$ref: #/components/parameters/Pages is not in the document",
+    );
+    // Behind a property that is called as the place for examples is.
+    refused(
+        &changed(
+            "                  example:\n                    $ref: '#/components/schemas/Thing'",
+            "                  example:\n                    $ref: '#/components/schemas/Ting'",
+        ),
+        "references to what is not there (1)",
+        "/components/responses/Thing/content/application~1json/schema/allOf/1/properties/example/$ref: \
+         #/components/schemas/Ting is not in the document",
+    );
+    refused(
+        &changed(
+            "        code:\n",
+            "        code:\n          discriminator: {propertyName: a, mapping: {a: Thing, b: '#/components/schemas/B'}}\n",
+        ),
+        "references to what is not there (1)",
+        "/components/schemas/Thing/properties/code/discriminator/mapping/b: #/components/schemas/B is not in the document",
+    );
+    refused(
+        &changed("    Token:\n      type: http\n      scheme: bearer\n", ""),
+        "references to what is not there (1)",
+        "/paths/~1things/post/security: the security scheme Token is not in the document",
+    );
+}
+
+#[test]
+fn a_reference_to_another_file_is_refused() {
+    refused(
+        &changed(
+            "$ref: '#/components/parameters/Page'",
+            "$ref: 'other.yaml#/Page'",
+        ),
+        "references to other files (1)",
+        "/paths/~1things/get/parameters/0/$ref: other.yaml#/Page is not in this document",
+    );
+}
+
+#[test]
+fn references_in_a_circle_are_refused_and_a_type_within_itself_is_not() {
+    let circle = "  schemas:\n    One:\n      $ref: '#/components/schemas/Two'\n    Two:\n      allOf:\n        - \
+                  $ref: '#/components/schemas/One'\n";
+    let said = changed("  schemas:\n", circle);
+    assert!(said.starts_with("references in a circle (2): "), "{said}");
+    assert!(
+        said.contains("\n  /components/schemas/One: leads back to itself\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_id_of_two_operations_is_refused() {
+    refused(
+        &changed("operationId: ListThings", "operationId: AddThing"),
+        "operation ids that more than one operation bears (1)",
+        "/paths/~1things/get: operationId AddThing is also at /paths/~1things/post",
+    );
+}
+
+#[test]
+fn problems_of_one_kind_are_no_wall() {
+    let many: String = (0..264)
+        .map(|number| format!("    S{number}:\n      $ref: '#/components/schemas/Gone{number}'\n"))
+        .collect();
+    let said = changed("  schemas:\n", &format!("  schemas:\n{many}"));
+    assert!(
+        said.starts_with("references to what is not there (264): "),
+        "{said}"
+    );
+    assert!(said.ends_with("\n  and 254 more\n"), "{said}");
+    assert_eq!(said.lines().count(), 12);
+}
+
+#[test]
+fn words_of_the_document_can_neither_flood_nor_move_the_cursor() {
+    let word = format!("\\e[2J{}", "x".repeat(500));
+    let said = changed(
+        "operationId: GetThing",
+        &format!("operationId: GetThing\n      \"{word}\": 1"),
+    );
+    assert!(said.contains("\\u{1b}[2Jxxx"), "{said}");
+    assert!(said.lines().all(|line| line.len() < 200), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = open(Path::new("no/such.yaml")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read no/such.yaml");
+}
+
+#[test]
+fn a_document_cut_off_at_any_line_is_refused() {
+    let lines: Vec<&str> = WHOLE.split_inclusive('\n').collect();
+    for cut in 0..lines.len() {
+        assert!(
+            !said(&lines[..cut].concat()).is_empty(),
+            "cut after line {cut}"
+        );
+    }
+}
+
+#[test]
+fn a_cut_behind_the_last_thing_that_is_needed_cannot_be_noticed() {
+    let tail = "    Spare:\n      type: object\n      properties:\n        one:\n          type: string\n        two:\n          \
+                type: string\n";
+    let whole = WHOLE.replace("  schemas:\n", &format!("  schemas:\n{tail}"));
+    assert_eq!(said(&whole), "");
+    // The same document with its last member last.
+    let (before, after) = WHOLE.split_once("  schemas:\n").unwrap();
+    let (schemas, securities) = after.split_once("  securitySchemes:\n").unwrap();
+    let moved = format!("{before}  securitySchemes:\n{securities}  schemas:\n{schemas}");
+    assert_eq!(said(&moved), "");
+    let noticed = |cut: &str| {
+        let (kept, _) = moved.rsplit_once(cut).unwrap();
+        !said(kept).is_empty()
+    };
+    assert!(noticed("        name:\n"));
+    assert!(noticed("          type: string\n          enum: "));
+    assert!(!noticed("          enum: "));
+    assert!(!noticed("        kind:\n"));
+}
+
+#[test]
+fn the_real_documents_pass_and_cut_ones_do_not() {
+    for file in real() {
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(said(&text), "", "{}", file.display());
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for part in 1..5 {
+            let cut = lines.len() * part / 5;
+            assert!(
+                !said(&lines[..cut].concat()).is_empty(),
+                "{} cut after line {cut}",
+                file.display()
+            );
+        }
+    }
+}
+
+/// Whether a document has these operations, in the words of a refusal.
+fn in_scope(document: &str, wanted: &[&str]) -> String {
+    let parse = |text: &str| serde_saphyr::from_str::<Value>(text).unwrap();
+    let wanted = wanted.iter().map(|&id| id.to_owned()).collect();
+    scope::held(&parse(document), &wanted, &parse(WHOLE))
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
+}
+
+#[test]
+fn operations_in_scope_that_are_whole_pass() {
+    assert_eq!(in_scope(WHOLE, &["ListThings", "AddThing", "GetThing"]), "");
+}
+
+#[test]
+fn an_operation_in_scope_that_has_gone_is_told_with_what_looks_like_it() {
+    for (from, to, hint) in [
+        (
+            "operationId: GetThing",
+            "operationId: getThing",
+            "; getThing is there, which differs in case; get /things/{thingId} is now getThing",
+        ),
+        (
+            "operationId: GetThing",
+            "operationId: FetchThing",
+            "; get /things/{thingId} is now FetchThing",
+        ),
+        (
+            "    get:\n      operationId: GetThing",
+            "    put:\n      operationId: PutThing",
+            "; its path is there, without the method get",
+        ),
+        (
+            "  /things/{thingId}:\n    parameters:",
+            "  /stuff/{thingId}:\n    x-parameters:",
+            "",
+        ),
+    ] {
+        let document = WHOLE.replace(from, to);
+        let said = in_scope(&document, &["GetThing"]);
+        if hint.is_empty() {
+            assert!(
+                said.contains("the path of GetThing has {thingId}"),
+                "{said}"
+            );
+        } else {
+            refused(
+                &said,
+                "operations in scope that cannot be used (1)",
+                &format!("/paths/~1things~1{{thingId}}/get: GetThing is not in the document{hint}"),
+            );
+        }
+    }
+    let gone = in_scope(
+        &WHOLE
+            .replace("GetThing", "Other")
+            .replace("/things/{thingId}", "/others"),
+        &["GetThing", "Never"],
+    );
+    assert!(
+        gone.contains(
+            "\n  /paths/~1things~1{thingId}/get: GetThing is not in the document; nor is its path\n"
+        ),
+        "{gone}"
+    );
+    assert!(
+        gone.ends_with("\n  /paths: Never is not in the document"),
+        "{gone}"
+    );
+}
+
+#[test]
+fn a_path_that_does_not_fit_its_parameters_is_refused_in_scope_only() {
+    for (from, to, problem) in [
+        (
+            "name: thingId",
+            "name: thing_id",
+            "the path of GetThing has {thingId}, which is not among its parameters",
+        ),
+        (
+            "name: thingId",
+            "name: thing_id",
+            "GetThing has the path parameter thing_id, which is not in its path",
+        ),
+        (
+            "        required: true",
+            "        required: false",
+            "GetThing does not require its path parameter thingId",
+        ),
+        (
+            "/things/{thingId}:",
+            "/things/{thingId}/{thingId}:",
+            "the path of GetThing has {thingId} twice",
+        ),
+        (
+            "    parameters:\n      - name: thingId",
+            "    parameters:\n      - {name: thingId, in: path, required: true}\n      - name: thingId",
+            "GetThing has the path parameter thingId twice on its path",
+        ),
+    ] {
+        let document = WHOLE.replace(from, to);
+        let said = in_scope(&document, &["GetThing"]);
+        assert!(said.contains(problem), "{said}");
+        assert_eq!(in_scope(&document, &["ListThings"]), "");
+    }
+}
+
+#[test]
+fn a_parameter_of_the_operation_may_replace_that_of_its_path() {
+    let document = WHOLE.replace(
+        "      operationId: GetThing\n",
+        "      operationId: GetThing\n      parameters: [{name: thingId, in: path, required: true}]\n",
+    );
+    assert_eq!(in_scope(&document, &["GetThing"]), "");
+}
+
+/// The vendor's documents, where they are at hand, and ours.
+fn real() -> Vec<PathBuf> {
+    let mut files = vec![crate::root().join(crate::spec::DOCUMENT)];
+    let folder = std::env::var_os("OPENFINANCE_VENDOR_DOCS").map(PathBuf::from);
+    let folders = folder.map(|folder| [folder.join("history"), folder]);
+    for folder in folders.into_iter().flatten() {
+        files.extend(
+            fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|file| file.extension().is_some_and(|end| end == "yaml")),
+        );
+    }
+    files.sort();
+    files
+}
