@@ -13,6 +13,7 @@ use crate::{
     operation::{Kind, Operation},
     outcome::{Outcome, Unfit},
     policy::{Class, Next, next},
+    retry,
     token::{RefusedToken, Token},
     write,
 };
@@ -157,7 +158,7 @@ impl Client {
                 }
                 Err(Shut::Limited(asked, vendor)) => {
                     // Not all at the same moment.
-                    let wait = asked.mul_f64(1.0 + self.inner.retries.fraction() / 10.0);
+                    let wait = asked.mul_f64(1.0 + retry::fraction() / 10.0);
                     if !self.has_time_for(wait, operation, first_sent) {
                         return Err(Error::RateLimited {
                             retry_after: Some(asked),

@@ -1,15 +1,13 @@
 //! What may be tried again, and how long to wait before: at most three tries, full jitter, under a budget.
 
 use std::{
-    hash::{BuildHasher as _, RandomState},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
+
+use crate::seal::random_id;
 
 /// How often an operation is tried in all.
 const TRIES: u32 = 3;
@@ -26,19 +24,12 @@ const RESERVE_PER_SECOND: f64 = 1.0;
 
 /// The waits and the budget that all calls of a client share.
 pub(crate) struct Retries {
-    random: AtomicU64,
     budget: Mutex<Budget>,
 }
 
 impl Retries {
-    /// With a seed of the process's own.
     pub(crate) fn new() -> Self {
-        Self::seeded(RandomState::new().hash_one(0))
-    }
-
-    fn seeded(seed: u64) -> Self {
         Self {
-            random: AtomicU64::new(seed),
             budget: Mutex::new(Budget {
                 left: 0.0,
                 at: None,
@@ -60,21 +51,16 @@ impl Retries {
         self.with_budget(|budget| budget.take(Instant::now()))
     }
 
-    /// A number from 0 to 1: splitmix64, which is even enough to spread waits and nothing more.
-    pub(crate) fn fraction(&self) -> f64 {
-        let mut bits = self
-            .random
-            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        // 32 bits fit a float without loss.
-        f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
-    }
-
     fn with_budget<T>(&self, with: impl FnOnce(&mut Budget) -> T) -> T {
         // Nothing panics while it is held; if it did, the budget would still be whole.
         with(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A number from 0 to 1, to spread waits.
+pub(crate) fn fraction() -> f64 {
+    // 32 bits fit a float without loss.
+    f64::from((random_id() >> 32) as u32) / f64::from(u32::MAX)
 }
 
 /// How many retries may still be made.
@@ -126,7 +112,7 @@ impl Tries<'_> {
         if self.made >= TRIES || !self.retries.spare() {
             return None;
         }
-        let fraction = self.retries.fraction();
+        let fraction = fraction();
         Some(match asked {
             // A little more than asked, and not all at the same moment.
             Some(asked) => asked.mul_f64(1.0 + fraction / 10.0),
@@ -141,8 +127,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_tried_three_times_with_growing_waits() {
-        for seed in 0..1_000 {
-            let retries = Retries::seeded(seed);
+        for _ in 0..1_000 {
+            let retries = Retries::new();
             let mut tries = retries.tries();
             assert!(tries.again(None).unwrap() <= BASE);
             assert!(tries.again(None).unwrap() <= 2 * BASE);
@@ -153,18 +139,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_vendor_asks_is_waited_and_hardly_more() {
         let asked = Duration::from_secs(2);
-        for seed in 0..1_000 {
-            let wait = Retries::seeded(seed).tries().again(Some(asked)).unwrap();
-            assert!(
-                asked <= wait && wait <= asked.mul_f64(1.1),
-                "{seed}: {wait:?}"
-            );
+        for _ in 0..1_000 {
+            let wait = Retries::new().tries().again(Some(asked)).unwrap();
+            assert!(asked <= wait && wait <= asked.mul_f64(1.1), "{wait:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_not_multiplied() {
-        let retries = Retries::seeded(1);
+        let retries = Retries::new();
         // An hour of good calls saves no more than it should.
         for _ in 0..1_000_000 {
             retries.tries();
@@ -183,7 +166,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_calls_seldom_may_retry() {
-        let retries = Retries::seeded(1);
+        let retries = Retries::new();
         for _ in 0..100 {
             let mut tries = retries.tries();
             assert!(tries.again(None).is_some() && tries.again(None).is_some());

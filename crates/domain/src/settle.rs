@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub(crate) use sought::{Likeness, Place, Sought};
 
-use crate::{Client, Deadline, Error, Refusal, operation::Operation, write};
+use crate::{Client, Deadline, Error, Refusal, operation::Operation, retry, write};
 
 /// How long after a lost answer the record is looked for first, and by how much the first waits grow.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -258,7 +258,7 @@ impl Client {
             let wait = looked_for.clamp(FIRST_LOOK, LONGEST_WAIT);
             let pause = match looked_for {
                 Duration::ZERO => wait.saturating_sub(last.elapsed()),
-                _ => wait.mul_f64(0.9 + self.inner.retries.fraction() / 5.0),
+                _ => wait.mul_f64(0.9 + retry::fraction() / 5.0),
             };
             looked_for += wait;
             let left = quiet_time.saturating_sub(last.elapsed());

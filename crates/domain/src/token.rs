@@ -18,7 +18,7 @@ use tokio::{sync::OwnedMutexGuard, time::Instant};
 
 pub(crate) use self::login::{is_refusal, is_second_hand};
 use self::shared::Claim;
-use crate::{Client, Error, Vendor, operation::Operation};
+use crate::{Client, Error, Vendor, operation::Operation, retry};
 
 /// The youngest at which a token is renewed, and how much older it may be drawn: not all renew at the same moment.
 const RENEW_AFTER: Duration = Duration::from_secs(80 * 60);
@@ -426,7 +426,7 @@ impl Client {
     /// Notes a login that failed, and answers for how long no replica should try another; `None` if it need not wait.
     fn note_failed_login(&self, error: &Error) -> Option<Duration> {
         let tokens = &self.inner.tokens;
-        let fraction = self.inner.retries.fraction();
+        let fraction = retry::fraction();
         match error {
             // The guard keeps that.
             Error::CredentialsRejected { .. } => None,

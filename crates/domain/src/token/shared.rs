@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{PAUSE, Token, UNUSABLE_AFTER, login::Login};
 use crate::{
-    Client,
+    Client, retry,
     seal::random_id,
     store::{Change, Committed, Key, Space, Store, StoreError},
 };
@@ -135,7 +135,7 @@ impl Client {
             .generation()
             .max(oldest.saturating_sub(1))
             + 1;
-        let fraction = self.inner.retries.fraction();
+        let fraction = retry::fraction();
         let mut token = Token::new(login.value, generation, unusable_at, fraction);
         if self.store().is_shared() {
             self.share(&mut token, lease).await;
@@ -212,7 +212,7 @@ impl Client {
     fn taken_over(&self, found: Found) -> Option<Token> {
         let (value, unusable_at) = found.token?;
         self.inner.credentials.current().guard.accepted_elsewhere();
-        let fraction = self.inner.retries.fraction();
+        let fraction = retry::fraction();
         Some(Token::new(value, found.generation, unusable_at, fraction))
     }
 
