@@ -11,6 +11,7 @@ mod common;
 mod comparison;
 mod consumer;
 mod customer;
+mod dice;
 #[cfg(feature = "external")]
 mod external;
 mod faults;

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use crate::canary;
+use crate::{canary, dice::Dice};
 use machine::Machine;
 
 /// How many seeds are tried, unless the environment says otherwise.
@@ -26,28 +26,6 @@ const SEEDS: u64 = 200;
 const STEPS: usize = 25;
 /// The seeds that have failed once.
 const KEPT: &str = include_str!("model/seeds.txt");
-
-/// SplitMix64: the same seed makes the same choices.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
-    }
-
-    /// Whether something happens that happens once in so many times.
-    fn one_in(&mut self, times: usize) -> bool {
-        self.roll(times) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
-}
 
 #[test]
 fn callers_were_told_what_is_so_whatever_happened() {

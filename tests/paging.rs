@@ -7,24 +7,11 @@ use openfinance_sandbox::{Operation, Snapshot};
 use serde_json::{Map, Value, json};
 use tonic::{Code, Status, Streaming};
 
-use crate::world::World;
+use crate::{dice::Dice, world::World};
 
 /// The position of customers on the sandbox's list is that of their ids. These leave room for others to come between.
 const FIRST_ID: u64 = 1_000_000_000;
 const ROOM: u64 = 1_000_000;
-
-/// Numbers that look random and are the same in every run (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
-    }
-}
 
 /// The customers of a sandbox, who come and go all at one moment and wherever a test likes.
 struct Crowd<'a> {

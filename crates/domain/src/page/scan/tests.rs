@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use fastrand::Rng;
+
 use super::*;
 
 /// A list that a test moves, and a vendor that answers from it.
@@ -360,23 +362,6 @@ fn who_is_further_on_than_answers_reach_is_returned_again_and_not_in_the_next_pa
     assert_eq!(found, expected);
 }
 
-/// Numbers that look random and are the same in every run (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.roll(choices.len())]
-    }
-}
-
 /// How a list moves: how many come and go at most each time, and where.
 #[derive(Clone, Copy, Debug)]
 struct Churn {
@@ -387,18 +372,18 @@ struct Churn {
 }
 
 impl Churn {
-    fn happen(self, list: &mut List, dice: &mut Dice, at: usize) {
-        let place = |dice: &mut Dice, len: usize| match self.place {
+    fn happen(self, list: &mut List, dice: &mut Rng, at: usize) {
+        let place = |dice: &mut Rng, len: usize| match self.place {
             Some(0) => 0,
             Some(100) => len,
-            Some(_) => (at + dice.roll(5)).saturating_sub(3).min(len),
-            None => dice.roll(len + 1),
+            Some(_) => (at + dice.usize(..5)).saturating_sub(3).min(len),
+            None => dice.usize(..len + 1),
         };
-        for _ in 0..dice.roll(self.going + 1).min(list.ids.len()) {
+        for _ in 0..dice.usize(..self.going + 1).min(list.ids.len()) {
             let index = place(dice, list.ids.len() - 1);
             list.ids.remove(index);
         }
-        for _ in 0..dice.roll(self.coming + 1) {
+        for _ in 0..dice.usize(..self.coming + 1) {
             let index = place(dice, list.ids.len());
             list.insert(index);
         }
@@ -409,7 +394,7 @@ impl Churn {
 const MOST_PAGES: usize = 200;
 
 /// Who the scan by position alone, which this is instead of, would leave out without a word.
-fn left_out_by_position(mut list: List, size: usize, churn: Churn, dice: &mut Dice) -> usize {
+fn left_out_by_position(mut list: List, size: usize, churn: Churn, dice: &mut Rng) -> usize {
     let first: HashSet<_> = list.ids.iter().cloned().collect();
     let mut found = HashSet::new();
     let mut start = 0;
@@ -431,24 +416,26 @@ fn whoever_stays_is_returned_and_nobody_twice_however_the_list_moves() {
     let mut ended: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let mut left_out = 0;
     'scans: for seed in 0..500 {
-        let dice = &mut Dice(seed);
-        let size = dice.of(&[1, 2, 3, 25, 100, 996, 997, 1_000]);
+        let dice = &mut Rng::with_seed(seed);
+        let size = dice.choice([1, 2, 3, 25, 100, 996, 997, 1_000]).unwrap();
         let most = match size {
             ..25 => 60,
-            25..=100 => dice.of(&[300, 300, 300, 3_000]),
+            25..=100 => dice.choice([300, 300, 300, 3_000]).unwrap(),
             _ => 3_000,
         };
-        let mut list = List::of(dice.roll(most) as u64);
-        list.counted = dice.roll(2) == 0;
-        list.fits = dice.of(&[1_000, 1_000, 1_000, 500, 7]);
+        let mut list = List::of(dice.usize(..most) as u64);
+        list.counted = dice.usize(..2) == 0;
+        list.fits = dice.choice([1_000, 1_000, 1_000, 500, 7]).unwrap();
         let amounts = [0, 0, 1, 3, 20, 200];
         let churn = Churn {
-            coming: dice.of(&amounts[..if size < 25 { 5 } else { 6 }]),
-            going: dice.of(&amounts),
-            place: dice.of(&[None, Some(0), Some(50), Some(100)]),
+            coming: *dice
+                .choice(&amounts[..if size < 25 { 5 } else { 6 }])
+                .unwrap(),
+            going: dice.choice(amounts).unwrap(),
+            place: dice.choice([None, Some(0), Some(50), Some(100)]).unwrap(),
         };
         if churn.going < 20 {
-            left_out += left_out_by_position(list.clone(), size, churn, &mut Dice(seed));
+            left_out += left_out_by_position(list.clone(), size, churn, &mut Rng::with_seed(seed));
         }
 
         let first: HashSet<_> = list.ids.iter().cloned().collect();
@@ -459,8 +446,8 @@ fn whoever_stays_is_returned_and_nobody_twice_however_the_list_moves() {
             let Some(cursor) = from else { break true };
             let at = cursor.at().get() as usize - 1;
             // In the middle of a page, too.
-            let moves = |list: &mut List, dice: &mut Dice| {
-                if dice.roll(3) == 0 {
+            let moves = |list: &mut List, dice: &mut Rng| {
+                if dice.usize(..3) == 0 {
                     churn.happen(list, dice, at);
                 }
             };
