@@ -9,12 +9,9 @@ mod background;
 mod entry;
 mod flight;
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 pub use self::background::Unsettled;
@@ -28,8 +25,9 @@ use crate::{
     onboarding::{MadeBy, Step},
     partner::unusable,
     request::RequestId,
+    seal::random_word,
     settle::{Creation, Journal, Made, Sent, Sought},
-    store::{Change, Committed, Key},
+    store::{Change, Committed, Kept, Key},
 };
 
 /// For how long an answer is kept.
@@ -51,7 +49,7 @@ impl Client {
     ) -> Result<(C::Record, MadeBy), Error> {
         let keys = &self.inner.keys;
         let name = request.name(keys, step);
-        let fingerprint = hex(&keys.fingerprint(&creation.content()?));
+        let fingerprint = keys.fingerprint(&creation.content()?);
         let operation = creation.operation();
         let creation = Arc::new(creation);
         loop {
@@ -88,7 +86,7 @@ impl Client {
     pub(crate) async fn claim(&self, request: &RequestId, content: &[u8]) -> Result<(), Error> {
         let keys = &self.inner.keys;
         let slot = Slot::new(&request.name(keys, None));
-        let fingerprint = hex(&keys.fingerprint(content));
+        let fingerprint = keys.fingerprint(content);
         loop {
             if let Some((_, entry)) = self.kept_entry(&slot).await? {
                 return match entry.fingerprint == fingerprint {
@@ -152,16 +150,16 @@ impl Client {
         let held = Held {
             client: self.clone(),
             slot: slot.clone(),
-            lease: lease_word(),
+            lease: random_word(),
             request: Some(bytes(&Entry::open(fingerprint))),
-            intent: intent.seal(&self.inner.keys, &slot.intent),
+            intent: Some(intent.seal(&self.inner.keys, &slot.intent)),
             sought,
             by: MadeBy::ThisCall,
         };
         let committed = self
             .commit(&[
                 change(&slot.request, None, held.request.clone(), None),
-                change(&slot.intent, None, Some(held.intent.clone()), Some(KEEP)),
+                change(&slot.intent, None, held.intent.clone(), Some(KEEP)),
                 change(&slot.lease, None, Some(held.lease.clone()), Some(LEASE)),
             ])
             .await?;
@@ -178,62 +176,38 @@ impl Client {
             return Ok(None);
         };
         let entry = self.kept_entry(slot).await?;
-        let store = &self.inner.config.shared.store;
-        let kept = store.get(&slot.intent).await;
-        let (open, kept) = match (entry, kept.map_err(|error| unusable(&error))?) {
-            (Some((open, entry)), Some(kept)) if entry.answer().is_none() => (open, kept),
-            // A store that throws away what it should keep has lost the intent alone.
-            (Some((open, entry)), None) if entry.answer().is_none() => {
-                return self.take_up(slot, lease, open, sought).await;
-            }
-            _ => {
-                let end = change(&slot.lease, Some(lease), None, None);
-                self.commit(&[end]).await?;
-                return Ok(None);
-            }
+        let kept = self.kept_intent(slot).await?;
+        let open = entry.filter(|(_, entry)| entry.answer().is_none());
+        let Some((request, _)) = open else {
+            self.give_up_lease(slot, lease).await?;
+            return Ok(None);
         };
-        let intent = Intent::opened(&self.inner.keys, &slot.intent, &kept);
-        let earlier = sent(&kept, intent.and_then(|intent| intent.vendor_time()));
-        let held = Held {
+        let mut held = Held {
             client: self.clone(),
             slot: slot.clone(),
             lease,
-            request: Some(open),
-            intent: kept.value,
+            request: Some(request),
+            intent: kept.as_ref().map(|kept| kept.value.clone()),
             sought,
             by: MadeBy::EarlierCall,
+        };
+        let earlier = match kept {
+            Some(kept) => {
+                let intent = Intent::opened(&self.inner.keys, &slot.intent, &kept);
+                sent(&kept, intent.and_then(|intent| intent.vendor_time()))
+            }
+            // A store that throws away what it should keep has lost the intent alone. As if it had been sent just now,
+            // because nobody can say how long ago it was.
+            None => {
+                let vendor_time = self.inner.clock.vendor();
+                let earlier = Sent::ago(Duration::ZERO, vendor_time);
+                if held.note_intent(vendor_time).await? == Committed::Conflict {
+                    return Ok(None);
+                }
+                earlier
+            }
         };
         Ok(Some((held, Some(earlier))))
-    }
-
-    /// Takes over what another has begun and of which nothing is known but that: as if it had been sent just now, because
-    /// nobody can say how long ago it was.
-    async fn take_up(
-        &self,
-        slot: &Slot,
-        lease: Vec<u8>,
-        open: Vec<u8>,
-        sought: Sought,
-    ) -> Result<Option<(Held, Option<Sent>)>, Error> {
-        let vendor_time = self.inner.clock.vendor();
-        let intent = Intent::new(&sought, vendor_time).seal(&self.inner.keys, &slot.intent);
-        let same = Some(lease.clone());
-        let changes = [
-            change(&slot.intent, None, Some(intent.clone()), Some(KEEP)),
-            change(&slot.lease, same.clone(), same, Some(LEASE)),
-        ];
-        let held = Held {
-            client: self.clone(),
-            slot: slot.clone(),
-            lease,
-            request: Some(open),
-            intent,
-            sought,
-            by: MadeBy::EarlierCall,
-        };
-        let earlier = Sent::ago(Duration::ZERO, vendor_time);
-        let committed = self.commit(&changes).await?;
-        Ok((committed == Committed::Yes).then_some((held, Some(earlier))))
     }
 
     /// Says that this process is at work; `None` if another is.
@@ -247,7 +221,7 @@ impl Client {
             kept.map_err(|error| unusable(&error))?
                 .map(|kept| kept.value)
         };
-        let lease = lease_word();
+        let lease = random_word();
         let change = change(&slot.lease, expected, Some(lease.clone()), Some(LEASE));
         let committed = self.commit(&[change]).await?;
         Ok((committed == Committed::Yes).then_some(lease))
@@ -294,6 +268,17 @@ impl Client {
         Ok(Some((kept.value, entry)))
     }
 
+    async fn kept_intent(&self, slot: &Slot) -> Result<Option<Kept>, Error> {
+        let kept = self.inner.config.shared.store.get(&slot.intent).await;
+        kept.map_err(|error| unusable(&error))
+    }
+
+    /// Says that this process is not at work any more.
+    async fn give_up_lease(&self, slot: &Slot, lease: Vec<u8>) -> Result<(), Error> {
+        let end = change(&slot.lease, Some(lease), None, None);
+        self.commit(&[end]).await.map(drop)
+    }
+
     async fn commit(&self, changes: &[Change]) -> Result<Committed, Error> {
         let committed = self.inner.config.shared.store.commit(changes).await;
         committed.map_err(|error| unusable(&error))
@@ -307,7 +292,8 @@ struct Held {
     lease: Vec<u8>,
     /// Missing where the store has lost it.
     request: Option<Vec<u8>>,
-    intent: Vec<u8>,
+    /// Missing where the store has lost it.
+    intent: Option<Vec<u8>>,
     sought: Sought,
     /// Which call has sent it last.
     by: MadeBy,
@@ -330,12 +316,28 @@ impl Held {
         }
     }
 
+    /// Notes what to look for, of a create that is sent at this time of the vendor's.
+    async fn note_intent(&mut self, vendor_time: Option<Timestamp>) -> Result<Committed, Error> {
+        let Self { client, slot, .. } = self;
+        let intent = Intent::new(&self.sought, vendor_time);
+        let intent = Some(intent.seal(&client.inner.keys, &slot.intent));
+        let (before, same) = (self.intent.clone(), Some(self.lease.clone()));
+        let changes = [
+            change(&slot.intent, before, intent.clone(), Some(KEEP)),
+            change(&slot.lease, same.clone(), same, Some(LEASE)),
+        ];
+        let committed = client.commit(&changes).await?;
+        if committed == Committed::Yes {
+            self.intent = intent;
+        }
+        Ok(committed)
+    }
+
     /// Notes what came of it. If that fails the intent stays, and is settled later.
     async fn end(self, ending: Ending) {
         if matches!(ending, Ending::Unsettled) {
-            let end = change(&self.slot.lease, Some(self.lease), None, None);
             // If it fails, the lease ends by itself.
-            let _ = self.client.commit(&[end]).await;
+            let _ = self.client.give_up_lease(&self.slot, self.lease).await;
             return;
         }
         let fingerprint = self.request.as_deref().and_then(fingerprint);
@@ -343,7 +345,7 @@ impl Held {
             (Ending::Kept(state), Some(fingerprint)) => Some(bytes(&Entry { fingerprint, state })),
             (Ending::Kept(_) | Ending::Released | Ending::Unsettled, _) => None,
         };
-        let intent = change(&self.slot.intent, Some(self.intent), None, None);
+        let intent = change(&self.slot.intent, self.intent, None, None);
         let lease = change(&self.slot.lease, Some(self.lease), None, None);
         let (key, kept) = (&self.slot.request, Some(ANSWER_KEPT));
         let noted = change(key, self.request.clone(), answer.clone(), kept);
@@ -365,17 +367,9 @@ impl Held {
 
 impl Journal for Held {
     async fn resending(&mut self) -> Result<(), Error> {
-        let Self { client, slot, .. } = self;
-        let intent = Intent::new(&self.sought, client.inner.clock.vendor());
-        let intent = intent.seal(&client.inner.keys, &slot.intent);
-        let (before, same) = (Some(self.intent.clone()), Some(self.lease.clone()));
-        let changes = [
-            change(&slot.intent, before, Some(intent.clone()), Some(KEEP)),
-            change(&slot.lease, same.clone(), same, Some(LEASE)),
-        ];
-        match client.commit(&changes).await? {
+        let vendor_time = self.client.inner.clock.vendor();
+        match self.note_intent(vendor_time).await? {
             Committed::Yes => {
-                self.intent = intent;
                 self.by = MadeBy::ThisCall;
                 Ok(())
             }
@@ -406,14 +400,4 @@ fn bytes(entry: &Entry) -> Vec<u8> {
 fn fingerprint(request: &[u8]) -> Option<String> {
     let entry: Entry = serde_json::from_slice(request).ok()?;
     Some(entry.fingerprint)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A word that nobody else uses for a lease.
-fn lease_word() -> Vec<u8> {
-    let word = || RandomState::new().hash_one(0);
-    format!("{:016x}{:016x}", word(), word()).into_bytes()
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::{
     Client, Error,
     partner::unusable,
-    seal::random_id,
+    seal::random_word,
     store::{Change, Committed, Key, Space},
 };
 
@@ -33,7 +33,7 @@ impl Client {
             if held.is_some() && self.store().is_shared() {
                 return Ok(None);
             }
-            let ours = random_id().to_be_bytes().to_vec();
+            let ours = random_word();
             let change = Change {
                 key: key.clone(),
                 expected: held.map(|kept| kept.value),

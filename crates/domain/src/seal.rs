@@ -52,17 +52,12 @@ impl Keys {
     /// The name of what these parts identify: 64 hex digits. Other parts, or the same bytes cut elsewhere, have another
     /// name.
     pub(crate) fn name(&self, parts: &[&[u8]]) -> String {
-        let mut name = String::with_capacity(64);
-        for byte in hash(&self.names, parts) {
-            // Writing to a string can't fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        hex(&hash(&self.names, parts))
     }
 
-    /// What tells whether two contents are the same, and nothing else about them.
-    pub(crate) fn fingerprint(&self, content: &[u8]) -> [u8; 32] {
-        hash(&self.fingerprints, &[content])
+    /// What tells whether two contents are the same, and nothing else about them: 64 hex digits.
+    pub(crate) fn fingerprint(&self, content: &[u8]) -> String {
+        hex(&hash(&self.fingerprints, &[content]))
     }
 
     /// Seals what is to be kept under `key`. The same text is never sealed alike twice.
@@ -98,6 +93,11 @@ pub(crate) fn random_id() -> u64 {
     u64::generate()
 }
 
+/// A value that nobody else draws, by which a lease is known for one's own.
+pub(crate) fn random_word() -> Vec<u8> {
+    random_id().to_be_bytes().to_vec()
+}
+
 /// Where a value is kept, as bytes: no space's word has a slash.
 fn place(key: &store::Key) -> Vec<u8> {
     format!("{}/{}", key.space.as_str(), key.name).into_bytes()
@@ -110,6 +110,15 @@ fn hash(keyed: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
         hash.update(part);
     }
     hash.finalize().into_bytes().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]

@@ -81,18 +81,15 @@ impl Client {
             return Ok(Some(super::LEASE));
         };
         let entry = self.kept_entry(&slot).await?;
-        let kept = self.inner.config.shared.store.get(&slot.intent).await;
-        let Some(kept) = kept.map_err(|error| unusable(&error))? else {
-            let end = super::change(&slot.lease, Some(lease), None, None);
-            self.commit(&[end]).await?;
+        let Some(kept) = self.kept_intent(&slot).await? else {
+            self.give_up_lease(&slot, lease).await?;
             return Ok(None);
         };
         let intent = Intent::opened(&self.inner.keys, &slot.intent, &kept);
         let vendor_time = intent.as_ref().and_then(Intent::vendor_time);
         let Some(sought) = intent.and_then(Intent::sought) else {
             tracing::error!("a create that is not settled was noted under another key");
-            let end = super::change(&slot.lease, Some(lease), None, None);
-            self.commit(&[end]).await?;
+            self.give_up_lease(&slot, lease).await?;
             return Ok(Some(ROUND));
         };
         let held = Held {
@@ -100,7 +97,7 @@ impl Client {
             slot,
             lease,
             request: entry.map(|(bytes, _)| bytes),
-            intent: kept.value.clone(),
+            intent: Some(kept.value.clone()),
             sought,
             by: MadeBy::EarlierCall,
         };

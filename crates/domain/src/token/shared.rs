@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{PAUSE, Token, UNUSABLE_AFTER, login::Login};
 use crate::{
     Client, retry,
-    seal::random_id,
+    seal::random_word,
     store::{Change, Committed, Key, Space, Store, StoreError},
 };
 
@@ -83,7 +83,7 @@ impl Client {
             let paused = held.value == PAUSED;
             return Ok(paused.then(|| Claim::Wait(held.left.unwrap_or(PAUSE))));
         }
-        let lease = Lease(random_id().to_be_bytes().to_vec());
+        let lease = Lease(random_word());
         let change = Change {
             key,
             expected: None,
