@@ -5,33 +5,18 @@
 //! whose outcome nothing is known, until one has succeeded. An open guard lets nobody log in. Time does not close it:
 //! only other credentials do, which have a record of their own, or an operator.
 
+mod record;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
+pub(crate) use self::record::Ending;
+use self::record::{Record, Refused};
 use crate::{
     Vendor,
     operation::Operation,
     seal::random_id,
     store::{Change, Committed, Key, Store, StoreError},
 };
-
-/// How many logins may be refused or have an unknown outcome, in all. The vendor's five less three, for the people who
-/// correct the matter by hand and for other programs with the same credentials.
-const MOST_ATTEMPTS: usize = 2;
-
-/// What a login came to, as far as the vendor's count of failures is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The vendor took the credential.
-    Accepted,
-    /// The vendor refused it.
-    Refused(Vendor),
-    /// It was not sent, or the vendor answered something else than a refusal.
-    NotCounted,
-    /// There was no answer: it may have been refused.
-    Unknown,
-}
 
 /// Why no login may be made.
 #[derive(Debug)]
@@ -72,25 +57,6 @@ struct Local {
     owed: Vec<(u64, Ending)>,
     /// Whether this process was the last one to log in with it.
     accepted_here: bool,
-}
-
-/// What is stored of a credential. Nothing in it is secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    /// The attempts that were begun and neither succeeded nor were taken back.
-    attempts: Vec<u64>,
-    /// The refusal that opened the guard.
-    refused: Option<Refused>,
-    /// Whether the vendor has ever taken the credential.
-    accepted: bool,
-    /// Which reset was the last one; zero before the first.
-    reset: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Refused {
-    http_status: u16,
-    code: Option<i64>,
 }
 
 impl Guard {
@@ -254,62 +220,6 @@ impl Local {
     }
 }
 
-impl Record {
-    fn read(bytes: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(bytes)
-            .map_err(|_| StoreError("the count of logins can't be read".to_owned()))
-    }
-
-    fn written(&self) -> Vec<u8> {
-        // Numbers and flags always have a text.
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
-    fn is_open(&self) -> bool {
-        self.refused.is_some() || (!self.accepted && self.attempts.len() >= MOST_ATTEMPTS)
-    }
-
-    /// Counts an attempt, if one may be made.
-    fn begin(&mut self, id: u64) -> bool {
-        if self.is_open() {
-            return false;
-        }
-        if self.accepted {
-            // What was left open was ended by no one, because its process died. It says nothing against a credential
-            // that is known to be good.
-            self.attempts.clear();
-        }
-        self.attempts.push(id);
-        true
-    }
-
-    fn end(&mut self, id: u64, ending: Ending) {
-        match ending {
-            Ending::Accepted => {
-                self.attempts.clear();
-                self.accepted = true;
-            }
-            Ending::Refused(vendor) => {
-                if !self.attempts.contains(&id) {
-                    self.attempts.push(id);
-                }
-                self.refused = Some(Refused {
-                    http_status: vendor.http_status,
-                    code: vendor.code,
-                });
-            }
-            Ending::Unknown if !self.accepted => {}
-            Ending::NotCounted | Ending::Unknown => self.attempts.retain(|attempt| *attempt != id),
-        }
-    }
-
-    fn close(&mut self, reset: u64) {
-        self.attempts.clear();
-        self.refused = None;
-        self.reset = reset;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -413,20 +323,5 @@ mod tests {
         guard.look(&begun_again).await.unwrap();
         assert!(guard.is_open());
         assert!(!attempt(&super::tests::guard(), &begun_again, Ending::Accepted).await);
-    }
-
-    #[test]
-    fn racing_attempts_end_each_for_itself() {
-        let mut record = Record::default();
-        assert!(record.begin(1));
-        assert!(record.begin(2));
-        // A third has to wait for one of them.
-        assert!(!record.begin(3));
-        record.end(1, Ending::NotCounted);
-        assert!(record.begin(3));
-        record.end(2, Ending::Accepted);
-        assert!(!record.is_open());
-        record.end(3, REFUSED);
-        assert!(record.is_open());
     }
 }
