@@ -6,7 +6,7 @@ use openfinance_rest::types as wire;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::PAUSE;
+use super::pause::PAUSE;
 use crate::{
     Client, Error, Vendor,
     credential::Credential,

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{PAUSE, Token, UNUSABLE_AFTER, login::Login};
+use super::{Token, UNUSABLE_AFTER, login::Login, pause::PAUSE};
 use crate::{
     Client, retry,
     seal::random_word,
