@@ -1,5 +1,7 @@
-//! Holds `openapi/lineage.yaml` against both sides: no field of the vendor's document is forgotten, and no field of the
-//! protos comes from nowhere.
+//! `openapi/lineage.yaml`: which of our fields and RPCs carries what of the vendor's document. Held against both sides: no
+//! field or operation of the document is forgotten, and no field or RPC of the protos comes from nowhere.
+
+mod page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,29 +9,129 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 use serde_json::Value;
 
+pub(crate) use self::page::page;
 use crate::{rpc, spec};
 
 const LINEAGE: &str = "openapi/lineage.yaml";
 
 /// Where each field of the document goes in the protos, or why it goes nowhere.
-#[derive(Default)]
-struct Lineage {
+#[derive(Debug, Default)]
+pub(crate) struct Lineage {
+    /// An operation of the document, and the RPCs that need it.
+    operations: BTreeMap<String, Vec<String>>,
     /// A place in the document, and the proto fields that carry it.
     mapped: BTreeMap<String, Vec<String>>,
     /// A place in the document that no proto field carries, and why.
     waived: BTreeMap<String, String>,
-    /// A proto field that the document knows nothing of, and why it is there.
+    /// A proto field or RPC that the document knows nothing of, and why it is there.
     ours: BTreeMap<String, String>,
+    /// The messages that an RPC takes and answers, with all that these hold.
+    messages: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Lineage {
+    /// Reads the file and the protos.
+    ///
+    /// # Errors
+    /// A file that cannot be read or lacks a section, or protos that do not compile.
+    pub(crate) fn load(root: &Path) -> Result<Self> {
+        let mut lineage = read(&spec::load(&root.join(LINEAGE))?)?;
+        let pool = DescriptorPool::decode(rpc::compile(root)?.as_slice())?;
+        for method in pool
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+        {
+            let mut held = BTreeSet::new();
+            for message in [method.input(), method.output()] {
+                hold(&message, &mut held);
+            }
+            lineage.messages.insert(rpc_name(&method), held);
+        }
+        Ok(lineage)
+    }
+
+    /// A small one, for tests: every RPC takes a message of the name that its fields have.
+    #[cfg(test)]
+    pub(crate) fn small(operations: &[(&str, &[&str])], mapped: &[(&str, &[&str])]) -> Self {
+        let owned = |pairs: &[(&str, &[&str])]| -> BTreeMap<String, Vec<String>> {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(from, to)| {
+                    let to = to.iter().map(|to| (*to).to_owned());
+                    ((*from).to_owned(), to.collect())
+                })
+                .collect()
+        };
+        let (operations, mapped) = (owned(operations), owned(mapped));
+        let message = |field: &String| field.split('.').next().map(str::to_owned);
+        let all: BTreeSet<String> = mapped.values().flatten().filter_map(message).collect();
+        let rpcs = operations.values().flatten();
+        Self {
+            messages: rpcs.map(|rpc| (rpc.clone(), all.clone())).collect(),
+            operations,
+            mapped,
+            ..Self::default()
+        }
+    }
+
+    /// The RPCs that need an operation, as `Service.Method`; none if it is not in our document.
+    pub(crate) fn rpcs(&self, operation: &str) -> &[String] {
+        self.operations.get(operation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The fields that carry the first place which is known, as far as the RPCs of the operation have them. Places are
+    /// `Schema.property` and `parameters.name`; the others are what to look for where a schema has a new name or none.
+    pub(crate) fn fields(&self, operation: &str, places: &[String]) -> Vec<String> {
+        for place in places {
+            if self.waived.contains_key(place) {
+                return Vec::new();
+            }
+            if let Some(fields) = self.mapped.get(place) {
+                let fields = fields.iter();
+                return fields
+                    .filter(|field| self.has(operation, field))
+                    .cloned()
+                    .collect();
+            }
+        }
+        Vec::new()
+    }
+
+    /// Whether an RPC of the operation takes or answers the field.
+    fn has(&self, operation: &str, field: &str) -> bool {
+        let message = field.split_once('.').map_or(field, |(message, _)| message);
+        let mut held = self
+            .rpcs(operation)
+            .iter()
+            .filter_map(|rpc| self.messages.get(rpc));
+        held.any(|messages| messages.contains(message))
+    }
+}
+
+/// Adds the name of a message of ours and of all that it holds.
+fn hold(message: &MessageDescriptor, held: &mut BTreeSet<String>) {
+    if message.package_name() != rpc::PACKAGE || !held.insert(message.name().to_owned()) {
+        return;
+    }
+    for field in message.fields() {
+        if let Some(message) = field.kind().as_message() {
+            hold(message, held);
+        }
+    }
+}
+
+fn rpc_name(method: &MethodDescriptor) -> String {
+    format!("{}.{}", method.parent_service().name(), method.name())
 }
 
 /// What is forgotten, doubled, unknown or without a reason, each with its cure.
 pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
     let lineage = read(&spec::load(&root.join(LINEAGE))?)?;
     let document = places(&spec::load(&root.join(spec::DOCUMENT))?);
-    let protos = fields(&DescriptorPool::decode(rpc::compile(root)?.as_slice())?);
+    let protos = names(&DescriptorPool::decode(rpc::compile(root)?.as_slice())?);
     Ok(compare(&lineage, &document, &protos))
 }
 
@@ -45,23 +147,33 @@ fn read(yaml: &Value) -> Result<Lineage> {
             .map(|(place, reason)| (place.clone(), text(reason)))
             .collect())
     };
-    let targets = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
-    Ok(Lineage {
-        mapped: section("mapped")?
+    let targets = |name: &str| -> Result<BTreeMap<String, Vec<String>>> {
+        let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
+        Ok(section(name)?
             .iter()
-            .map(|(place, fields)| (place.clone(), targets(fields)))
-            .collect(),
+            .map(|(place, targets)| (place.clone(), list(targets)))
+            .collect())
+    };
+    Ok(Lineage {
+        operations: targets("operations")?,
+        mapped: targets("mapped")?,
         waived: reasons("waived")?,
         ours: reasons("ours")?,
+        messages: BTreeMap::new(),
     })
 }
 
-/// Every property of a schema and of a response's own schema, and every parameter, as `Schema.property` and
-/// `parameters.name`.
+/// Every property of a schema and of a response's own schema, every parameter and every operation, as `Schema.property`,
+/// `parameters.name` and the operation's id.
 fn places(document: &Value) -> BTreeSet<String> {
     let components = &document["components"];
     let of = |kind: &str| components[kind].as_object().into_iter().flatten();
     let mut places = BTreeSet::new();
+    for (_, item) in document["paths"].as_object().into_iter().flatten() {
+        for (_, operation) in item.as_object().into_iter().flatten() {
+            places.extend(operation["operationId"].as_str().map(str::to_owned));
+        }
+    }
     for (name, schema) in of("schemas") {
         properties(name, schema, &mut places);
     }
@@ -88,8 +200,10 @@ fn properties(name: &str, schema: &Value, places: &mut BTreeSet<String>) {
     }
 }
 
-/// Every field of every message of ours, as `Message.field`.
-fn fields(pool: &DescriptorPool) -> BTreeSet<String> {
+/// Every field of every message of ours and every RPC, as `Message.field` and `Service.Method`.
+fn names(pool: &DescriptorPool) -> BTreeSet<String> {
+    let services = pool.services();
+    let rpcs = services.flat_map(|service| service.methods().collect::<Vec<_>>());
     pool.all_messages()
         .filter(|message| message.package_name() == rpc::PACKAGE)
         .flat_map(|message| {
@@ -99,6 +213,7 @@ fn fields(pool: &DescriptorPool) -> BTreeSet<String> {
                 .map(move |field| format!("{name}.{}", field.name()))
                 .collect::<Vec<_>>()
         })
+        .chain(rpcs.map(|method| rpc_name(&method)))
         .collect()
 }
 
@@ -107,11 +222,9 @@ fn compare(
     document: &BTreeSet<String>,
     protos: &BTreeSet<String>,
 ) -> Vec<String> {
-    let Lineage {
-        mapped,
-        waived,
-        ours,
-    } = lineage;
+    let Lineage { waived, ours, .. } = lineage;
+    let mapped: BTreeMap<&String, &Vec<String>> =
+        lineage.mapped.iter().chain(&lineage.operations).collect();
     let mut problems = Vec::new();
     let mut told =
         |subject: &str, problem: &str| problems.push(format!("{LINEAGE}: {subject} {problem}"));
@@ -119,7 +232,7 @@ fn compare(
         match (mapped.contains_key(place), waived.contains_key(place)) {
             (false, false) => told(
                 place,
-                "is forgotten: map it to a proto field, or waive it with a reason",
+                "is forgotten: map it to a proto field (an operation to RPCs), or waive it with a reason",
             ),
             (true, true) => told(place, "is mapped and waived: decide"),
             (true, false) | (false, true) => {}
@@ -127,17 +240,18 @@ fn compare(
     }
     for place in mapped
         .keys()
+        .copied()
         .chain(waived.keys())
         .filter(|place| !document.contains(*place))
     {
         told(place, "is not in the document (any more): remove it");
     }
-    let targets: BTreeSet<&String> = mapped.values().flatten().collect();
+    let targets: BTreeSet<&String> = mapped.values().copied().flatten().collect();
     for field in protos {
         match (targets.contains(field), ours.contains_key(field)) {
             (false, false) => told(
                 field,
-                "comes from nowhere: map a place of the document to it, or list it as ours",
+                "comes from nowhere: map a place of the document (an operation, for an RPC) to it, or list it as ours",
             ),
             (true, true) => told(field, "is mapped and ours: decide"),
             (true, false) | (false, true) => {}
@@ -153,7 +267,7 @@ fn compare(
     for (place, _) in mapped.iter().filter(|(_, fields)| fields.is_empty()) {
         told(
             place,
-            "is mapped to nothing: name the proto field, or waive it with a reason",
+            "is mapped to nothing: name the proto field or RPC, or waive it with a reason",
         );
     }
     for (place, _) in waived
@@ -180,18 +294,25 @@ mod tests {
     #[test]
     fn each_kind_of_gap_is_told_by_name() {
         let yaml = serde_json::json!({
+            "operations": {"GetA": ["S.GetA"], "GetGone": ["S.GetGone"]},
             "mapped": {"A.both": ["M.both"], "A.gone": ["M.gone"], "A.empty": []},
             "waived": {"A.both": "because", "A.silent": ""},
             "ours": {"M.both": "because"}
         });
-        let document = serde_json::json!({"components": {
+        let document = serde_json::json!({"paths": {"/a": {"get": {"operationId": "GetA"}, "put": {"operationId": "PutA"}}}, "components": {
             "schemas": {"A": {"allOf": [{"properties": {"both": {}, "new": {}}}], "properties": {"silent": {}, "empty": {}}}},
             "parameters": {"P": {"name": "p"}}
         }});
-        let protos = ["M.both", "M.new"].map(str::to_owned).into();
+        let protos = ["M.both", "M.new", "S.GetA", "S.New"]
+            .map(str::to_owned)
+            .into();
         let problems = compare(&read(&yaml).unwrap(), &places(&document), &protos).join("\n");
         for expected in [
             "A.new is forgotten",
+            "PutA is forgotten",
+            "GetGone is not in the document",
+            "S.New comes from nowhere",
+            "S.GetGone is not in the protos",
             "parameters.p is forgotten",
             "A.both is mapped and waived",
             "A.gone is not in the document",
@@ -203,6 +324,6 @@ mod tests {
         ] {
             assert!(problems.contains(expected), "{expected}:\n{problems}");
         }
-        assert_eq!(problems.lines().count(), 9, "{problems}");
+        assert_eq!(problems.lines().count(), 13, "{problems}");
     }
 }

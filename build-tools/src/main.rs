@@ -124,7 +124,11 @@ impl Bindings {
     fn generate(self, root: &Path) -> Result<Vec<output::File>> {
         match self {
             Self::Rest => rest::generate(root),
-            Self::Rpc => rpc::generate(root),
+            Self::Rpc => {
+                let mut files = rpc::generate(root)?;
+                files.push(lineage::page(root)?);
+                Ok(files)
+            }
         }
     }
 
