@@ -3,6 +3,7 @@
 //! Exit codes: 0 good, 1 broken, 2 wrong usage, 4 stale. `spec diff` has its own: 0 nothing that matters, 1 additive,
 //! 2 breaking, 3 unusable input or wrong usage.
 
+mod api;
 mod bench;
 mod chaos;
 mod ci;

@@ -10,14 +10,13 @@ use super::{Kind, Problem, shown};
 use crate::spec::{METHODS, escaped};
 
 /// Keys whose members have names of the vendor's choice.
-const NAMED: [&str; 15] = [
+const NAMED: [&str; 14] = [
     "callbacks",
     "content",
     "encoding",
     "examples",
     "headers",
     "links",
-    "mapping",
     "parameters",
     "paths",
     "properties",
@@ -88,16 +87,14 @@ fn collect<'a>(value: &'a Value, named: bool, place: String, found: &mut Vec<Ref
         Value::Object(map) => {
             for (key, member) in map {
                 let here = format!("{place}/{}", escaped(key));
-                match member {
-                    Value::String(to) if !named && key == "$ref" => {
-                        found.push(Reference { from: here, to });
-                    }
-                    _ if !named && key == "mapping" => mapped(member, &here, found),
-                    _ if !named && (DATA.contains(&key.as_str()) || key.starts_with("x-")) => {}
-                    _ => {
-                        let names = !named && NAMED.contains(&key.as_str());
-                        collect(member, names, here, found);
-                    }
+                if named {
+                    collect(member, false, here, found);
+                } else if let ("$ref", Some(to)) = (key.as_str(), member.as_str()) {
+                    found.push(Reference { from: here, to });
+                } else if key == "mapping" {
+                    mapped(member, &here, found);
+                } else if !DATA.contains(&key.as_str()) && !key.starts_with("x-") {
+                    collect(member, NAMED.contains(&key.as_str()), here, found);
                 }
             }
         }

@@ -5,7 +5,8 @@
 
 use std::cmp::Reverse;
 
-use boon::{Compiler, Draft, ErrorKind, InstanceToken, Schemas, ValidationError};
+use anyhow::{Result, anyhow};
+use boon::{Compiler, Draft, ErrorKind, InstanceToken, SchemaIndex, Schemas, ValidationError};
 use serde_json::Value;
 
 use super::{Problem, shown};
@@ -18,21 +19,10 @@ const NAME: &str = "schema:openapi-3.0";
 /// What is not valid in a document that says it is OpenAPI 3.0.
 pub(super) fn problems(document: &Value) -> Vec<Problem> {
     let mut schemas = Schemas::new();
-    let mut compiler = Compiler::new();
-    compiler.set_default_draft(Draft::V4);
-    let compiled = serde_json::from_str(SCHEMA)
-        .map_err(|error| error.to_string())
-        .and_then(|mut schema| {
-            without_formats(&mut schema);
-            compiler
-                .add_resource(NAME, schema)
-                .and_then(|()| compiler.compile(NAME, &mut schemas))
-                .map_err(|error| error.to_string())
-        });
-    let compiled = match compiled {
+    let compiled = match compiled(&mut schemas) {
         Ok(compiled) => compiled,
         Err(error) => {
-            let what = format!("the schema of OpenAPI itself cannot be read: {error}");
+            let what = format!("the schema of OpenAPI itself cannot be read: {error:#}");
             return vec![Problem::at("", what)];
         }
     };
@@ -42,6 +32,19 @@ pub(super) fn problems(document: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     leaves(&error, &mut problems);
     problems
+}
+
+fn compiled(schemas: &mut Schemas) -> Result<SchemaIndex> {
+    let mut schema: Value = serde_json::from_str(SCHEMA)?;
+    without_formats(&mut schema);
+    let mut compiler = Compiler::new();
+    compiler.set_default_draft(Draft::V4);
+    compiler
+        .add_resource(NAME, schema)
+        .map_err(|error| anyhow!("{error}"))?;
+    compiler
+        .compile(NAME, schemas)
+        .map_err(|error| anyhow!("{error}"))
 }
 
 /// Takes the formats out of the schema. They would judge what is in a text, an email address or a regular expression, by

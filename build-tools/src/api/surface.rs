@@ -1,0 +1,444 @@
+//! What callers can name in a source.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "syn's enums grow, and what is not named here is nothing that a caller can name"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use syn::{
+    Attribute, Fields, FnArg, ImplItem, Item as Syntax, ItemEnum, ItemImpl, ItemStruct, ItemTrait,
+    Path, Signature, Token, TraitItem, Type, UseTree, Visibility, parse_quote,
+    punctuated::Punctuated,
+};
+
+use super::spelling;
+
+/// Everything that callers can name.
+#[derive(Default)]
+pub(super) struct Surface {
+    /// By path from the root of the source.
+    pub(super) items: BTreeMap<String, Item>,
+    /// Trait implementations for types of others, with what they are associated with.
+    pub(super) foreign: BTreeMap<String, String>,
+}
+
+/// A public item.
+#[derive(Default)]
+pub(super) struct Item {
+    /// The item without what is in it.
+    pub(super) head: String,
+    /// Whether callers can neither build it with a literal nor list all that it can be.
+    pub(super) closed: bool,
+    pub(super) members: Members,
+    /// Methods and constants of its own.
+    pub(super) methods: BTreeMap<String, String>,
+    /// The traits that it has, with what they are associated with.
+    pub(super) traits: BTreeMap<String, String>,
+    /// The names in what callers give to it: the arguments of a function, or of the methods of a type.
+    takes: BTreeSet<String>,
+    /// The names in its fields, or in whatever its variants hold.
+    holds: BTreeSet<String>,
+}
+
+/// What an item is made of.
+#[derive(Default)]
+pub(super) enum Members {
+    /// Nothing, or nothing that can be named.
+    #[default]
+    None,
+    /// The public fields of a struct.
+    Fields(BTreeMap<String, String>),
+    /// The variants of an enum.
+    Variants(BTreeMap<String, String>),
+    /// The items of a trait.
+    Demanded(BTreeMap<String, String>),
+}
+
+impl Surface {
+    /// What callers can name in this source.
+    ///
+    /// # Errors
+    /// A source that is not Rust.
+    pub(super) fn read(source: &str) -> Result<Self> {
+        let file = syn::parse_file(source)?;
+        let mut surface = Self::default();
+        surface.define("", true, &file.items);
+        // Implementations may stand before the type that they are of.
+        surface.implement("", &file.items);
+        Ok(surface)
+    }
+
+    /// The types that callers hand to a function or a method, and whatever is in these; each by its last name.
+    pub(super) fn sent(&self) -> BTreeSet<&str> {
+        let mut open: Vec<&str> = self
+            .items
+            .values()
+            .flat_map(|item| &item.takes)
+            .map(String::as_str)
+            .collect();
+        let mut sent = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if sent.insert(name) {
+                let of_that_name = self.items.iter().filter(|(path, _)| last(path) == name);
+                open.extend(
+                    of_that_name.flat_map(|(_, item)| item.holds.iter().map(String::as_str)),
+                );
+            }
+        }
+        sent
+    }
+
+    fn define(&mut self, module: &str, visible: bool, items: &[Syntax]) {
+        for item in items {
+            match item {
+                Syntax::Mod(inner) => {
+                    if let Some((_, items)) = &inner.content {
+                        let path = within(module, &inner.ident.to_string());
+                        self.define(&path, visible && public(&inner.vis), items);
+                    }
+                }
+                _ if !visible => {}
+                Syntax::Struct(item) if public(&item.vis) => {
+                    self.add(module, &item.ident.to_string(), structure(item));
+                }
+                Syntax::Enum(item) if public(&item.vis) => {
+                    self.add(module, &item.ident.to_string(), choice(item));
+                }
+                Syntax::Trait(item) if public(&item.vis) => {
+                    self.add(module, &item.ident.to_string(), demand(item));
+                }
+                Syntax::Type(item) if public(&item.vis) => {
+                    let mut alias = item.clone();
+                    alias.attrs.clear();
+                    alias.vis = Visibility::Inherited;
+                    let added = Item {
+                        head: spelling::item(Syntax::Type(alias)),
+                        holds: spelling::names(&spelling::of(&item.ty)),
+                        ..Item::default()
+                    };
+                    self.add(module, &item.ident.to_string(), added);
+                }
+                Syntax::Const(item) if public(&item.vis) => {
+                    let head = format!("const {}: {}", item.ident, spelling::of(&item.ty));
+                    self.add(module, &item.ident.to_string(), plain(head));
+                }
+                Syntax::Static(item) if public(&item.vis) => {
+                    let head = format!("static {}: {}", item.ident, spelling::of(&item.ty));
+                    self.add(module, &item.ident.to_string(), plain(head));
+                }
+                Syntax::Fn(item) if public(&item.vis) => {
+                    let added = Item {
+                        takes: taken(&item.sig),
+                        ..plain(spelling::signature(&item.sig))
+                    };
+                    self.add(module, &item.sig.ident.to_string(), added);
+                }
+                Syntax::Use(item) if public(&item.vis) => {
+                    self.export(module, String::new(), &item.tree)
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add(&mut self, module: &str, name: &str, item: Item) {
+        self.items.insert(within(module, name), item);
+    }
+
+    /// Adds the names that a `pub use` brings.
+    fn export(&mut self, module: &str, from: String, tree: &UseTree) {
+        match tree {
+            UseTree::Path(path) => {
+                let from = within(&from, &path.ident.to_string());
+                self.export(module, from, &path.tree);
+            }
+            UseTree::Name(name) => {
+                let whole = within(&from, &name.ident.to_string());
+                self.add(
+                    module,
+                    &name.ident.to_string(),
+                    plain(format!("use {whole}")),
+                );
+            }
+            UseTree::Rename(name) => {
+                let whole = within(&from, &name.ident.to_string());
+                self.add(
+                    module,
+                    &name.rename.to_string(),
+                    plain(format!("use {whole}")),
+                );
+            }
+            UseTree::Glob(_) => {
+                let whole = within(&from, "*");
+                self.add(module, &whole, plain(format!("use {whole}")));
+            }
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.export(module, from.clone(), tree);
+                }
+            }
+        }
+    }
+
+    /// Adds what implementations give to types, wherever these stand: those in a private module count too.
+    fn implement(&mut self, module: &str, items: &[Syntax]) {
+        for item in items {
+            match item {
+                Syntax::Mod(inner) => {
+                    if let Some((_, items)) = &inner.content {
+                        self.implement(&within(module, &inner.ident.to_string()), items);
+                    }
+                }
+                Syntax::Impl(item) => self.implementation(module, item),
+                _ => {}
+            }
+        }
+    }
+
+    fn implementation(&mut self, module: &str, item: &ItemImpl) {
+        let of = match &*item.self_ty {
+            Type::Path(of) => resolved(module, &of.path),
+            _ => String::new(),
+        };
+        let Some((path, _)) = &item.trait_ else {
+            if let Some(known) = self.items.get_mut(&of) {
+                methods(known, item);
+            }
+            return;
+        };
+        let name = spelling::of(&Type::Path(syn::TypePath {
+            attrs: Vec::new(),
+            qself: None,
+            path: path.clone(),
+        }));
+        let associated = associated(item);
+        if let Some(known) = self.items.get_mut(&of) {
+            known.traits.insert(name, associated);
+        } else {
+            let of = spelling::of(&item.self_ty);
+            self.foreign
+                .insert(format!("impl {name} for {of}"), associated);
+        }
+    }
+}
+
+impl Members {
+    pub(super) fn map(&self) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::None => None,
+            Self::Fields(map) | Self::Variants(map) | Self::Demanded(map) => Some(map),
+        }
+    }
+}
+
+fn public(visibility: &Visibility) -> bool {
+    matches!(visibility, Visibility::Public(_))
+}
+
+fn within(module: &str, name: &str) -> String {
+    if module.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{module}::{name}")
+    }
+}
+
+/// The last part of a path.
+pub(super) fn last(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Where a path leads that stands in this module.
+fn resolved(module: &str, path: &Path) -> String {
+    let mut whole: Vec<String> = module
+        .split("::")
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect();
+    for segment in &path.segments {
+        match segment.ident.to_string().as_str() {
+            "crate" => whole.clear(),
+            "self" => {}
+            "super" => {
+                whole.pop();
+            }
+            name => whole.push(name.to_owned()),
+        }
+    }
+    whole.join("::")
+}
+
+fn plain(head: String) -> Item {
+    Item {
+        head,
+        ..Item::default()
+    }
+}
+
+fn structure(item: &ItemStruct) -> Item {
+    let mut fields = BTreeMap::new();
+    let mut holds = BTreeSet::new();
+    for (index, field) in item.fields.iter().enumerate() {
+        if public(&field.vis) {
+            let name = field
+                .ident
+                .as_ref()
+                .map_or_else(|| index.to_string(), ToString::to_string);
+            let spelled = spelling::of(&field.ty);
+            holds.extend(spelling::names(&spelled));
+            fields.insert(name, spelled);
+        }
+    }
+    let mut head = item.clone();
+    head.attrs.clear();
+    head.vis = Visibility::Inherited;
+    head.fields = Fields::Unit;
+    head.semi_token = Some(<Token![;]>::default());
+    Item {
+        head: spelling::item(Syntax::Struct(head)),
+        closed: fields.len() < item.fields.len() || non_exhaustive(&item.attrs),
+        members: Members::Fields(fields),
+        traits: derived(&item.attrs),
+        holds,
+        ..Item::default()
+    }
+}
+
+fn choice(item: &ItemEnum) -> Item {
+    let mut variants = BTreeMap::new();
+    let mut holds = BTreeSet::new();
+    for variant in &item.variants {
+        let mut variant = variant.clone();
+        variant.attrs.clear();
+        variant.discriminant = None;
+        variant
+            .fields
+            .iter_mut()
+            .for_each(|field| field.attrs.clear());
+        for field in &variant.fields {
+            holds.extend(spelling::names(&spelling::of(&field.ty)));
+        }
+        let name = variant.ident.to_string();
+        let alone: ItemEnum = parse_quote!(
+            enum E {}
+        );
+        let alone = ItemEnum {
+            variants: Punctuated::from_iter([variant]),
+            ..alone
+        };
+        let spelled = spelling::item(Syntax::Enum(alone));
+        let spelled = spelled
+            .split_once('{')
+            .and_then(|(_, rest)| rest.rsplit_once('}'))
+            .map_or(spelled.as_str(), |(inner, _)| inner);
+        let spelled = spelled.trim().trim_end_matches(',').to_owned();
+        variants.insert(name, spelled);
+    }
+    let mut head = item.clone();
+    head.attrs.clear();
+    head.vis = Visibility::Inherited;
+    head.variants.clear();
+    Item {
+        head: spelling::item(Syntax::Enum(head))
+            .trim_end_matches([' ', '{', '}'])
+            .to_owned(),
+        closed: non_exhaustive(&item.attrs),
+        members: Members::Variants(variants),
+        traits: derived(&item.attrs),
+        holds,
+        ..Item::default()
+    }
+}
+
+fn demand(item: &ItemTrait) -> Item {
+    let mut demanded = BTreeMap::new();
+    for item in &item.items {
+        match item {
+            TraitItem::Fn(item) => {
+                demanded.insert(item.sig.ident.to_string(), spelling::signature(&item.sig));
+            }
+            TraitItem::Type(item) => {
+                demanded.insert(item.ident.to_string(), "type".to_owned());
+            }
+            TraitItem::Const(item) => {
+                demanded.insert(item.ident.to_string(), spelling::of(&item.ty));
+            }
+            _ => {}
+        }
+    }
+    Item {
+        members: Members::Demanded(demanded),
+        ..plain(format!("trait {}", item.ident))
+    }
+}
+
+/// Adds the methods and constants of an implementation.
+fn methods(known: &mut Item, item: &ItemImpl) {
+    for item in &item.items {
+        match item {
+            ImplItem::Fn(item) if public(&item.vis) => {
+                known.takes.extend(taken(&item.sig));
+                known
+                    .methods
+                    .insert(item.sig.ident.to_string(), spelling::signature(&item.sig));
+            }
+            ImplItem::Const(item) if public(&item.vis) => {
+                let head = format!("const {}: {}", item.ident, spelling::of(&item.ty));
+                known.methods.insert(item.ident.to_string(), head);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What an implementation of a trait is associated with, in words.
+fn associated(item: &ItemImpl) -> String {
+    let types: BTreeSet<String> = item
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            ImplItem::Type(item) => Some(format!("{} = {}", item.ident, spelling::of(&item.ty))),
+            _ => None,
+        })
+        .collect();
+    Vec::from_iter(types).join(", ")
+}
+
+fn taken(signature: &Signature) -> BTreeSet<String> {
+    signature
+        .inputs
+        .iter()
+        .filter_map(|argument| match argument {
+            FnArg::Typed(argument) => Some(spelling::names(&spelling::of(&argument.ty))),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn non_exhaustive(attributes: &[Attribute]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| attribute.path().is_ident("non_exhaustive"))
+}
+
+/// The traits that are derived. One written by hand instead is the same to a caller.
+fn derived(attributes: &[Attribute]) -> BTreeMap<String, String> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("derive"))
+        .filter_map(|attribute| {
+            attribute
+                .parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+                .ok()
+        })
+        .flatten()
+        .filter_map(|path| {
+            let name = path.segments.last()?.ident.to_string();
+            Some((name, String::new()))
+        })
+        .collect()
+}
