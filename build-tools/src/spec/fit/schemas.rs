@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use heck::ToPascalCase as _;
 use serde_json::{Map, Value};
 
 use super::{Names, schemas_mut};
@@ -166,13 +167,38 @@ fn tame(schema: &mut Map<String, Value>) {
     {
         schema.remove("default");
     }
-    if schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .is_some_and(Vec::is_empty)
+    if let Some(words) = schema.get("enum").and_then(Value::as_array)
+        && (words.is_empty() || !have_names(words))
     {
         schema.remove("enum");
     }
+    // The types of dates and the like know their limits, and the generator knows them only without.
+    let formats = ["date", "date-time", "uuid"];
+    if schema
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(|format| formats.contains(&format))
+    {
+        for limit in ["minLength", "maxLength", "pattern"] {
+            schema.remove(limit);
+        }
+    }
+}
+
+/// Whether the generator finds a name for each word: it tries two ways, and gives up where both make one name of two.
+fn have_names(words: &[Value]) -> bool {
+    let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+    let distinct = |other: char, also: char| {
+        let spelled = |word: &&str| {
+            word.replace(
+                |letter: char| letter == also || !(letter.is_alphanumeric() || letter == '_'),
+                &other.to_string(),
+            )
+            .to_pascal_case()
+        };
+        words.iter().map(spelled).collect::<BTreeSet<_>>().len() == words.len()
+    };
+    distinct('-', '-') || distinct('X', '_')
 }
 
 /// Whether a default is a value of its schema, as far as that is told by type and words.
