@@ -4,19 +4,21 @@
 //! document five times. What no gate can notice is a document that ends early at a lucky place: behind the last word of
 //! something complete that nothing needs. What went missing then shows in the comparison with the document before it.
 
+mod places;
 mod references;
 mod scope;
 #[cfg(test)]
 mod tests;
 mod text;
 mod validity;
+mod walk;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-pub(crate) use self::scope::scope;
+pub(crate) use self::{scope::scope, text::yaml};
 use crate::spec::{METHODS, escaped};
 
 /// How many problems of one kind are listed; the rest is counted.
@@ -75,15 +77,27 @@ pub(crate) fn open(path: &Path) -> Result<Value> {
 
 /// The document in these bytes, or all that is wrong with it.
 fn read(bytes: &[u8]) -> std::result::Result<Value, Vec<Kind>> {
-    let (document, mut kinds) = text::parse(bytes);
+    let text::Read {
+        document,
+        places,
+        mut kinds,
+    } = text::read(bytes);
     if let Some(document) = &document {
         kinds.extend(judge(document));
     }
     kinds.retain(|kind| !kind.problems.is_empty());
     match document {
-        Some(document) if kinds.is_empty() => Ok(document),
-        _ => Err(kinds),
+        Some(document) if kinds.is_empty() => return Ok(document),
+        Some(_) | None => {}
     }
+    for problem in kinds.iter_mut().flat_map(|kind| &mut kind.problems) {
+        if problem.place.starts_with('/')
+            && let Some(line) = places.line(&problem.place)
+        {
+            problem.place += &format!(" (line {line})");
+        }
+    }
+    Err(kinds)
 }
 
 /// What is wrong with a document that could be read.

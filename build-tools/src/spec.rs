@@ -12,6 +12,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::gate;
+
 pub(crate) use self::{
     normalise::{normalise, rename_schema},
     slice::{escaped, slice},
@@ -56,7 +58,7 @@ pub(crate) fn corrected_where_it_fits(root: &Path, mut document: Value) -> Resul
 pub(crate) fn load(path: &Path) -> Result<Value> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_saphyr::from_str(&text)
+    serde_saphyr::from_str_with_options(&text, gate::yaml())
         .with_context(|| format!("{} is not YAML we can read", path.display()))
 }
 

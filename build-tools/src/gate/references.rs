@@ -6,39 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Problem, shown};
+use super::{Kind, Problem, shown, walk::walk};
 use crate::spec::{METHODS, escaped};
-
-/// Keys whose members have names of the vendor's choice.
-const NAMED: [&str; 14] = [
-    "callbacks",
-    "content",
-    "encoding",
-    "examples",
-    "headers",
-    "links",
-    "parameters",
-    "paths",
-    "properties",
-    "requestBodies",
-    "responses",
-    "schemas",
-    "securitySchemes",
-    "variables",
-];
-/// Keys whose value is data, in which nothing is a reference.
-const DATA: [&str; 4] = ["default", "enum", "example", "value"];
 
 /// A reference, and where it stands.
 struct Reference<'a> {
     from: String,
     to: &'a str,
+    /// The kind of component that it has to lead to.
+    kind: Option<&'static str>,
 }
 
 /// What the document names and has not.
 pub(super) fn problems(document: &Value) -> Vec<Kind> {
-    let mut found = Vec::new();
-    collect(document, false, String::new(), &mut found);
+    let mut found = collect(document);
     found.sort_by(|one, other| one.from.cmp(&other.from));
     let (inside, outside): (Vec<_>, Vec<_>) = found
         .into_iter()
@@ -74,6 +55,11 @@ pub(super) fn problems(document: &Value) -> Vec<Kind> {
                 .collect(),
         },
         Kind {
+            title: "references to something else",
+            cure: "what is there cannot stand in that place; the vendor has to correct that",
+            problems: mistaken(&inside),
+        },
+        Kind {
             title: "references in a circle",
             cure: "what leads only to itself says nothing; the vendor has to correct that",
             problems: circles(document, &inside),
@@ -81,40 +67,50 @@ pub(super) fn problems(document: &Value) -> Vec<Kind> {
     ]
 }
 
-/// Adds every reference within a value. In an object with `named` members no key has a meaning of its own.
-fn collect<'a>(value: &'a Value, named: bool, place: String, found: &mut Vec<Reference<'a>>) {
-    match value {
-        Value::Object(map) => {
-            for (key, member) in map {
-                let here = format!("{place}/{}", escaped(key));
-                if named {
-                    collect(member, false, here, found);
-                } else if let ("$ref", Some(to)) = (key.as_str(), member.as_str()) {
-                    found.push(Reference { from: here, to });
-                } else if key == "mapping" {
-                    mapped(member, &here, found);
-                } else if !DATA.contains(&key.as_str()) && !key.starts_with("x-") {
-                    collect(member, NAMED.contains(&key.as_str()), here, found);
-                }
+/// Every reference in the document.
+fn collect(document: &Value) -> Vec<Reference<'_>> {
+    let mut found = Vec::new();
+    walk(document, &mut |object, kind, place| {
+        if let Some(to) = object.get("$ref").and_then(Value::as_str) {
+            found.push(Reference {
+                from: format!("{place}/$ref"),
+                to,
+                kind,
+            });
+        }
+        let mapping = object.get("mapping").and_then(Value::as_object);
+        for (word, to) in mapping.into_iter().flatten() {
+            // A plain name there is the name of a schema, and not a reference.
+            if let Some(to) = to.as_str().filter(|to| to.contains(['#', '/'])) {
+                found.push(Reference {
+                    from: format!("{place}/mapping/{}", escaped(word)),
+                    to,
+                    kind: Some("schemas"),
+                });
             }
         }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect(item, false, format!("{place}/{index}"), found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+    });
+    found
 }
 
-/// Adds what a discriminator maps to; a plain name there is the name of a schema, and not a reference.
-fn mapped<'a>(mapping: &'a Value, place: &str, found: &mut Vec<Reference<'a>>) {
-    for (word, to) in mapping.as_object().into_iter().flatten() {
-        if let Some(to) = to.as_str().filter(|to| to.contains(['#', '/'])) {
-            let from = format!("{place}/{}", escaped(word));
-            found.push(Reference { from, to });
-        }
-    }
+/// References to a component of another kind than is wanted where they stand.
+fn mistaken(references: &[Reference<'_>]) -> Vec<Problem> {
+    references
+        .iter()
+        .filter_map(|reference| {
+            let kind = reference.kind?;
+            let named = reference.to.strip_prefix("#/components/")?;
+            let fits = named
+                .strip_prefix(kind)
+                .is_some_and(|rest| rest.starts_with('/'));
+            (!fits).then(|| {
+                Problem::at(
+                    &reference.from,
+                    format!("{} is not among the {kind}", shown(reference.to)),
+                )
+            })
+        })
+        .collect()
 }
 
 /// What a reference within the document leads to.

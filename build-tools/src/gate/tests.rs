@@ -7,8 +7,17 @@ use super::*;
 /// A whole document with something of everything; each test breaks it in one way.
 const WHOLE: &str = include_str!("testdata/whole.yaml");
 
-/// What the gate says about a text; empty if it passes.
+/// What the gate says about a text, but for the lines that pointers lead to; empty if it passes.
 fn said(text: &str) -> String {
+    let said = with_lines(text);
+    let mut parts = said.split(" (line ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| {
+        said + part.split_once(')').map_or(part, |(_, rest)| rest)
+    })
+}
+
+fn with_lines(text: &str) -> String {
     match read(text.as_bytes()) {
         Ok(_) => String::new(),
         Err(kinds) => listing(&kinds),
@@ -134,21 +143,65 @@ fn characters_that_yaml_does_not_have_are_told_with_their_place() {
 }
 
 #[test]
-fn a_key_that_is_there_twice_is_refused_and_the_rest_is_judged_too() {
+fn every_key_that_is_there_twice_is_told_and_the_rest_is_judged_too() {
     let said = said(
         &WHOLE
             .replace("        kind:\n", "        name:\n")
+            .replace(
+                "        default:\n",
+                "        200: {description: another}\n        default:\n",
+            )
             .replace("a thing", "[]"),
     );
-    assert!(said.contains("not YAML (1): "), "{said}");
-    assert!(
-        said.contains("\n  line 88, column 9: name is there twice in one object\n"),
-        "{said}"
-    );
+    let expected = "keys that are there twice (2): which of the two is meant is for the vendor to say; wait for a \
+                    corrected document\n  line 50, column 9: 200 is in line 48 already\n  line 89, column 9: name is \
+                    in line 78 already\n";
+    assert!(said.starts_with(expected), "{said}");
     assert!(
         said.contains("\n  /components/responses/Thing/description: want string, but got array\n"),
         "{said}"
     );
+}
+
+#[test]
+fn words_are_not_taken_for_numbers_or_truths() {
+    let text = WHOLE.replace("[big, small]", "[no, Y, off, 0123, 1_000, 12, true]");
+    let document = read(text.as_bytes())
+        .map_err(|kinds| listing(&kinds))
+        .unwrap();
+    assert_eq!(
+        document["components"]["schemas"]["Thing"]["properties"]["kind"]["enum"],
+        serde_json::json!(["no", "Y", "off", "0123", "1_000", 12, true])
+    );
+}
+
+#[test]
+fn what_a_pointer_leads_to_is_told_with_its_line() {
+    for (from, to, place) in [
+        (
+            "        required: true\n",
+            "",
+            "/paths/~1things~1{thingId}/parameters/0 (line 40)",
+        ),
+        (
+            "          maximum: 10",
+            "          maximum: ten",
+            "/components/schemas/Thing/properties/name/maximum (line 79)",
+        ),
+        (
+            "enum: [big, small]",
+            "enum: [big, small]\n          default: 1\n          nullable:",
+            "/components/schemas/Thing/properties/kind/nullable (line 92)",
+        ),
+        (
+            "operationId: ListThings",
+            "operationId: AddThing",
+            "/paths/~1things/get (line 9)",
+        ),
+    ] {
+        let said = with_lines(&WHOLE.replace(from, to));
+        assert!(said.contains(&format!("\n  {place}: ")), "{said}");
+    }
 }
 
 #[test]
@@ -232,6 +285,11 @@ fn what_is_not_valid_is_told_with_its_pointer() {
             "/components/schemas/Thing/properties/parent: want object, but got null",
         ),
         (
+            "          type: object\n        parent:",
+            "          type: array\n        parent:",
+            "/components/schemas/Thing/properties/code: lacks items",
+        ),
+        (
             "paths:\n",
             "paths:\n  things: {}\n",
             "/paths: OpenAPI 3.0 has no things here",
@@ -293,6 +351,34 @@ fn a_reference_to_what_is_not_there_is_refused_wherever_it_is() {
         &changed("    Token:\n      type: http\n      scheme: bearer\n", ""),
         "references to what is not there (1)",
         "/paths/~1things/post/security: the security scheme Token is not in the document",
+    );
+}
+
+#[test]
+fn a_reference_to_a_thing_of_another_kind_is_refused() {
+    refused(
+        &changed(
+            "$ref: '#/components/parameters/Page'",
+            "$ref: '#/components/schemas/Thing'",
+        ),
+        "references to something else (1)",
+        "/paths/~1things/get/parameters/0/$ref: #/components/schemas/Thing is not among the parameters",
+    );
+    refused(
+        &changed(
+            "                  example:\n                    $ref: '#/components/schemas/Thing'",
+            "                  example:\n                    $ref: '#/components/responses/Thing'",
+        ),
+        "references to something else (1)",
+        "/components/responses/Thing/content/application~1json/schema/allOf/1/properties/example/$ref: \
+         #/components/responses/Thing is not among the schemas",
+    );
+    assert_eq!(
+        changed(
+            "                  example:\n                    $ref: '#/components/schemas/Thing'",
+            "                  example:\n                    $ref: '#/components/schemas/Thing/properties/kind'",
+        ),
+        ""
     );
 }
 

@@ -3,13 +3,25 @@
 use serde_json::Value;
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 
-use super::{Kind, Problem, shown};
+use super::{Kind, Problem, places::Places, shown};
 
-/// The value in these bytes, as far as there is one, and what is wrong with them. Bytes and characters that YAML does not
-/// have do not keep the rest from being judged.
-pub(super) fn parse(bytes: &[u8]) -> (Option<Value>, Vec<Kind>) {
+/// What could be read of a document.
+pub(super) struct Read {
+    /// The document, if the text makes sense as far as its end.
+    pub(super) document: Option<Value>,
+    /// Where in the text everything stands.
+    pub(super) places: Places,
+    /// What is wrong with the text.
+    pub(super) kinds: Vec<Kind>,
+}
+
+/// Reads a document. Characters that YAML does not have and keys that are there twice do not keep the rest from being
+/// judged.
+pub(super) fn read(bytes: &[u8]) -> Read {
     let (text, characters) = decode(bytes);
-    let (document, syntax) = value(&text);
+    let mut places = Places::read(&text);
+    let twice = std::mem::take(&mut places.twice);
+    let (document, syntax) = value(&text, !twice.is_empty());
     let kinds = vec![
         Kind {
             title: "unreadable characters",
@@ -22,8 +34,17 @@ pub(super) fn parse(bytes: &[u8]) -> (Option<Value>, Vec<Kind>) {
             cure: "the document is broken or was cut off; download it again, or wait for the vendor to replace it",
             problems: syntax,
         },
+        Kind {
+            title: "keys that are there twice",
+            cure: "which of the two is meant is for the vendor to say; wait for a corrected document",
+            problems: twice,
+        },
     ];
-    (document, kinds)
+    Read {
+        document,
+        places,
+        kinds,
+    }
 }
 
 /// The text of the bytes with a replacement for whatever is no text.
@@ -111,26 +132,25 @@ impl std::fmt::Display for Here {
     }
 }
 
-/// What the text says in YAML. A parser stops at the first problem, but a key that is there twice does not keep the rest
-/// from being read.
-fn value(text: &str) -> (Option<Value>, Vec<Problem>) {
-    let first = match serde_saphyr::from_str::<Value>(text) {
-        Ok(value) => return (Some(value), Vec::new()),
-        Err(error) => error,
-    };
-    let twice = matches!(first.without_snippet(), Error::DuplicateMappingKey { .. });
-    let mut problems = vec![told(&first)];
-    if !twice {
-        return (None, problems);
+/// How YAML is read: a word is what it looks like to YAML 1.2. By the older rules, which this reader has too, `no` would be
+/// a truth value, and `0123` and `1_000` numbers; a list of states or codes would be read as something else, silently.
+pub(crate) fn yaml() -> Options {
+    let mut options = Options::default();
+    options.strict_booleans = true;
+    options.leading_zero_numbers_as_strings = true;
+    options.underscored_numbers_as_strings = true;
+    options
+}
+
+/// What the text says. With `twice` it has keys twice, which has been told already.
+fn value(text: &str, twice: bool) -> (Option<Value>, Vec<Problem>) {
+    let mut options = yaml();
+    if twice {
+        options.duplicate_keys = DuplicateKeyPolicy::LastWins;
     }
-    let mut lenient = Options::default();
-    lenient.duplicate_keys = DuplicateKeyPolicy::LastWins;
-    match serde_saphyr::from_str_with_options::<Value>(text, lenient) {
-        Ok(value) => (Some(value), problems),
-        Err(error) => {
-            problems.push(told(&error));
-            (None, problems)
-        }
+    match serde_saphyr::from_str_with_options(text, options) {
+        Ok(value) => (Some(value), Vec::new()),
+        Err(error) => (None, vec![told(&error)]),
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use boon::{Compiler, Draft, ErrorKind, InstanceToken, SchemaIndex, Schemas, ValidationError};
 use serde_json::Value;
 
-use super::{Problem, shown};
+use super::{Problem, shown, walk::walk};
 use crate::spec::escaped;
 
 const SCHEMA: &str = include_str!("openapi-3.0.schema.json");
@@ -26,11 +26,23 @@ pub(super) fn problems(document: &Value) -> Vec<Problem> {
             return vec![Problem::at("", what)];
         }
     };
-    let Err(error) = schemas.validate(document, compiled) else {
-        return Vec::new();
-    };
     let mut problems = Vec::new();
-    leaves(&error, &mut problems);
+    if let Err(error) = schemas.validate(document, compiled) {
+        leaves(&error, &mut problems);
+    }
+    problems.extend(lists_of_nothing(document));
+    problems
+}
+
+/// Lists that do not say of what: the specification demands it in words, and the schema forgot.
+fn lists_of_nothing(document: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    walk(document, &mut |object, kind, place| {
+        let list = object.get("type").is_some_and(|word| word == "array");
+        if kind == Some("schemas") && list && !object.contains_key("items") {
+            problems.push(Problem::at(place, "lacks items"));
+        }
+    });
     problems
 }
 
