@@ -18,6 +18,11 @@ const BUF: &str = "@bufbuild/buf@1.75.0";
 /// version of either would make others.
 const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
 
+/// A document of our own with a little of everything, which is compiled whole.
+const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
+/// The vendor's newest whole document, in the folder of its documents.
+const VENDOR: &str = "open-finance-us-1.42.0.structure.yaml";
+
 /// Any of these does, as long as a driver of its version is there too.
 const BROWSERS: [&str; 4] = [
     "chromium",
@@ -61,6 +66,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         ci.cargo(&["xtask", "codegen", "--check"]),
     )?;
     ci.step(out, "architecture", ci.cargo(&["xtask", "tidy"]))?;
+    passed += ci.standalone(out)?;
 
     let tools = ci.buf(out)?;
     let buf = tools.join("buf");
@@ -99,6 +105,33 @@ impl Ci<'_> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(args);
         command
+    }
+
+    /// Makes client crates of whole documents, and compiles them with the examples of their READMEs.
+    fn standalone(&self, out: &mut dyn Write) -> Result<u64> {
+        let small = self.root.join(SMALL);
+        let mut passed = self.whole_document(out, "a small document", &small)?;
+        if let Some(folder) = std::env::var_os("OPENFINANCE_VENDOR_DOCS") {
+            let vendor = PathBuf::from(folder).join(VENDOR);
+            passed += self.whole_document(out, "the vendor's whole document", &vendor)?;
+        }
+        Ok(passed)
+    }
+
+    fn whole_document(&self, out: &mut dyn Write, name: &str, document: &Path) -> Result<u64> {
+        let folder = self.root.join("target/standalone");
+        let made = folder.join(document.file_stem().context("a document without a name")?);
+        let mut codegen = self.cargo(&["xtask", "codegen", "rest", "--spec"]);
+        codegen.arg(document).arg("--out").arg(&made);
+        self.step(out, &format!("{name}: a client crate"), codegen)?;
+        // With the versions of the workspace, which are all on this machine already.
+        std::fs::copy(self.root.join("Cargo.lock"), made.join("Cargo.lock"))?;
+        let mut test = self.cargo(&["test", "--offline", "--manifest-path"]);
+        test.arg(made.join("Cargo.toml"))
+            .env("CARGO_TARGET_DIR", folder.join("target"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            .env("RUSTFLAGS", "-D warnings");
+        self.step(out, &format!("{name} compiles"), test)
     }
 
     /// Installs buf below `target/` and answers the folder with its program.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::{
+    gate,
     output::File,
     rest,
     spec::{self, fit},
@@ -53,7 +54,7 @@ const BYTES: &str = include_str!("standalone/templates/bytes.rs");
 /// stays. On any error everything is as it was.
 pub(crate) fn write(spec: &Path, folder: &Path, out: &mut dyn Write) -> Result<()> {
     place::check(folder)?;
-    let made = make(&spec::load(spec)?, folder).with_context(|| spec.display().to_string())?;
+    let made = make(&gate::open(spec)?, folder).with_context(|| spec.display().to_string())?;
     let changed = place::put(folder, &made.files)?;
     let did = if changed { "wrote" } else { "unchanged:" };
     writeln!(

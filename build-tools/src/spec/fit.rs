@@ -8,6 +8,8 @@
 mod bodies;
 mod parameters;
 mod schemas;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -37,11 +39,62 @@ pub(super) fn fit(document: &mut Value) -> Result<()> {
         version.starts_with("3.0"),
         "the document is of OpenAPI {version}, and only 3.0 is understood: convert it first"
     );
+    quote(document);
     paths(document)?;
     identify(document);
     schemas::fit(document)?;
     parameters::fit(document)?;
     bodies::fit(document)
+}
+
+/// Has no description hold what Rust's documentation would take for an example of Rust's, and compile.
+fn quote(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if key == "description" || key == "summary" => {
+                        if let Some(quoted) = quoted(text) {
+                            *text = quoted;
+                        }
+                    }
+                    Value::Object(_) | Value::Array(_) if key != "example" => quote(value),
+                    _ => {}
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(quote),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The text with its blocks of code marked as text; `None` if it has none.
+fn quoted(text: &str) -> Option<String> {
+    let mut lines = Vec::new();
+    let mut fence: Option<&str> = None;
+    for line in text.lines() {
+        let bare = line.trim_start();
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| bare.starts_with(mark));
+        match (fence, mark) {
+            (None, Some(mark)) => {
+                fence = Some(mark);
+                lines.push(format!("{mark}text"));
+            }
+            (Some(open), Some(mark)) if open == mark => {
+                fence = None;
+                lines.push(mark.to_owned());
+            }
+            (None, None) if line.starts_with("    ") || line.starts_with('\t') => {
+                lines.push(format!("  {bare}"));
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.extend(fence.map(str::to_owned));
+    let quoted = lines.join("\n");
+    (quoted != text.trim_end_matches('\n')).then_some(quoted)
 }
 
 /// Puts the path items that references lead to in their places, and drops what is no path.
