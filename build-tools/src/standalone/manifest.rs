@@ -101,7 +101,11 @@ pub(super) fn manifest(
     for key in ["edition", "rust-version"] {
         writeln!(text, "{key} = {}", inline(&package[key])?)?;
     }
-    writeln!(text, "publish = false\n\n[dependencies]")?;
+    // The one test there is, the example of the README, is no unit test.
+    writeln!(
+        text,
+        "publish = false\n\n[lib]\ntest = false\n\n[dependencies]"
+    )?;
     for (library, feature) in wanted {
         let ours = libraries
             .get(library)
