@@ -17,6 +17,7 @@ mod schema;
 mod security;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod walk;
 mod words;
 
@@ -24,6 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
     path::Path,
+    slice::from_ref,
 };
 
 use anyhow::{Context as _, Result};
@@ -160,9 +162,16 @@ pub(crate) fn run(
     let lineage = Lineage::load(root)?;
     let differences = compare(&before, &after, &scope, &lineage)
         .with_context(|| format!("cannot compare {} with {}", old.display(), new.display()))?;
+    // On the wire nothing hangs on it, so that a side which cannot be generated is no reason to say nothing.
+    let typed = typed::changes(root, &before, &after, &scope);
     match format {
-        Format::Text => write!(out, "{}", report::text(&differences))?,
-        Format::Json => write!(out, "{}", report::json(&differences)?)?,
+        Format::Text => write!(
+            out,
+            "{}\n{}",
+            report::text(&differences),
+            typed::text(&typed)
+        )?,
+        Format::Json => write!(out, "{}", report::json(&differences, typed::json(&typed))?)?,
     }
     Ok(worst(&differences).map_or(0, Class::exit_code))
 }
@@ -230,18 +239,29 @@ pub(crate) fn compare(
     Ok(differences)
 }
 
-/// Compares what is said of the document as a whole.
+/// Compares what is said of the document as a whole. The schemes, servers and what else is asked of callers belong to the
+/// operations.
 fn about(walk: &mut Walk<'_>) {
-    let info = |document: Document<'_>| document.root().value.get("info").cloned();
-    let (before, after) = (info(walk.old), info(walk.new));
-    if before == after {
-        return;
+    let roots = [walk.old.root(), walk.new.root()];
+    let [before, after] = &roots;
+    let mut keywords = words::changed(from_ref(before), from_ref(after));
+    if before.value.get("info") != after.value.get("info") {
+        keywords.insert(0, "info".to_owned());
     }
-    let version =
-        |info: Option<Value>| info.map(|info| info["version"].clone()).unwrap_or_default();
-    let told = (version(before), version(after));
-    let index = walk.tell(Class::Quiet, walk::Place::new("/info"), "words: info", told);
-    walk.found[index].words = true;
+    let version = |root: &document::Node<'_>| root.value["info"]["version"].clone();
+    for keyword in keywords {
+        let told = match keyword.as_str() {
+            "info" => (version(before), version(after)),
+            _ => Default::default(),
+        };
+        let pointer = format!("/{}", document::escaped(&keyword));
+        let place = match after.value.get(&keyword) {
+            Some(_) => walk::Place::new(pointer),
+            None => walk::Place::old(pointer),
+        };
+        let index = walk.tell(Class::Quiet, place, format!("words: {keyword}"), told);
+        walk.found[index].words = true;
+    }
 }
 
 fn came(documents: (Document<'_>, Document<'_>), operation: &Operation<'_>) -> (Side, Found) {
@@ -335,6 +355,21 @@ fn pairs<'a>(
         });
     }
     Ok(pairs)
+}
+
+/// The ids that the operations of the scope have in each of two documents.
+fn ids(old: &Value, new: &Value, scope: &BTreeSet<String>) -> Result<[BTreeSet<String>; 2]> {
+    let documents = (
+        Document::new(Which::Old, old)?,
+        Document::new(Which::New, new)?,
+    );
+    let mut ids = [BTreeSet::new(), BTreeSet::new()];
+    for pair in pairs(documents, scope)? {
+        for (ids, operation) in ids.iter_mut().zip([pair.old, pair.new]) {
+            ids.extend(operation.and_then(|operation| operation.id.map(str::to_owned)));
+        }
+    }
+    Ok(ids)
 }
 
 /// The place in the lineage of the property that a pointer leads to: `Component.property`. None for a property within an

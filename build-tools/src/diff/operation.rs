@@ -27,6 +27,7 @@ pub(super) fn compare<'a>(
     let (before, after) = documents;
     let mut call = Walk::new(before, after, Direction::Request);
     route(&mut call, old, new);
+    call.tell_words(from_ref(&old.item), from_ref(&new.item));
     call.tell_words(from_ref(&old.node), from_ref(&new.node));
     call.deprecated(from_ref(&old.node), from_ref(&new.node));
     servers(&mut call, old, new);

@@ -173,7 +173,7 @@ fn shown(value: &Value) -> String {
 ///
 /// # Errors
 /// None that is to be expected: the value is written as JSON.
-pub(super) fn json(differences: &[Difference]) -> Result<String> {
+pub(super) fn json(differences: &[Difference], rust_api: Value) -> Result<String> {
     let count = |class: Class| {
         differences
             .iter()
@@ -188,6 +188,7 @@ pub(super) fn json(differences: &[Difference]) -> Result<String> {
         "additive": count(Class::Additive),
         "quiet": count(Class::Quiet),
         "changes": changes,
+        "rust_api": rust_api,
     })))
 }
 

@@ -220,9 +220,13 @@ impl<'a> View<'a> {
 
     /// Whether it says nothing but what its alternatives say.
     pub(super) fn is_bare(&self) -> bool {
-        ["properties", "required", "items", "enum", "format"]
-            .into_iter()
-            .all(|keyword| self.all(keyword).next().is_none())
+        let keywords = ["properties", "required", "items", "enum", "format"];
+        let additional =
+            matches!(self.additional(), Additional::Open(schemas) if schemas.is_empty());
+        additional
+            && keywords
+                .into_iter()
+                .all(|keyword| self.all(keyword).next().is_none())
     }
 
     /// A few words for people: the type, and what it is of.

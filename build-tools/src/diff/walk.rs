@@ -101,6 +101,10 @@ pub(super) struct Walk<'a> {
     open: BTreeSet<(String, String)>,
     /// The places of the lineage around the present schema, the nearest first.
     around: Vec<String>,
+    /// Whether a pair was found to be the same, when alternatives were paired up.
+    known: BTreeMap<(String, String), bool>,
+    /// Whether it is enough to know that something differs.
+    trial: bool,
 }
 
 /// Indices into what was found.
@@ -116,6 +120,8 @@ impl<'a> Walk<'a> {
             seen: BTreeMap::new(),
             open: BTreeSet::new(),
             around: Vec::new(),
+            known: BTreeMap::new(),
+            trial: false,
         }
     }
 
@@ -173,6 +179,9 @@ impl<'a> Walk<'a> {
         new: &[Node<'a>],
         at: &str,
     ) -> Result<Indices> {
+        if self.trial && self.differs() {
+            return Ok(Indices::new());
+        }
         let pair = Pair {
             old: View::of(self.old, old)?,
             new: View::of(self.new, new)?,
@@ -516,7 +525,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Pairs alternatives up: what is the same, then what has the same name, then the last that is left on both sides.
+    /// Pairs alternatives up: what has the same name, then what is the same, then the last that is left on both sides.
     fn choices(
         &mut self,
         old: &[Vec<Node<'a>>],
@@ -527,7 +536,7 @@ impl<'a> Walk<'a> {
         let mut old: Vec<&Vec<Node<'a>>> = old.iter().collect();
         let mut new: Vec<&Vec<Node<'a>>> = new.iter().collect();
         let mut pairs = Vec::new();
-        for rule in [Self::same, Self::named] {
+        for rule in [Self::named, Self::same] {
             let mut left = Vec::new();
             for before in old {
                 let mut found = None;
@@ -572,20 +581,37 @@ impl<'a> Walk<'a> {
         Ok(mine)
     }
 
+    /// Whether more than words differs.
+    fn differs(&self) -> bool {
+        self.found.iter().any(|found| !found.words)
+    }
+
     /// Whether nothing but words differs. What is being compared right now counts as the same.
-    fn same(&self, old: &[Node<'a>], new: &[Node<'a>], at: &str) -> Result<bool> {
+    fn same(&mut self, old: &[Node<'a>], new: &[Node<'a>], at: &str) -> Result<bool> {
+        let key = (
+            View::of(self.old, old)?.key(),
+            View::of(self.new, new)?.key(),
+        );
+        if let Some(same) = self.known.get(&key) {
+            return Ok(*same);
+        }
         let open = self.open.iter().cloned();
         let mut trial = Self {
             seen: open.map(|pair| (pair, Indices::new())).collect(),
             open: self.open.clone(),
+            known: std::mem::take(&mut self.known),
+            trial: true,
             ..Self::new(self.old, self.new, self.direction)
         };
         trial.schemas(old, new, at)?;
-        Ok(trial.found.iter().all(|found| found.words))
+        let same = !trial.differs();
+        self.known = trial.known;
+        self.known.insert(key, same);
+        Ok(same)
     }
 
     /// Whether both are components of one name.
-    fn named(&self, old: &[Node<'a>], new: &[Node<'a>], _at: &str) -> Result<bool> {
+    fn named(&mut self, old: &[Node<'a>], new: &[Node<'a>], _at: &str) -> Result<bool> {
         let ([old], [new]) = (old, new) else {
             return Ok(false);
         };

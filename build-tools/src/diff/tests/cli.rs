@@ -11,7 +11,7 @@ fn testdata(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn report(old: &Path, new: &Path, format: Format) -> Result<(u8, String)> {
+fn printed(old: &Path, new: &Path, format: Format) -> Result<(u8, String)> {
     let mut out = Vec::new();
     let code = run(&crate::root(), old, new, format, &mut out)?;
     Ok((code, String::from_utf8(out).unwrap()))
@@ -34,18 +34,64 @@ fn golden(name: &str, text: &str) {
 
 #[test]
 fn the_reports_are_as_written_down() {
-    let (old, new) = (testdata("old.yaml"), testdata("new.yaml"));
-    let (code, text) = report(&old, &new, Format::Text).unwrap();
-    assert_eq!(code, 2);
-    golden("report.txt", &text);
-    let (code, text) = report(&old, &new, Format::Json).unwrap();
-    assert_eq!(code, 2);
-    golden("report.json", &text);
+    let [old, new] = ["old.yaml", "new.yaml"].map(|name| spec::load(&testdata(name)).unwrap());
     let root = crate::root();
-    let (old, new) = (spec::load(&old).unwrap(), spec::load(&new).unwrap());
     let lineage = Lineage::load(&root).unwrap();
     let found = compare(&old, &new, &scope(&root).unwrap(), &lineage).unwrap();
+    golden("report.txt", &report::text(&found));
+    golden("report.json", &report::json(&found, Value::Null).unwrap());
     golden("report.md", &markdown(&found));
+}
+
+#[test]
+fn what_typed_callers_have_to_change_is_told_beside() {
+    let (old, new) = (testdata("old.yaml"), testdata("new.yaml"));
+    let (code, text) = printed(&old, &new, Format::Text).unwrap();
+    assert_eq!(code, 2);
+    let (wire, typed) = text.split_once("\nRust API: major").unwrap();
+    assert!(wire.starts_with("On the wire the change is breaking"));
+    for line in [
+        "changed types::CustomerUpdate.last_name from Option<Name> to Name",
+        "removed types::Customer,",
+        // Under another id the operation is still in scope.
+        "added Client::read_customer:",
+    ] {
+        assert!(typed.contains(line), "{line}:\n{typed}");
+    }
+    let (_, json) = printed(&old, &new, Format::Json).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["class"], &json["rust_api"]["advice"]),
+        (&json!("breaking"), &json!("major"))
+    );
+
+    // The same on the wire, and another thing to whoever names the types.
+    let folder = tempfile::tempdir().unwrap();
+    let renamed = folder.path().join("renamed.json");
+    let document = same::renamed(&spec::load(&old).unwrap());
+    fs::write(&renamed, document.to_string()).unwrap();
+    let (code, text) = printed(&old, &renamed, Format::Text).unwrap();
+    assert_eq!(code, 0);
+    assert!(
+        text.starts_with("No difference.\n\nRust API: major"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_document_that_no_client_can_be_made_of_is_compared_all_the_same() {
+    let typed = Err(anyhow::anyhow!(
+        "no client can be generated from the new document"
+    ));
+    let reason = "no client can be generated from the new document";
+    assert_eq!(
+        typed::text(&typed),
+        format!("Rust API: unknown: {reason}\n")
+    );
+    assert_eq!(
+        typed::json(&typed),
+        json!({"advice": "unknown", "reason": reason})
+    );
 }
 
 #[test]
@@ -63,10 +109,10 @@ fn the_exit_code_is_the_worst_class() {
         write(name, &document)
     };
     let old = write("old.json", &base);
-    let code = |new: &Path| report(&old, new, Format::Text).unwrap().0;
+    let code = |new: &Path| printed(&old, new, Format::Text).unwrap().0;
     assert_eq!(code(&old), 0);
     assert_eq!(
-        report(&old, &old, Format::Text).unwrap().1.lines().next(),
+        printed(&old, &old, Format::Text).unwrap().1.lines().next(),
         Some("No difference.")
     );
     let words = changed("words.json", &|document| {
@@ -91,8 +137,8 @@ fn the_exit_code_is_the_worst_class() {
             json!({"$ref": "#/components/schemas/Gone"});
     });
     for unusable in [broken, dangling, folder.path().join("missing.yaml")] {
-        assert!(report(&old, &unusable, Format::Json).is_err());
-        assert!(report(&unusable, &old, Format::Json).is_err());
+        assert!(printed(&old, &unusable, Format::Json).is_err());
+        assert!(printed(&unusable, &old, Format::Json).is_err());
     }
     assert_eq!(UNUSABLE, 3);
 }

@@ -104,3 +104,39 @@ fn fields_of_a_new_consumer_became_optional() {
     let fields = ["Consumer.ssn", "CreateConsumerForBusinessRequest.ein"].map(str::to_owned);
     assert_eq!(ssn.unwrap().1, fields);
 }
+
+#[test]
+fn whole_documents_are_compared_and_every_pointer_leads_somewhere() {
+    let Some(folder) = folder() else { return };
+    let load = |name: &str| spec::load(&folder.join(name)).unwrap();
+    let old = load("history/1.38.2.structure.yaml");
+    let new = load("open-finance-us-1.42.0.structure.yaml");
+    let all: BTreeSet<String> = [&old, &new]
+        .into_iter()
+        .flat_map(|document| spec::operations(document).unwrap())
+        .map(|operation| operation.id.to_owned())
+        .collect();
+    for (old, new) in [(&old, &new), (&new, &old)] {
+        let found = compare(old, new, &all, &Lineage::default()).unwrap();
+        assert!(found.len() > 100);
+        for told in &found {
+            let document = match told.document {
+                Which::Old => old,
+                Which::New => new,
+            };
+            assert!(document.pointer(&told.pointer).is_some(), "{told:?}");
+        }
+    }
+}
+
+#[test]
+fn fields_that_became_optional_break_typed_callers() {
+    let Some(folder) = folder() else { return };
+    let load = |name: &str| spec::load(&folder.join("history").join(name)).unwrap();
+    let (old, new) = (load("1.38.1.structure.yaml"), load("1.38.2.structure.yaml"));
+    let root = crate::root();
+    let changes = typed::changes(&root, &old, &new, &scope(&root).unwrap()).unwrap();
+    assert_eq!(changes.advice(), crate::api::Advice::Major);
+    let text = changes.text();
+    assert!(text.contains("NewConsumer"), "{text}");
+}
