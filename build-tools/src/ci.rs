@@ -11,6 +11,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::{import, spec};
+
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
 
@@ -67,6 +69,9 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
     )?;
     ci.step(out, "architecture", ci.cargo(&["xtask", "tidy"]))?;
     passed += ci.standalone(out)?;
+
+    writeln!(out, "\n== an import of the vendor's document, rehearsed")?;
+    import::rehearsal::run(root, spec::vendor_document().as_deref(), out)?;
 
     let tools = ci.buf(out)?;
     let buf = tools.join("buf");

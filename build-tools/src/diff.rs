@@ -158,7 +158,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<u8> {
     let (before, after) = (gate::open(old)?, gate::open(new)?);
-    let scope = scope(root)?;
+    let scope = spec::ids(&spec::load(&root.join(spec::DOCUMENT))?)?;
     let lineage = Lineage::load(root)?;
     let differences = compare(&before, &after, &scope, &lineage)
         .with_context(|| format!("cannot compare {} with {}", old.display(), new.display()))?;
@@ -174,15 +174,6 @@ pub(crate) fn run(
         Format::Json => write!(out, "{}", report::json(&differences, typed::json(&typed))?)?,
     }
     Ok(worst(&differences).map_or(0, Class::exit_code))
-}
-
-/// The ids of the operations of our document.
-fn scope(root: &Path) -> Result<BTreeSet<String>> {
-    let ours = spec::load(&root.join(spec::DOCUMENT))?;
-    let operations = spec::operations(&ours)?.into_iter();
-    Ok(operations
-        .map(|operation| operation.id.to_owned())
-        .collect())
 }
 
 /// The worst class there is; none if nothing changed.

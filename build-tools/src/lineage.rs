@@ -129,8 +129,13 @@ fn rpc_name(method: &MethodDescriptor) -> String {
 
 /// What is forgotten, doubled, unknown or without a reason, each with its cure.
 pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
+    problems_with(root, &spec::load(&root.join(spec::DOCUMENT))?)
+}
+
+/// As [`problems`], with this document in the place of ours.
+pub(crate) fn problems_with(root: &Path, document: &Value) -> Result<Vec<String>> {
     let lineage = read(&spec::load(&root.join(LINEAGE))?)?;
-    let document = places(&spec::load(&root.join(spec::DOCUMENT))?);
+    let document = places(document);
     let protos = names(&DescriptorPool::decode(rpc::compile(root)?.as_slice())?);
     Ok(compare(&lineage, &document, &protos))
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -18,15 +19,23 @@ pub(crate) struct File {
 }
 
 /// Writes the files that differ, and removes what else lies in their generated folders. Answers the paths it touched.
+/// Nothing is replaced before all of it is on the disk.
 pub(crate) fn write(root: &Path, files: &[File]) -> Result<Vec<PathBuf>> {
     let mut touched = stale(root, files)?;
+    let mut staged = Vec::new();
     for file in files.iter().filter(|file| touched.contains(&file.path)) {
         let path = root.join(&file.path);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        fs::write(&path, &file.contents)
+        let folder = path.parent().unwrap_or(root);
+        let cannot = || format!("cannot write {}", path.display());
+        fs::create_dir_all(folder).with_context(cannot)?;
+        let mut written = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
+        written.write_all(&file.contents).with_context(cannot)?;
+        readable(written.as_file()).with_context(cannot)?;
+        staged.push((written, path));
+    }
+    for (written, path) in staged {
+        written
+            .persist(&path)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     for path in unknown(root, files)? {
@@ -35,6 +44,18 @@ pub(crate) fn write(root: &Path, files: &[File]) -> Result<Vec<PathBuf>> {
     }
     touched.sort();
     Ok(touched)
+}
+
+/// Temporary files are for their owner alone; sources are for everyone.
+#[cfg(unix)]
+fn readable(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_file: &fs::File) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The paths of files that are missing, differ, or lie in a generated folder without being generated.

@@ -7,7 +7,11 @@ mod slice;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -25,6 +29,12 @@ pub(crate) const DOCUMENT: &str = "openapi/open-finance-us.yaml";
 pub(crate) const OVERLAY: &str = "openapi/overlay.yaml";
 /// What the generator reads.
 pub(crate) const NORMALISED: &str = "openapi/openapi.json";
+
+/// The vendor's whole document, where real documents are at hand: `OPENFINANCE_VENDOR_DOCS` names their folder.
+pub(crate) fn vendor_document() -> Option<PathBuf> {
+    let folder = std::env::var_os("OPENFINANCE_VENDOR_DOCS")?;
+    Some(Path::new(&folder).join("open-finance-us-1.42.0.structure.yaml"))
+}
 
 const SCHEMAS: &str = "#/components/schemas/";
 pub(crate) const METHODS: [&str; 8] = [
@@ -121,6 +131,14 @@ pub(crate) fn operations(document: &Value) -> Result<Vec<Operation<'_>>> {
         }
     }
     Ok(operations)
+}
+
+/// The ids of all operations of a document.
+pub(crate) fn ids(document: &Value) -> Result<BTreeSet<String>> {
+    Ok(operations(document)?
+        .iter()
+        .map(|operation| operation.id.to_owned())
+        .collect())
 }
 
 /// What a reference leads to, or the value itself.

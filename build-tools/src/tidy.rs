@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{lineage, output, spec};
+use crate::{import, lineage, output, spec};
 
 /// What a package may import of ours, and what it must not import of others'. Tests may import more: `dev` is free.
 struct Rule {
@@ -102,6 +102,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
             }
         }
     }
+    problems.extend(import::problems(root)?);
     problems.extend(lineage::problems(root)?);
     if let Err(error) = spec::normalised(root) {
         problems.push(format!("{error:#}"));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use syn::{File, Item, ItemFn, ItemType, Signature, Type, parse_quote};
 
 /// A type.
-pub(super) fn of(spelled: &Type) -> String {
+pub(crate) fn of(spelled: &Type) -> String {
     let alias: ItemType = parse_quote!(type T = #spelled;);
     let line = item(Item::Type(alias));
     line.strip_prefix("type T = ").unwrap_or(&line).to_owned()

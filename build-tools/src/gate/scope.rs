@@ -6,21 +6,15 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{Problem, refuse, shown};
-use crate::spec::{DOCUMENT, Operation, escaped, load, operations, resolve};
+use crate::spec::{Operation, escaped, operations, resolve};
 
 /// Refuses a document that lacks one of these operations, or has one of them with a path that does not fit its
-/// parameters. What other operations do wrong is no concern of ours.
+/// parameters. What other operations do wrong is no concern of ours. `before` is the document that the operations were
+/// in, which helps to tell what became of one that is missing.
 ///
 /// # Errors
 /// All of these problems at once.
-pub(crate) fn scope(document: &Value, wanted: &BTreeSet<String>) -> Result<()> {
-    // Our own document knows where an operation stood; without it a missing one is told with fewer words.
-    let ours = load(&crate::root().join(DOCUMENT)).unwrap_or_default();
-    held(document, wanted, &ours)
-}
-
-/// As [`scope`], with the document that the operations were in.
-pub(super) fn held(document: &Value, wanted: &BTreeSet<String>, before: &Value) -> Result<()> {
+pub(crate) fn scope(document: &Value, wanted: &BTreeSet<String>, before: &Value) -> Result<()> {
     let present = operations(document)?;
     let before = operations(before).unwrap_or_default();
     let mut problems = Vec::new();

@@ -499,7 +499,7 @@ fn the_real_documents_pass_and_cut_ones_do_not() {
 fn in_scope(document: &str, wanted: &[&str]) -> String {
     let parse = |text: &str| serde_saphyr::from_str::<Value>(text).unwrap();
     let wanted = wanted.iter().map(|&id| id.to_owned()).collect();
-    scope::held(&parse(document), &wanted, &parse(WHOLE))
+    scope(&parse(document), &wanted, &parse(WHOLE))
         .err()
         .map_or_else(String::new, |error| error.to_string())
 }

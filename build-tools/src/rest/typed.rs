@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use syn::{File, GenericArgument, ImplItem, Item, PathArguments, ReturnType, Type};
 
-use crate::spec::{self, Operation, fit::folded, resolve};
+use crate::{
+    api::spelling,
+    spec::{self, Operation, fit::folded, resolve},
+};
 
 /// What a method answers when it succeeds.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,9 +32,10 @@ pub(super) fn check(document: &Value, file: &File) -> Result<()> {
         let answers = methods
             .get(&folded(id))
             .with_context(|| format!("the generator wrote no method for {id}"))?;
+        let answers = answers.map_or(Answers::Nameless("no result".to_owned()), answers_of);
         let expected = expected(document, &operation)?;
         ensure!(
-            *answers == expected,
+            answers == expected,
             "{id} should answer {expected:?}, and the generated method answers {answers:?}"
         );
     }
@@ -55,8 +59,20 @@ fn expected(document: &Value, operation: &Operation<'_>) -> Result<Answers> {
     })
 }
 
-/// The generated methods, by folded name.
-fn methods(file: &File) -> BTreeMap<String, Answers> {
+/// The type that each method of generated code answers, by the method's folded name: `types::Customer`, `()`.
+///
+/// # Errors
+/// Code that does not parse.
+pub(crate) fn answer_types(code: &str) -> Result<BTreeMap<String, String>> {
+    let file = syn::parse_file(code).context("the generated code does not parse")?;
+    Ok(methods(&file)
+        .into_iter()
+        .filter_map(|(name, answer)| Some((name, spelling::of(answer?))))
+        .collect())
+}
+
+/// What the generated methods answer, by folded name.
+fn methods(file: &File) -> BTreeMap<String, Option<&Type>> {
     let mut methods = BTreeMap::new();
     for item in &file.items {
         let Item::Impl(block) = item else { continue };
@@ -65,9 +81,8 @@ fn methods(file: &File) -> BTreeMap<String, Answers> {
                 && method.sig.asyncness.is_some()
                 && let ReturnType::Type(_, result) = &method.sig.output
             {
-                let value = inner(result).and_then(inner);
-                let answers = value.map_or(Answers::Nameless("no result".to_owned()), answers);
-                methods.insert(folded(&method.sig.ident.to_string()), answers);
+                let answer = inner(result).and_then(inner);
+                methods.insert(folded(&method.sig.ident.to_string()), answer);
             }
         }
     }
@@ -86,7 +101,7 @@ fn inner(of: &Type) -> Option<&Type> {
     })
 }
 
-fn answers(of: &Type) -> Answers {
+fn answers_of(of: &Type) -> Answers {
     match of {
         Type::Tuple(tuple) if tuple.elems.is_empty() => Answers::Nothing,
         Type::Path(path) => {
@@ -99,7 +114,7 @@ fn answers(of: &Type) -> Answers {
             match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["types", _] => Answers::Named,
                 ["ByteStream"] => Answers::Bytes,
-                [.., "Vec"] => inner(of).map_or(Answers::Nameless("a list".to_owned()), answers),
+                [.., "Vec"] => inner(of).map_or(Answers::Nameless("a list".to_owned()), answers_of),
                 _ => Answers::Nameless(names.join("::")),
             }
         }

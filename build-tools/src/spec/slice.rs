@@ -167,11 +167,7 @@ mod tests {
     #[test]
     fn our_document_is_its_own_slice() {
         let document = super::super::load(&crate::root().join(super::super::DOCUMENT)).unwrap();
-        let ids = operations(&document)
-            .unwrap()
-            .iter()
-            .map(|operation| operation.id.to_owned())
-            .collect();
+        let ids = super::super::ids(&document).unwrap();
         assert_eq!(slice(&document, &ids).unwrap(), document);
     }
 }

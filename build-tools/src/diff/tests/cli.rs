@@ -37,7 +37,13 @@ fn the_reports_are_as_written_down() {
     let [old, new] = ["old.yaml", "new.yaml"].map(|name| spec::load(&testdata(name)).unwrap());
     let root = crate::root();
     let lineage = Lineage::load(&root).unwrap();
-    let found = compare(&old, &new, &scope(&root).unwrap(), &lineage).unwrap();
+    let found = compare(
+        &old,
+        &new,
+        &spec::ids(&spec::load(&root.join(spec::DOCUMENT)).unwrap()).unwrap(),
+        &lineage,
+    )
+    .unwrap();
     golden("report.txt", &report::text(&found));
     golden("report.json", &report::json(&found, Value::Null).unwrap());
     golden("report.md", &markdown(&found));

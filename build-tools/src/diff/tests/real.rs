@@ -16,7 +16,13 @@ fn ours() -> Value {
 fn changes(old: &Value, new: &Value) -> Vec<Difference> {
     let root = crate::root();
     let lineage = Lineage::load(&root).unwrap();
-    compare(old, new, &scope(&root).unwrap(), &lineage).unwrap()
+    compare(
+        old,
+        new,
+        &spec::ids(&spec::load(&root.join(spec::DOCUMENT)).unwrap()).unwrap(),
+        &lineage,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -135,7 +141,13 @@ fn fields_that_became_optional_break_typed_callers() {
     let load = |name: &str| spec::load(&folder.join("history").join(name)).unwrap();
     let (old, new) = (load("1.38.1.structure.yaml"), load("1.38.2.structure.yaml"));
     let root = crate::root();
-    let changes = typed::changes(&root, &old, &new, &scope(&root).unwrap()).unwrap();
+    let changes = typed::changes(
+        &root,
+        &old,
+        &new,
+        &spec::ids(&spec::load(&root.join(spec::DOCUMENT)).unwrap()).unwrap(),
+    )
+    .unwrap();
     assert_eq!(changes.advice(), crate::api::Advice::Major);
     let text = changes.text();
     assert!(text.contains("NewConsumer"), "{text}");

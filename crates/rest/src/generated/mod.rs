@@ -2684,7 +2684,7 @@ pub mod types {
 #[derive(Clone, Debug)]
 /**Client for Open Finance
 
-The operations that openfinance uses from Mastercard Open Finance US (formerly Finicity): partner authentication, and the records of customers, consumers and businesses. The structure (paths, operations, parameters, schemas, names, limits) is the vendor's, version 1.42.0, cut to these eighteen operations; the words are ours. Where the vendor's structure is wrong it stays wrong here: overlay.yaml corrects it, one reason each.
+The operations that openfinance uses from Mastercard Open Finance US (formerly Finicity): partner authentication, and the records of customers, consumers and businesses. The structure (paths, operations, parameters, schemas, names, limits) is the vendor's, cut to these operations; the words are ours. Where the vendor's structure is wrong it stays wrong here: overlay.yaml corrects it, one reason each.
 
 One host serves the free Test Drive and the paid plans; the partner id decides which. Every call carries the static application key, every call but the two on partner authentication also the access token.
 
