@@ -110,11 +110,28 @@ fn names(path: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Whether every brace of a path template opens or closes one name.
+fn matched(path: &str) -> bool {
+    let mut braces = path.matches(['{', '}']);
+    while let Some(brace) = braces.next() {
+        if (brace, braces.next()) != ("{", Some("}")) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Where the path of an operation and its parameters do not agree.
 fn mismatches(document: &Value, operation: &Operation<'_>, problems: &mut Vec<Problem>) {
     let place = at(operation);
     let id = shown(operation.id);
     let template = names(operation.path);
+    if !matched(operation.path) {
+        problems.push(Problem::at(
+            &place,
+            format!("the path of {id} has braces that do not match"),
+        ));
+    }
     let mut declared = BTreeSet::new();
     for (of, list) in [
         ("its path", &operation.item["parameters"]),

@@ -285,6 +285,12 @@ fn what_is_not_valid_is_told_with_its_pointer() {
             "/components/schemas/Thing/properties/parent: want object, but got null",
         ),
         (
+            "    Page:\n",
+            "    a/b: {name: a, in: query, schema: {}}\n    Page:\n",
+            "/components/parameters/a~1b: has a name with other characters than letters, digits, dots, dashes and \
+             underscores",
+        ),
+        (
             "          type: object\n        parent:",
             "          type: array\n        parent:",
             "/components/schemas/Thing/properties/code: lacks items",
@@ -495,6 +501,40 @@ fn the_real_documents_pass_and_cut_ones_do_not() {
     }
 }
 
+#[test]
+fn what_passes_with_a_line_broken_is_a_document_that_the_generator_can_read() {
+    let lines: Vec<&str> = WHOLE.split_inclusive('\n').collect();
+    for (number, line) in lines.iter().enumerate() {
+        let (key, _) = line.split_once(':').unwrap_or((line.trim_end(), ""));
+        let broken = [
+            String::new(),
+            line.repeat(2),
+            format!("  {line}"),
+            line.strip_prefix("  ").unwrap_or(line).to_owned(),
+            format!("{key}: [1]\n"),
+        ];
+        for broken in broken {
+            let text = [
+                lines[..number].concat(),
+                broken.clone(),
+                lines[number + 1..].concat(),
+            ]
+            .concat();
+            match read(text.as_bytes()) {
+                Ok(document) => {
+                    if let Err(error) = serde_json::from_value::<openapiv3::OpenAPI>(document) {
+                        panic!("line {} as {broken:?}: {error}", number + 1);
+                    }
+                }
+                Err(kinds) => {
+                    let listing = listing(&kinds);
+                    assert!(listing.lines().count() < 60, "{listing}");
+                }
+            }
+        }
+    }
+}
+
 /// Whether a document has these operations, in the words of a refusal.
 fn in_scope(document: &str, wanted: &[&str]) -> String {
     let parse = |text: &str| serde_saphyr::from_str::<Value>(text).unwrap();
@@ -583,6 +623,11 @@ fn a_path_that_does_not_fit_its_parameters_is_refused_in_scope_only() {
             "        required: true",
             "        required: false",
             "GetThing does not require its path parameter thingId",
+        ),
+        (
+            "/things/{thingId}:",
+            "/things/{thingId}/{rest:",
+            "the path of GetThing has braces that do not match",
         ),
         (
             "/things/{thingId}:",

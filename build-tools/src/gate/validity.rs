@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use anyhow::{Result, anyhow};
 use boon::{Compiler, Draft, ErrorKind, InstanceToken, SchemaIndex, Schemas, ValidationError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Problem, shown, walk::walk};
 use crate::spec::escaped;
@@ -31,6 +31,24 @@ pub(super) fn problems(document: &Value) -> Vec<Problem> {
         leaves(&error, &mut problems);
     }
     problems.extend(lists_of_nothing(document));
+    problems.extend(misnamed(document));
+    problems
+}
+
+/// Components with a name that no component may have. To the schema these are nothing it has to look at.
+fn misnamed(document: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (kind, components) in document["components"].as_object().into_iter().flatten() {
+        for name in components.as_object().into_iter().flat_map(Map::keys) {
+            let fits = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+            if !kind.starts_with("x-") && !(name.chars().all(fits) && !name.is_empty()) {
+                problems.push(Problem::at(
+                    format!("/components/{}/{}", escaped(kind), escaped(name)),
+                    "has a name with other characters than letters, digits, dots, dashes and underscores",
+                ));
+            }
+        }
+    }
     problems
 }
 
