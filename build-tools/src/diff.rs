@@ -12,6 +12,7 @@ mod answer;
 mod document;
 mod limits;
 mod operation;
+mod pairs;
 mod report;
 mod schema;
 mod security;
@@ -21,12 +22,7 @@ mod typed;
 mod walk;
 mod words;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::Write,
-    path::Path,
-    slice::from_ref,
-};
+use std::{collections::BTreeSet, io::Write, path::Path, slice::from_ref};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -35,6 +31,7 @@ use serde_json::{Value, json};
 pub(crate) use self::report::markdown;
 use self::{
     document::{Document, Operation},
+    pairs::pairs,
     walk::{Direction, Found, Walk},
 };
 use crate::{gate, lineage::Lineage, spec};
@@ -162,6 +159,10 @@ pub(crate) fn run(
     let lineage = Lineage::load(root)?;
     let differences = compare(&before, &after, &scope, &lineage)
         .with_context(|| format!("cannot compare {} with {}", old.display(), new.display()))?;
+    let known = pairs::ids(&before, &after, &scope)?;
+    if matches!(format, Format::Text) && known.iter().all(BTreeSet::is_empty) {
+        writeln!(out, "Neither document has an operation of ours.")?;
+    }
     // On the wire nothing hangs on it, so that a side which cannot be generated is no reason to say nothing.
     let typed = typed::changes(root, &before, &after, &scope);
     match format {
@@ -297,70 +298,6 @@ fn difference(lineage: &Lineage, id: Option<&str>, side: Side, found: Found) -> 
         fields: fields.into_iter().collect(),
         words: found.words,
     }
-}
-
-/// An operation of the scope in both documents.
-struct Pair<'a> {
-    id: &'a str,
-    old: Option<Operation<'a>>,
-    new: Option<Operation<'a>>,
-}
-
-fn pairs<'a>(
-    (old, new): (Document<'a>, Document<'a>),
-    scope: &'a BTreeSet<String>,
-) -> Result<Vec<Pair<'a>>> {
-    let (old, new) = (old.operations()?, new.operations()?);
-    let by_id = |operations: &[Operation<'a>]| -> BTreeMap<&'a str, Operation<'a>> {
-        let named = operations
-            .iter()
-            .filter_map(|operation| Some((operation.id?, operation.clone())));
-        named.collect()
-    };
-    let (old_ids, new_ids) = (by_id(&old), by_id(&new));
-    // On the same route, but not one that the other side has under its own id.
-    let moved = |to: &Operation<'a>,
-                 among: &[Operation<'a>],
-                 known: &BTreeMap<&str, Operation<'a>>| {
-        let candidates = among.iter();
-        let mut same = candidates.filter(|candidate| {
-            candidate.route() == to.route() && candidate.id.is_none_or(|id| !known.contains_key(id))
-        });
-        same.next().cloned()
-    };
-    let mut pairs = Vec::new();
-    for id in scope {
-        let (mut before, mut after) = (
-            old_ids.get(id.as_str()).cloned(),
-            new_ids.get(id.as_str()).cloned(),
-        );
-        if let (Some(operation), None) = (&before, &after) {
-            after = moved(operation, &new, &old_ids);
-        } else if let (None, Some(operation)) = (&before, &after) {
-            before = moved(operation, &old, &new_ids);
-        }
-        pairs.push(Pair {
-            id,
-            old: before,
-            new: after,
-        });
-    }
-    Ok(pairs)
-}
-
-/// The ids that the operations of the scope have in each of two documents.
-fn ids(old: &Value, new: &Value, scope: &BTreeSet<String>) -> Result<[BTreeSet<String>; 2]> {
-    let documents = (
-        Document::new(Which::Old, old)?,
-        Document::new(Which::New, new)?,
-    );
-    let mut ids = [BTreeSet::new(), BTreeSet::new()];
-    for pair in pairs(documents, scope)? {
-        for (ids, operation) in ids.iter_mut().zip([pair.old, pair.new]) {
-            ids.extend(operation.and_then(|operation| operation.id.map(str::to_owned)));
-        }
-    }
-    Ok(ids)
 }
 
 /// The place in the lineage of the property that a pointer leads to: `Component.property`. None for a property within an

@@ -331,4 +331,50 @@ mod tests {
         }
         assert_eq!(problems.lines().count(), 13, "{problems}");
     }
+
+    #[test]
+    fn a_place_touches_the_fields_that_the_rpcs_of_the_operation_have() {
+        let lineage = Lineage::load(&crate::root()).unwrap();
+        let fields = |operation: &str, places: &[&str]| {
+            let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+            lineage.fields(operation, &places)
+        };
+        assert_eq!(
+            lineage.rpcs("ModifyConsumer"),
+            ["ConsumerService.UpdateConsumer"]
+        );
+        assert_eq!(
+            fields("GetCustomer", &["parameters.customerId"]),
+            ["GetCustomerRequest.customer_id", "Customer.customer_id"]
+        );
+        assert_eq!(
+            fields("CreateConsumer", &["NewConsumer.ssn"]),
+            ["Consumer.ssn", "CreateConsumerForBusinessRequest.ein"]
+        );
+        // A new name is unknown, the old one is not; what is waived touches nothing, whatever is around it.
+        assert_eq!(
+            fields("GetCustomer", &["Record.email", "Customer.email"]),
+            ["Customer.email"]
+        );
+        let waived = ["Customers.displaying", "Customers.customers"];
+        assert_eq!(fields("GetCustomers", &waived), [""; 0]);
+        assert_eq!(fields("GetConsumer", &["Customer.email"]), [""; 0]);
+        assert_eq!(lineage.rpcs("Unknown"), [""; 0]);
+    }
+
+    #[test]
+    fn the_page_tells_of_every_field_where_it_is_from_or_why_it_is_there() {
+        let page = page(&crate::root()).unwrap();
+        let page = String::from_utf8(page.contents).unwrap();
+        for line in [
+            "| `CustomerService.UpdateCustomer` | `GetCustomer`, `ModifyCustomer` |  |",
+            "| `birthday` | `Consumer.birthday`, `ConsumerUpdate.birthday`, `NewConsumer.birthday` |  |",
+            "| `allow_missing` |  | Takes a record that is gone for success (AIP-135). |",
+            "| `PartnerCredentials.partnerSecret` | A setting of the gateway, and a secret. |",
+        ] {
+            assert!(page.contains(line), "{line}");
+        }
+        let empty = page.lines().find(|line| line.ends_with("|  |  |"));
+        assert_eq!(empty, None);
+    }
 }

@@ -141,11 +141,11 @@ fn summary(differences: &[Difference]) -> String {
 
 fn lines(group: &Group<'_>) -> Vec<(&'static str, String)> {
     let first = group.first;
-    let mut place = first.pointer.clone();
-    if first.document == Which::Old {
-        place.push_str(" in the old document");
-    }
-    let mut lines = vec![("at", place)];
+    let at = match first.document {
+        Which::Old => "was at",
+        Which::New => "at",
+    };
+    let mut lines = vec![(at, first.pointer.clone())];
     if !(first.before.is_null() && first.after.is_null()) {
         lines.push(("before", shown(&first.before)));
         lines.push(("after", shown(&first.after)));

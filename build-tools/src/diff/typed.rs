@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::ids;
+use super::pairs::ids;
 use crate::{api, rest, spec};
 
 /// Generates the client of the scope from both documents, each with those of our corrections that fit it, and compares

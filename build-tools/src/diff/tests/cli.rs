@@ -125,6 +125,10 @@ fn the_exit_code_is_the_worst_class() {
         document["info"]["title"] = json!("Other")
     });
     assert_eq!(code(&words), 0);
+    let foreign = changed("foreign.json", &|document| document["paths"] = json!({}));
+    let (code_of_nothing, text) = printed(&foreign, &foreign, Format::Text).unwrap();
+    assert_eq!(code_of_nothing, 0);
+    assert!(text.starts_with("Neither document has an operation of ours.\nNo difference."));
     let customer = "/components/schemas/Customer/properties";
     let added = changed("added.json", &|document| {
         document.pointer_mut(customer).unwrap()["nick"] = json!({"type": "string"});
