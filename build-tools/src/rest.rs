@@ -11,7 +11,7 @@
 mod generator;
 pub(crate) mod typed;
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -64,14 +64,19 @@ pub(crate) fn files(document: Value) -> Result<Vec<File>> {
 ///
 /// # Errors
 /// A document that the generator cannot read; an operation whose success would have no type of its own.
-pub(crate) fn client(mut document: Value) -> Result<(Value, String)> {
+pub(crate) fn client(document: Value) -> Result<(Value, String)> {
+    generator::apart(|| client_apart(document))
+}
+
+fn client_apart(mut document: Value) -> Result<(Value, String)> {
     // Each round renames at least one component; the bound is for a document that defeats the renaming.
     for _ in 0..8 {
-        let mut file = generator::code(&document)?;
-        let types = types(&mut file)?;
-        let clashes = duplicates(types);
+        let tokens = generator::code(&document)?;
+        let clashes = generator::duplicates(&tokens);
         if clashes.is_empty() {
-            silence(types)?;
+            let mut file =
+                syn::parse2(tokens).context("progenitor wrote code that does not parse")?;
+            silence(types(&mut file)?)?;
             typed::check(&document, &file)?;
             let mut code = prettyplease::unparse(&file);
             restore_names(&document, &mut code);
@@ -106,23 +111,6 @@ fn types(file: &mut syn::File) -> Result<&mut ItemMod> {
 
 fn items(module: &mut ItemMod) -> &mut Vec<Item> {
     &mut module.content.get_or_insert_with(Default::default).1
-}
-
-/// Names that more than one type bears: typify flattens `allOf` and names inline types without looking around.
-fn duplicates(types: &mut ItemMod) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
-    let mut twice = BTreeSet::new();
-    for item in items(types) {
-        let name = match item {
-            Item::Struct(item) => item.ident.to_string(),
-            Item::Enum(item) => item.ident.to_string(),
-            _ => continue,
-        };
-        if !seen.insert(name.clone()) {
-            twice.insert(name);
-        }
-    }
-    twice
 }
 
 /// The component that a generated type was made of.
