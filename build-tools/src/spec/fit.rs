@@ -52,14 +52,12 @@ fn quote(value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                match value {
-                    Value::String(text) if key == "description" || key == "summary" => {
-                        if let Some(quoted) = quoted(text) {
-                            *text = quoted;
-                        }
+                if let (Value::String(text), "description" | "summary") = (&*value, key.as_str()) {
+                    if let Some(quoted) = quoted(text) {
+                        *value = quoted.into();
                     }
-                    Value::Object(_) | Value::Array(_) if key != "example" => quote(value),
-                    _ => {}
+                } else if !["example", "examples"].contains(&key.as_str()) {
+                    quote(value);
                 }
             }
         }
