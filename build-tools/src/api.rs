@@ -5,6 +5,7 @@
 //! serde's (what they change is on the wire, and the comparison of the documents tells it), and what macros would make.
 
 mod render;
+mod shape;
 pub(crate) mod spelling;
 mod surface;
 #[cfg(test)]

@@ -12,7 +12,7 @@ impl Changes {
     pub(crate) fn markdown(&self) -> String {
         let mut out = format!(
             "## Rust API\n\n**{}**: {}.\n",
-            self.advice.word(),
+            self.advice().word(),
             self.says()
         );
         for (title, changes) in self.groups() {
@@ -41,7 +41,7 @@ impl Changes {
 
     /// Lines for a terminal.
     pub(crate) fn text(&self) -> String {
-        let mut out = format!("Rust API: {}: {}\n", self.advice.word(), self.says());
+        let mut out = format!("Rust API: {}: {}\n", self.advice().word(), self.says());
         for (title, changes) in self.groups() {
             for change in changes.iter().take(LISTED) {
                 let mut line = format!("  {title} {}", change.item);
@@ -64,9 +64,9 @@ impl Changes {
     /// All of it, for programs.
     pub(crate) fn json(&self) -> Value {
         let mut value = json!({
-            "advice": self.advice.word(),
+            "advice": self.advice().word(),
             "version": self.version,
-            "next_version": self.advice.next(self.version),
+            "next_version": self.advice().next(self.version),
         });
         for (title, changes) in self.groups() {
             value[title] = changes
@@ -95,8 +95,8 @@ impl Changes {
 
     /// The advice in words.
     fn says(&self) -> String {
-        let reason = self.advice.reason();
-        match self.advice.next(self.version) {
+        let reason = self.advice().reason();
+        match self.advice().next(self.version) {
             Some(next) if next != self.version => {
                 format!("{reason}; the version after {} is {next}", self.version)
             }

@@ -41,7 +41,7 @@ fn misnamed(document: &Value) -> Vec<Problem> {
     for (kind, components) in document["components"].as_object().into_iter().flatten() {
         for name in components.as_object().into_iter().flat_map(Map::keys) {
             let fits = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
-            if !kind.starts_with("x-") && !(name.chars().all(fits) && !name.is_empty()) {
+            if !kind.starts_with("x-") && (name.is_empty() || !name.chars().all(fits)) {
                 problems.push(Problem::at(
                     format!("/components/{}/{}", escaped(kind), escaped(name)),
                     "has a name with other characters than letters, digits, dots, dashes and underscores",
