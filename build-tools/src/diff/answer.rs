@@ -188,7 +188,7 @@ fn response<'a>(walk: &mut Walk<'a>, old: &Node<'a>, new: &Node<'a>) -> Result<(
     let (old, new) = (walk.old.follow(old)?, walk.new.follow(new)?);
     walk.tell_words(from_ref(&old), from_ref(&new));
     headers(walk, &old, &new)?;
-    media(walk, &old, &new, "success")
+    media(walk, &old, &new, "response")
 }
 
 fn headers<'a>(walk: &mut Walk<'a>, old: &Node<'a>, new: &Node<'a>) -> Result<()> {

@@ -280,7 +280,7 @@ impl<'a> Walk<'a> {
         if let Some(class) = class {
             let told = (json!(old.shape(self.old)?), json!(new.shape(self.new)?));
             let change = format!("{} type changed", self.direction.word());
-            mine.insert(self.tell(class, pair.place("type"), change, told));
+            mine.insert(self.tell(class, pair.place_of_type(), change, told));
             let numbers = request && class == Class::Additive && after.is_some();
             return Ok(if numbers { Kind::Same } else { Kind::Other });
         }
@@ -331,6 +331,21 @@ impl Pair<'_, '_> {
         match self.old.with(keyword) {
             Some(node) => Place::old(node.pointer),
             None => Place::new(self.at),
+        }
+    }
+
+    /// Where the type changed: at the keyword, or where another schema was put in the place of the old one.
+    fn place_of_type(&self) -> Place {
+        let typed = self.new.with("type");
+        let there = typed.is_none_or(|node| {
+            let holder = node.pointer.trim_end_matches("/type");
+            let mut olds = self.old.parts.iter();
+            holder.starts_with(self.at) || olds.any(|part| part.pointer == holder)
+        });
+        if there {
+            self.place("type")
+        } else {
+            Place::new(self.at)
         }
     }
 }

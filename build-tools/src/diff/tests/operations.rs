@@ -179,7 +179,7 @@ fn statuses_media_types_and_headers_of_success() {
     let fewer = |put: &mut Value| drop(put["responses"].as_object_mut().unwrap().remove("200"));
     expect_operation(answer(), fewer, &["breaking: success status 200 removed"]);
     let media = |put: &mut Value| put["responses"]["200"]["content"]["text/csv"] = json!({});
-    expect_operation(answer(), media, &["additive: success media type added"]);
+    expect_operation(answer(), media, &["additive: response media type added"]);
     let bare = |put: &mut Value| {
         drop(
             put["responses"]["200"]
@@ -188,7 +188,7 @@ fn statuses_media_types_and_headers_of_success() {
                 .remove("content"),
         )
     };
-    expect_operation(answer(), bare, &["breaking: success media type removed"]);
+    expect_operation(answer(), bare, &["breaking: response media type removed"]);
     let header = |put: &mut Value| put["responses"]["200"]["headers"]["X-More"] = json!({});
     expect_operation(
         answer(),
@@ -299,4 +299,19 @@ fn servers_and_words_of_an_operation() {
     let callback = |put: &mut Value| put["callbacks"] = json!({"done": {}});
     let expected = "quiet: callbacks changed, which are not compared further";
     expect_operation(Side::Operation, callback, &[expected]);
+}
+
+#[test]
+fn a_schema_put_in_anothers_place_is_told_where_it_was_put() {
+    let old = document(json!({"type": "array", "items": {"type": "string"}}));
+    let mut new = old.clone();
+    let schema = "/paths/~1things~1{id}/put/responses/200/content/application~1json/schema";
+    *new.pointer_mut(schema).unwrap() = json!({"$ref": "#/components/schemas/Trouble"});
+    let found = differences(&old, &new);
+    assert_eq!(told(&found, &answer()), ["breaking: response type changed"]);
+    assert_eq!(found[0].pointer, schema);
+    assert_eq!(
+        (&found[0].before, &found[0].after),
+        (&json!("array of string"), &json!("object"))
+    );
 }
