@@ -16,7 +16,7 @@ use openfinance_rpc::{
 use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::{metrics::Metrics, page_token::PageTokens, rotation::Rotator};
+use crate::{auth::Caller, metrics::Metrics, page_token::PageTokens, rotation::Rotator};
 
 /// The largest request, in bytes.
 const MOST_IN: usize = 64 * 1024;
@@ -46,9 +46,8 @@ pub(crate) const SERVICES: [&str; 6] = [
 ];
 
 /// Who calls, for whom alone a request id counts.
-pub(crate) fn caller<T>(_: &Request<T>) -> String {
-    // Callers are not told apart yet.
-    "anonymous".to_owned()
+pub(crate) fn caller<T>(request: &Request<T>) -> String {
+    Caller::of(request.extensions()).principal().to_owned()
 }
 
 /// What a create is done once under; `None` if its caller gave no request id, or one that is refused elsewhere.

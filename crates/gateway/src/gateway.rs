@@ -10,6 +10,7 @@ use tower::ServiceBuilder;
 use crate::{
     admin,
     api::Api,
+    auth::AuthLayer,
     complete::CompleteLayer,
     config::{Config, DRAIN_LIMIT, Upstream},
     deadline::DeadlineLayer,
@@ -150,8 +151,14 @@ impl Gateway {
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
+            .layer(AuthLayer::off())
             .layer(DeadlineLayer::new(deadline, drain.clone()))
-            .layer(LimitLayer::new(limits, store, Arc::clone(&replica)))
+            .layer(LimitLayer::new(
+                limits,
+                &shared.key,
+                store,
+                Arc::clone(&replica),
+            ))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);

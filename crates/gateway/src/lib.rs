@@ -20,6 +20,7 @@
 
 mod admin;
 mod api;
+mod auth;
 mod authorization;
 mod banner;
 mod business;

@@ -7,19 +7,25 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::BoxFuture;
+use hkdf::Hkdf;
 use http::{Request, Response};
 use openfinance::{
     replica::Replica,
     store::{Key, Memory, Rate, Space, Store, Taken},
 };
+use sha2::Sha256;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::{config::Limits, failure::Failure, method::Called, reason::Reason};
-
-/// Every caller, as long as the gateway does not know who calls.
-const ANONYMOUS: &str = "anonymous";
+use crate::{
+    auth::Caller,
+    config::{Limits, SharedKey},
+    failure::Failure,
+    method::Called,
+    reason::Reason,
+};
 
 /// Holds callers to their rates, over all replicas.
 #[derive(Clone)]
@@ -29,16 +35,24 @@ struct Limiter {
     limits: Limits,
     store: Arc<dyn Store>,
     replica: Arc<Replica>,
+    /// Names callers in the store: the name that one goes by is in no key.
+    names: Hkdf<Sha256>,
     /// Takes the store's place while that does not answer: with a share of the rate, and never without a limit.
     alone: Memory,
 }
 
 impl LimitLayer {
-    pub(crate) fn new(limits: Limits, store: Arc<dyn Store>, replica: Arc<Replica>) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        key: &SharedKey,
+        store: Arc<dyn Store>,
+        replica: Arc<Replica>,
+    ) -> Self {
         Self(Arc::new(Limiter {
             limits,
             store,
             replica,
+            names: Hkdf::new(Some(b"rate limit"), key.bytes()),
             alone: Memory::new(),
         }))
     }
@@ -54,6 +68,7 @@ impl Limiter {
         // The smaller allowance first: a create that is refused then is not counted as a call.
         let creates = self.limits.creates.filter(|_| called.creates());
         let allowances = [("creates", creates), ("calls", self.limits.calls)];
+        let caller = self.name(caller);
         for (what, rate) in allowances {
             let Some(rate) = rate else { continue };
             let key = Key::new(Space::Limit, format!("{what}:{caller}"));
@@ -63,6 +78,14 @@ impl Limiter {
             }
         }
         Taken::Yes
+    }
+
+    /// What the caller is called in the store, by all replicas alike.
+    fn name(&self, caller: &str) -> String {
+        let mut name = [0; 16];
+        // HKDF fails only on an output of more than 255 hashes.
+        let _ = self.names.expand(caller.as_bytes(), &mut name);
+        URL_SAFE_NO_PAD.encode(name)
     }
 
     async fn take_one(&self, key: &Key, rate: Rate) -> Taken {
@@ -134,7 +157,8 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let limiter = Arc::clone(&self.limiter);
         Box::pin(async move {
-            match limiter.take(ANONYMOUS, called).await {
+            let caller = Caller::of(request.extensions());
+            match limiter.take(caller.principal(), called).await {
                 Taken::Yes => inner.call(request).await,
                 Taken::No(wait) => Ok(refusal(wait).into_http()),
             }
@@ -195,7 +219,12 @@ mod tests {
 
     fn limiter(calls: Option<Rate>, creates: Option<Rate>, store: Arc<dyn Store>) -> Limiter {
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
-        let LimitLayer(limiter) = LimitLayer::new(Limits { calls, creates }, store, replica);
+        let LimitLayer(limiter) = LimitLayer::new(
+            Limits { calls, creates },
+            &SharedKey::sandbox(),
+            store,
+            replica,
+        );
         Arc::into_inner(limiter).unwrap()
     }
 
@@ -227,6 +256,15 @@ mod tests {
         let limiter = limiter(Some(RATE), Some(creates), Arc::new(Memory::new()));
         assert_eq!(allowed(&limiter, "a", CREATE).await, 1);
         assert_eq!(allowed(&limiter, "a", READ).await, 3);
+    }
+
+    #[test]
+    fn the_store_is_told_no_name_of_a_caller() {
+        let limiter = limiter(None, None, Arc::new(Memory::new()));
+        let name = limiter.name("spiffe://example.com/canary");
+        assert_eq!(name, limiter.name("spiffe://example.com/canary"));
+        assert_ne!(name, limiter.name("spiffe://example.com/canary2"));
+        assert!(name.len() == 22 && !name.contains("canary"), "{name}");
     }
 
     #[tokio::test(start_paused = true)]
