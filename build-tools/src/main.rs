@@ -8,6 +8,7 @@ mod bench;
 mod chaos;
 mod ci;
 mod compare;
+mod deny;
 mod diff;
 mod gate;
 mod import;
@@ -15,6 +16,7 @@ mod lineage;
 mod output;
 mod rest;
 mod rpc;
+mod sbom;
 mod spec;
 mod standalone;
 mod tidy;
@@ -72,6 +74,12 @@ enum Command {
         /// What the runs differ by; a failure names the seed that repeats it.
         #[arg(long, default_value_t = chaos::SEED)]
         seed: u64,
+    },
+    /// Writes the bill of materials of the gateway as it ships, CycloneDX 1.6, to standard output or to a file.
+    Sbom {
+        /// The file.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Runs benchmarks; exit 1 if a bar is missed.
     Bench {
@@ -218,6 +226,15 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Chaos { repeats, seed } => {
             let held = chaos::run(repeats, seed, root)?;
             Ok(if held { GOOD } else { BROKEN })
+        }
+        Command::Sbom { out: file } => {
+            let text = sbom::document(root)?;
+            match file {
+                Some(file) => std::fs::write(&file, text)
+                    .with_context(|| format!("cannot write {}", file.display()))?,
+                None => out.write_all(text.as_bytes())?,
+            }
+            Ok(GOOD)
         }
         Command::Tidy => {
             let problems = tidy::problems(root)?;

@@ -62,7 +62,19 @@ const RULES: [Rule; 7] = [
 const FREE: [&str; 1] = ["e2e"];
 
 /// Text that must not stand in a file, where the file's name does not end in one of these, and the cure.
-const UNWANTED: [(&str, &str, &[&str], &str); 5] = [
+const UNWANTED: [(&str, &str, &[&str], &str); 7] = [
+    (
+        "crates",
+        concat!("danger_", "accept"),
+        &[],
+        "no certificate is taken unseen",
+    ),
+    (
+        "crates",
+        concat!(".danger", "ous()"),
+        &[],
+        "no certificate is taken unseen",
+    ),
     ("", concat!("to", "do!("), &[], "finish it, or leave it out"),
     (
         "",
@@ -92,7 +104,9 @@ const UNWANTED: [(&str, &str, &[&str], &str); 5] = [
 
 /// Everything that breaks a rule, each with its cure.
 pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
-    let mut problems = imports(&metadata(root)?);
+    let metadata = metadata(root)?;
+    let mut problems = imports(&metadata);
+    problems.extend(unsafe_code(root, &metadata)?);
     for folder in ["crates", "build-tools", "tests"] {
         for file in output::walk(&root.join(folder))? {
             if file.extension().is_some_and(|extension| extension == "rs") {
@@ -171,6 +185,52 @@ fn imports(metadata: &Value) -> Vec<String> {
     problems
 }
 
+/// The line that keeps unsafe code out of a crate, where the workspace's lints don't.
+const FORBID: &str = "#![forbid(unsafe_code)]";
+
+/// Targets of ours in which the compiler would let unsafe code pass: generated ones, programs and tests included.
+fn unsafe_code(root: &Path, metadata: &Value) -> Result<Vec<String>> {
+    let manifest = |path: &Path| -> Result<toml::Table> {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(text.parse()?)
+    };
+    let workspace = manifest(&root.join("Cargo.toml"))?;
+    let forbidden = at(&workspace, &["workspace", "lints", "rust", "unsafe_code"])
+        .and_then(toml::Value::as_str)
+        == Some("forbid");
+    let mut problems = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let own = manifest(Path::new(
+            package["manifest_path"].as_str().unwrap_or_default(),
+        ))?;
+        let inherits = at(&own, &["lints", "workspace"]).and_then(toml::Value::as_bool);
+        if forbidden && inherits == Some(true) {
+            continue;
+        }
+        for target in package["targets"].as_array().into_iter().flatten() {
+            let path = Path::new(target["src_path"].as_str().unwrap_or_default());
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            if !text.lines().any(|line| line == FORBID) {
+                let shown = path.strip_prefix(root).unwrap_or(path).display();
+                problems.push(format!(
+                    "{shown} lets unsafe code pass: take the workspace's lints, or write `{FORBID}`"
+                ));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+fn at<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Value> {
+    let (last, parents) = path.split_last()?;
+    let table = parents
+        .iter()
+        .try_fold(table, |table, key| table.get(*key)?.as_table())?;
+    table.get(*last)
+}
+
 /// What is wrong with one source file.
 fn source(path: &Path, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
@@ -231,6 +291,45 @@ mod tests {
                 "openfinance-rest must not import openfinance-rpc: move what needs it to where it may",
                 "openfinance must not import axum: move what needs it to where it may",
                 "newcomer has no rule of what it may import: add one to build-tools/src/tidy.rs",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_crate_that_lets_unsafe_code_pass_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let metadata = json!({ "packages": [{
+            "manifest_path": root.path().join("one.toml"),
+            "targets": [{ "src_path": root.path().join("lib.rs") }, { "src_path": root.path().join("main.rs") }],
+        }] });
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        let found = || unsafe_code(root.path(), &metadata).unwrap();
+        let inherits = "[lints]\nworkspace = true\n";
+        let forbids = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\n";
+        let forbidden_here = format!("//! Words.\n{FORBID}\n");
+        write("lib.rs", &forbidden_here);
+        for (workspace, own, main, problems) in [
+            (forbids, inherits, "", 0),
+            (forbids, "", "", 1),
+            (
+                "[workspace.lints.rust]\nunsafe_code = \"deny\"\n",
+                inherits,
+                "",
+                1,
+            ),
+            (forbids, "", forbidden_here.as_str(), 0),
+        ] {
+            write("Cargo.toml", workspace);
+            write("one.toml", own);
+            write("main.rs", main);
+            assert_eq!(found().len(), problems, "{workspace}{own}{main}");
+        }
+        write("main.rs", "");
+        write("one.toml", "");
+        assert_eq!(
+            found(),
+            [
+                "main.rs lets unsafe code pass: take the workspace's lints, or write `#![forbid(unsafe_code)]`"
             ]
         );
     }

@@ -1,4 +1,5 @@
 //! The client against a server of bytes: what goes out, to the byte, and what becomes of whatever comes in.
+#![forbid(unsafe_code)]
 
 mod corpus;
 mod failures;
