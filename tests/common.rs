@@ -123,6 +123,34 @@ refusals! {
         }
         refused
     }
+    too_many_at_once: "*" => RESOURCE_EXHAUSTED "OVERLOADED" from OURS at [], |_world| {
+        let world = World::with_gateway(|_| (), |gateway| {
+            let bounds = &mut gateway.limits.bounds;
+            (bounds.in_flight, bounds.waiting, bounds.reserved_for_writes) = (2, 1, 1);
+            bounds.longest_wait = Duration::from_millis(20);
+        }).await;
+        let barrier = world.sandbox().add_barrier(openfinance_sandbox::Target::Operation(Operation::GetCustomer));
+        let first = get(&world);
+        let refused = async {
+            world.sandbox().barrier_holds(barrier, 1).await.unwrap();
+            let refused = get(&world).await.unwrap_err();
+            // The place that is left is for writes, and what operators look at needs none.
+            world.customer().await;
+            world.partner().get_partner_authentication(pb::GetPartnerAuthenticationRequest {}).await.unwrap();
+            let at_vendor = "openfinance_calls_in_flight 1";
+            assert!(world.admin("/metrics").await.contains(at_vendor));
+            world.sandbox().release_barrier(barrier).unwrap();
+            refused
+        };
+        let (first, refused) = tokio::join!(first, refused);
+        assert_eq!(first.unwrap_err().code(), Code::NotFound);
+        assert_eq!(world.called(Operation::GetCustomer), 1, "the vendor was asked");
+        assert_eq!(
+            refused.get_error_details().retry_info().unwrap().retry_delay,
+            Some(Duration::from_secs(1))
+        );
+        refused
+    }
     credentials_rejected: "*" => FAILED_PRECONDITION "PARTNER_CREDENTIALS_REJECTED" from OURS at [], |world| {
         world.sandbox().set_partner_secret(None, "AnotherSecret1234").unwrap();
         let first = get(&world).await.unwrap_err();

@@ -48,9 +48,11 @@ impl Fleet {
         Self::with(|_| ()).await
     }
 
-    /// The settings of a gateway to this sandbox.
+    /// The settings of a gateway to this sandbox that carries every call at once: storms are to reach the vendor.
     pub(crate) fn settings(&self) -> config::Config {
-        world::settings(&self.sandbox)
+        let mut settings = world::settings(&self.sandbox);
+        settings.limits.bounds.in_flight = 10_000;
+        settings
     }
 
     /// One gateway with these settings, that keeps what must survive it in `store`.

@@ -1,8 +1,11 @@
 //! Until when a caller waits, and whether what it asked for has been sent.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::time::Instant;
@@ -23,6 +26,11 @@ use tokio::time::Instant;
 pub struct Deadline {
     at: Option<Instant>,
     sent: Arc<AtomicBool>,
+    #[expect(
+        dead_code,
+        reason = "it is there to be dropped with the last of its clones"
+    )]
+    held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Deadline {
@@ -37,7 +45,17 @@ impl Deadline {
     pub fn at(at: Instant) -> Self {
         Self {
             at: Some(at),
-            sent: Arc::default(),
+            ..Self::default()
+        }
+    }
+
+    /// The same call, which keeps `thing` until all that is done for it has ended: also the write that goes on when its
+    /// caller has gone. A server that counts its calls at the vendor gives the place of one here.
+    #[must_use]
+    pub fn holding(self, thing: impl Any + Send + Sync) -> Self {
+        Self {
+            held: Some(Arc::new(thing)),
+            ..self
         }
     }
 
@@ -46,7 +64,7 @@ impl Deadline {
     pub fn unlimited(&self) -> Self {
         Self {
             at: None,
-            sent: Arc::clone(&self.sent),
+            ..self.clone()
         }
     }
 

@@ -11,13 +11,14 @@ use tonic_types::StatusExt as _;
 use crate::{
     api::Api,
     convert::{BadFields, Check, IntoPb},
+    overload::Admission,
     status::Subject,
 };
 
 /// How many logins one batch may name.
 const MOST_IN_BATCH: usize = 100;
 
-/// How many calls one batch has at the vendor at once.
+/// How many calls one batch has at the vendor at once, at most.
 const AT_ONCE: usize = 8;
 
 #[tonic::async_trait]
@@ -38,10 +39,13 @@ impl AuthorizationService for Api {
         request: Request<pb::BatchGetAuthorizationDetailsRequest>,
     ) -> Result<Response<pb::BatchGetAuthorizationDetailsResponse>, Status> {
         let client = self.client(&request);
+        let admission = request.extensions().get::<Admission>().cloned();
         let ids = batch(&request.into_inner().institution_login_ids)?;
+        // The place of the call itself is one; where no more are free, its parts take turns.
+        let places = admission.map_or_else(Vec::new, |admission| admission.more(AT_ONCE - 1));
         let results = stream::iter(ids)
             .map(|id| result(&client, id))
-            .buffered(AT_ONCE)
+            .buffered(1 + places.len())
             .collect()
             .await;
         Ok(Response::new(pb::BatchGetAuthorizationDetailsResponse {

@@ -194,13 +194,42 @@ impl Default for Retry {
     }
 }
 
-/// How often each caller may call, over all replicas together. Without end unless set.
+/// How much callers may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// Calls of any kind, `limits.calls_per_second` and `limits.calls_burst`.
+    /// Calls of any kind of each caller, over all replicas together, `limits.calls_per_second` and `limits.calls_burst`.
+    /// Without end unless set.
     pub calls: Option<Rate>,
     /// Calls that create something, which count as calls too, `limits.creates_per_second` and `limits.creates_burst`.
+    /// Without end unless set.
     pub creates: Option<Rate>,
+    /// How many calls this replica carries at once, of all callers together.
+    pub bounds: Bounds,
+}
+
+/// How many calls this replica carries at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many calls may be at the vendor, `limits.in_flight`.
+    pub in_flight: usize,
+    /// How many calls may wait for a place there, `limits.waiting`.
+    pub waiting: usize,
+    /// How many of the places at the vendor are for writes alone, `limits.reserved_for_writes`: the same share of those
+    /// who wait is too.
+    pub reserved_for_writes: usize,
+    /// How long a call waits for a place at most, `limits.longest_wait`, and no longer than a quarter of its time.
+    pub longest_wait: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            in_flight: 256,
+            waiting: 256,
+            reserved_for_writes: 32,
+            longest_wait: Duration::from_millis(500),
+        }
+    }
 }
 
 /// What is logged, and how.

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     api::{Api, MOST_OUT, caller, once},
     convert::{Check, IntoPb, required},
+    overload::Admission,
     status::Subject,
 };
 
@@ -108,6 +109,7 @@ impl CustomerService for Api {
         request: Request<pb::StreamCustomersRequest>,
     ) -> Result<Response<Self::StreamCustomersStream>, Status> {
         let client = self.client(&request);
+        let admission = request.extensions().get::<Admission>().cloned();
         let pb::StreamCustomersRequest {
             r#type,
             search,
@@ -124,7 +126,12 @@ impl CustomerService for Api {
         Ok(Response::new(Box::pin(async_stream::try_stream! {
             let mut next = Some(first);
             while let Some(from) = next {
+                let place = match &admission {
+                    Some(admission) => Some(admission.enter().await?),
+                    None => None,
+                };
                 let page = api.page(&client, &query, &from, PageSize::MAX).await?;
+                drop(place);
                 next = page.next;
                 let resume_token = api.token(&query, next.as_ref())?;
                 yield pb::StreamCustomersResponse { customers: page.customers, resume_token };

@@ -20,6 +20,7 @@ use crate::{
     limit::LimitLayer,
     metrics::Metrics,
     observe::ObserveLayer,
+    overload::{Overload, OverloadLayer},
     page_token::PageTokens,
     rotation::Rotator,
     secret_file::SecretFile,
@@ -159,6 +160,10 @@ impl Gateway {
                 store,
                 Arc::clone(&replica),
             ))
+            .layer(OverloadLayer::new(Overload::new(
+                limits.bounds,
+                metrics.clone(),
+            )))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);

@@ -43,6 +43,7 @@ mod method;
 mod metrics;
 mod observe;
 mod onboarding;
+mod overload;
 mod page_token;
 mod partner;
 pub mod reason;

@@ -148,7 +148,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let called = Called::at(request.uri().path());
-        let Limits { calls, creates } = self.limiter.limits;
+        let Limits { calls, creates, .. } = self.limiter.limits;
         if calls.is_none() && creates.is_none() {
             return Box::pin(self.inner.call(request));
         }
@@ -220,7 +220,11 @@ mod tests {
     fn limiter(calls: Option<Rate>, creates: Option<Rate>, store: Arc<dyn Store>) -> Limiter {
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let LimitLayer(limiter) = LimitLayer::new(
-            Limits { calls, creates },
+            Limits {
+                calls,
+                creates,
+                ..Limits::default()
+            },
             &SharedKey::sandbox(),
             store,
             replica,

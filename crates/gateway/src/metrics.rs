@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 use tonic::Code;
@@ -15,6 +15,10 @@ pub(crate) struct Metrics {
     registry: Arc<Registry>,
     calls: Family<Call, Histogram, fn() -> Histogram>,
     unknown_customer_types: Counter,
+    /// Calls that have a place at the vendor.
+    pub(crate) calls_in_flight: Gauge,
+    /// Calls that wait for one.
+    pub(crate) calls_waiting: Gauge,
 }
 
 /// What tells the durations of calls apart.
@@ -48,10 +52,18 @@ impl Metrics {
             help,
             unknown_customer_types.clone(),
         );
+        let calls_in_flight = Gauge::default();
+        let help = "Calls that have a place at the vendor";
+        registry.register("openfinance_calls_in_flight", help, calls_in_flight.clone());
+        let calls_waiting = Gauge::default();
+        let help = "Calls that wait for a place at the vendor";
+        registry.register("openfinance_calls_waiting", help, calls_waiting.clone());
         Self {
             registry: Arc::new(registry),
             calls,
             unknown_customer_types,
+            calls_in_flight,
+            calls_waiting,
         }
     }
 

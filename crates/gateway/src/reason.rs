@@ -114,6 +114,8 @@ reasons! {
     UpstreamRateLimited = "UPSTREAM_RATE_LIMITED", ResourceExhausted, WARN;
     /// The caller makes more calls than the gateway lets it.
     CallerRateLimited = "CALLER_RATE_LIMITED", ResourceExhausted, INFO;
+    /// More calls are under way than the gateway carries; nothing was done.
+    Overloaded = "OVERLOADED", ResourceExhausted, WARN;
     /// A message is larger than its limit: 64 KiB for a request, 4 MiB for an answer.
     MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted, INFO;
     /// The vendor refuses a token that it has just issued.

@@ -16,8 +16,8 @@ use openfinance::{
 use secrecy::SecretString;
 
 use super::{
-    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Problem, Problems, Retry,
-    Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    Bounds, Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Problem, Problems,
+    Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
@@ -287,6 +287,55 @@ impl Reader {
         Limits {
             calls: self.rate("limits.calls_per_second", "limits.calls_burst"),
             creates: self.rate("limits.creates_per_second", "limits.creates_burst"),
+            bounds: self.bounds(),
+        }
+    }
+
+    fn bounds(&mut self) -> Bounds {
+        let Bounds {
+            in_flight,
+            waiting,
+            reserved_for_writes,
+            longest_wait,
+        } = Bounds::default();
+        let in_flight = self
+            .number(
+                "limits.in_flight",
+                "must be a whole number from 1 to 10000",
+                |number: &usize| (1..=10_000).contains(number),
+            )
+            .unwrap_or(in_flight);
+        let waiting = self
+            .number(
+                "limits.waiting",
+                "must be a whole number up to 10000",
+                |number: &usize| *number <= 10_000,
+            )
+            .unwrap_or(waiting);
+        let source = self.entries.source("limits.reserved_for_writes");
+        let reserved = self.number(
+            "limits.reserved_for_writes",
+            "must be a whole number",
+            |_: &usize| true,
+        );
+        if reserved.is_some_and(|reserved| reserved >= in_flight)
+            && !self.entries.file_is_lost
+            && !self.entries.is_wrong("limits.in_flight")
+        {
+            self.entries.problems.push(Problem {
+                key: "limits.reserved_for_writes".to_owned(),
+                source,
+                message: format!(
+                    "must be less than limits.in_flight, {in_flight}: reads need a place too"
+                ),
+            });
+        }
+        Bounds {
+            in_flight,
+            waiting,
+            // Our default is an eighth; of fewer places it stays that.
+            reserved_for_writes: reserved.unwrap_or(reserved_for_writes.min(in_flight / 8)),
+            longest_wait: self.duration("limits.longest_wait").unwrap_or(longest_wait),
         }
     }
 

@@ -541,7 +541,7 @@ fn a_limit_has_a_rate_and_a_burst_of_a_second_unless_another_is_set() {
         .set("LIMITS__CREATES_BURST", "10");
     let settings = given.settings().unwrap();
     let rate = |per_second, burst| Some(Rate { per_second, burst });
-    let Limits { calls, creates } = settings.config.limits;
+    let Limits { calls, creates, .. } = settings.config.limits;
     assert_eq!((calls, creates), (rate(50.0, 50), rate(0.5, 10)));
     let shown = settings.show();
     for line in [
@@ -585,5 +585,33 @@ fn a_limit_that_makes_no_sense_is_refused() {
     assert_eq!(
         problem,
         "limits.creates_burst (OPENFINANCE_LIMITS__CREATES_BURST): limits nothing without limits.creates_per_second"
+    );
+}
+
+#[test]
+fn the_bounds_of_overload_are_settings_too() {
+    let mut given = Given::complete();
+    assert_eq!(
+        given.load().unwrap().limits.bounds,
+        Bounds {
+            in_flight: 256,
+            waiting: 256,
+            reserved_for_writes: 32,
+            longest_wait: Duration::from_millis(500),
+        }
+    );
+    given
+        .set("LIMITS__IN_FLIGHT", "64")
+        .set("LIMITS__WAITING", "0")
+        .set("LIMITS__LONGEST_WAIT", "2s");
+    let bounds = given.load().unwrap().limits.bounds;
+    assert_eq!((bounds.in_flight, bounds.waiting), (64, 0));
+    // An eighth of them, unless it is set.
+    assert_eq!(bounds.reserved_for_writes, 8);
+    assert_eq!(bounds.longest_wait, Duration::from_secs(2));
+    assert_eq!(
+        given.set("LIMITS__RESERVED_FOR_WRITES", "64").problem(),
+        "limits.reserved_for_writes (OPENFINANCE_LIMITS__RESERVED_FOR_WRITES): must be less than limits.in_flight, 64: \
+         reads need a place too"
     );
 }
