@@ -315,3 +315,53 @@ fn a_schema_put_in_anothers_place_is_told_where_it_was_put() {
         (&json!("array of string"), &json!("object"))
     );
 }
+
+#[test]
+fn a_parameter_of_the_path_item_counts_for_its_operations_unless_they_have_their_own() {
+    let trace = |required: bool| json!({"name": "Trace", "in": "header", "required": required});
+    let item = |document: &mut Value| {
+        let parameters = &mut document["paths"]["/things/{id}"]["parameters"];
+        parameters.as_array_mut().unwrap().push(trace(true));
+    };
+    let added = "breaking: required header parameter `Trace` added";
+    expect_change(Side::Request, item, &[added]);
+    let own = |document: &mut Value| {
+        item(document);
+        let parameters = &mut document["paths"]["/things/{id}"]["put"]["parameters"];
+        let mut own = trace(false);
+        own["name"] = json!("TRACE");
+        parameters.as_array_mut().unwrap().push(own);
+    };
+    let added = "additive: header parameter `TRACE` added";
+    expect_change(Side::Request, own, &[added]);
+    let inline = |document: &mut Value| {
+        let id = document["components"]["parameters"]["Id"].clone();
+        document["paths"]["/things/{id}"]["parameters"] = json!([]);
+        let parameters = &mut document["paths"]["/things/{id}"]["put"]["parameters"];
+        parameters.as_array_mut().unwrap().push(id);
+    };
+    expect_change(Side::Request, inline, &[]);
+}
+
+#[test]
+fn a_header_that_may_be_missing_and_a_form_that_is_written_in_another_way() {
+    let mut old = document(json!({"type": "object"}));
+    let header = "/paths/~1things~1{id}/put/responses/200/headers/X-Left";
+    old.pointer_mut(header).unwrap()["required"] = json!(true);
+    let mut new = old.clone();
+    new.pointer_mut(header).unwrap()["required"] = json!(false);
+    let made = told(&differences(&old, &new), &answer());
+    assert_eq!(made, ["breaking: response header `x-left` made optional"]);
+    let made = told(&differences(&new, &old), &answer());
+    assert_eq!(made, ["additive: response header `x-left` made required"]);
+
+    let encoding = |put: &mut Value| {
+        put["requestBody"]["content"]["application/json"]["encoding"] =
+            json!({"a": {"style": "form"}});
+    };
+    expect_operation(
+        Side::Request,
+        encoding,
+        &["breaking: request encoding changed"],
+    );
+}
