@@ -51,8 +51,10 @@ fn import(
     let published = gate::open(vendor)?;
     let former = read(&root.join(spec::DOCUMENT))?;
     let ours = spec::load(&root.join(spec::DOCUMENT))?;
-    let mut scope: BTreeSet<String> = spec::ids(&ours)?;
+    let known: BTreeSet<String> = spec::ids(&ours)?;
+    let mut scope = known.clone();
     scope.extend(add.iter().cloned());
+    let added: Vec<String> = scope.difference(&known).cloned().collect();
     gate::scope(&published, &scope, &ours)
         .with_context(|| format!("{} is refused", vendor.display()))?;
 
@@ -86,7 +88,7 @@ fn import(
     let report = Report {
         ours: &ours,
         new: &new,
-        added: add,
+        added: &added,
         wire: &diff::compare(&ours, &new, &scope, &lineage)?,
         api: &api::changes(&former_code, code)?,
         replayed: replayed.as_ref(),

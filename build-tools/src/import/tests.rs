@@ -225,10 +225,14 @@ fn structure_is_rewritten_and_words_follow_what_they_are_about() {
 fn an_operation_is_added_with_all_that_it_names() {
     let workspace = Workspace::new();
     let told = workspace
-        .import_as(VENDOR.as_bytes(), &["GetShelf"], &|_, files| {
-            assert!(text(files, rest::OUT)?.contains("pub async fn get_shelf"));
-            Ok(replayed())
-        })
+        .import_as(
+            VENDOR.as_bytes(),
+            &["GetShelf", "GetBook", "GetShelf"],
+            &|_, files| {
+                assert!(text(files, rest::OUT)?.contains("pub async fn get_shelf"));
+                Ok(replayed())
+            },
+        )
         .unwrap();
     for expected in [
         "In scope from now on: `GetShelf`",
@@ -238,6 +242,7 @@ fn an_operation_is_added_with_all_that_it_names() {
     ] {
         assert!(told.contains(expected), "{expected}:\n{told}");
     }
+    assert_eq!(told.matches("In scope from now on").count(), 1, "{told}");
     let document = workspace.document();
     assert_eq!(document["components"]["schemas"]["Width"]["type"], "number");
     assert_eq!(
