@@ -78,7 +78,8 @@ fn import(
     }
 
     let code = text(&files, rest::OUT)?;
-    let former_code = read(&root.join(rest::OUT))?;
+    let former_code = read(&root.join(rest::OUT))
+        .context("without the present client there is nothing to compare with: `cargo xtask codegen rest` makes it")?;
     let replayed = if former_code == code {
         None
     } else {

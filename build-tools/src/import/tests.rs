@@ -179,7 +179,11 @@ fn structure_is_rewritten_and_words_follow_what_they_are_about() {
             "        - {name: lang, in: query, schema: {type: string}}\n        - $ref: '#/components/parameters/TheBook'\n",
         ),
     ]);
-    workspace.import(&vendor).unwrap();
+    let told = workspace.import(&vendor).unwrap();
+    assert!(
+        told.contains("- What is breaking on the wire: decide on each"),
+        "{told}"
+    );
     let document = workspace.document();
     let words = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
     for (pointer, expected) in [
