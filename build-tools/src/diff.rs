@@ -6,7 +6,8 @@
 //!
 //! Where the contract leaves it open: a word that goes from a response's enum is quiet, as is any type, format or enum
 //! that a response gets where it had none, since every value that comes now could come before. A form that is added to a
-//! response's `oneOf` is breaking, since readers may not know it. Another default in a request is breaking.
+//! response's `oneOf` is breaking, since readers may not know it, and so is a wider format of a response's
+//! number, for which they may have no room. Another default in a request is breaking.
 
 mod answer;
 mod document;

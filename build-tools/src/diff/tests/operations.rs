@@ -111,6 +111,22 @@ fn parameters() {
 }
 
 #[test]
+fn a_parameter_put_in_a_media_type_is_written_in_another_way() {
+    let json = |put: &mut Value| {
+        put["parameters"][0] = json!({
+            "name": "dry",
+            "in": "query",
+            "content": {"application/json": {"schema": {"type": "boolean"}}},
+        });
+    };
+    expect_operation(
+        Side::Request,
+        json,
+        &["breaking: query parameter `dry` is written in another way"],
+    );
+}
+
+#[test]
 fn a_path_parameter_has_no_name_on_the_wire() {
     let rename = |document: &mut Value| {
         let paths = document["paths"].as_object_mut().unwrap();
@@ -212,9 +228,9 @@ fn whatever_happens_to_refusals_is_additive() {
     let status = |status: &str| Side::Response(status.to_owned());
     let added = |put: &mut Value| put["responses"]["default"] = json!({"description": "any"});
     expect_operation(
-        status("DEFAULT"),
+        status("default"),
         added,
-        &["additive: error status DEFAULT added"],
+        &["additive: error status default added"],
     );
     let removed = |put: &mut Value| drop(put["responses"].as_object_mut().unwrap().remove("404"));
     expect_operation(

@@ -151,7 +151,13 @@ fn formats() {
         integer("int32"),
         json!({"type": "integer"}),
         &["additive: request format widened"],
-        &["quiet: response format widened"],
+        &["breaking: response format widened"],
+    );
+    expect_value(
+        integer("int32"),
+        integer("int64"),
+        &["additive: request format widened"],
+        &["breaking: response format widened"],
     );
     expect_value(
         plain(),
@@ -379,4 +385,23 @@ fn defaults_negations_and_notes() {
         let words = format!("quiet: words: {keyword}");
         expect_value(plain(), with(keyword, json!("new")), &[&words], &[&words]);
     }
+}
+
+#[test]
+fn a_property_that_is_left_in_the_list_of_required_ones_only_is_removed() {
+    let described =
+        || json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}});
+    let named = || json!({"type": "object", "required": ["a"], "properties": {}});
+    expect(
+        described(),
+        named(),
+        &["breaking: request field `a` removed"],
+        &["breaking: response field `a` removed"],
+    );
+    expect(
+        named(),
+        described(),
+        &["breaking: request required field `a` added"],
+        &["additive: response field `a` added"],
+    );
 }
