@@ -58,8 +58,13 @@ pub(crate) fn corrected(root: &Path, mut document: Value) -> Result<Value> {
 
 /// As [`corrected`], for a document that the overlay was not written for: actions that do not fit are left out.
 pub(crate) fn corrected_where_it_fits(root: &Path, mut document: Value) -> Result<Value> {
-    overlay::apply_where_it_fits(&mut document, &load(&root.join(OVERLAY))?)
-        .with_context(|| OVERLAY)?;
+    let corrections = load(&root.join(OVERLAY))?;
+    for action in overlay::actions(&corrections).with_context(|| OVERLAY)? {
+        let mut corrected = document.clone();
+        if overlay::apply_one(&mut corrected, action).is_ok() {
+            document = corrected;
+        }
+    }
     normalise(&mut document)?;
     Ok(sorted(&document))
 }
