@@ -96,9 +96,10 @@ fn import(
         lineage: &lineage::problems_with(root, &new)?,
         files: &stale,
     };
-    let report = report.markdown();
+    // First the report: with nobody left to read it, nothing should be written either.
+    write!(out, "{}", report.markdown())?;
+    out.flush()?;
     output::write(root, &files)?;
-    write!(out, "{report}")?;
     Ok(())
 }
 

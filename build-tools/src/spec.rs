@@ -36,6 +36,25 @@ pub(crate) fn vendor_document() -> Option<PathBuf> {
     Some(Path::new(&folder).join("open-finance-us-1.42.0.structure.yaml"))
 }
 
+/// Keys of OpenAPI under which every key is a name that somebody chose.
+pub(crate) const NAMED: [&str; 15] = [
+    "callbacks",
+    "content",
+    "encoding",
+    "examples",
+    "headers",
+    "links",
+    "parameters",
+    "paths",
+    "patternProperties",
+    "properties",
+    "requestBodies",
+    "responses",
+    "schemas",
+    "securitySchemes",
+    "variables",
+];
+
 const SCHEMAS: &str = "#/components/schemas/";
 pub(crate) const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",

@@ -418,13 +418,13 @@ fn a_report_is_what_its_golden_file_says() {
     ]);
     let told = workspace.import(&vendor).unwrap();
     let golden = crate::root().join("build-tools/src/import/testdata/report.md");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("OPENFINANCE_RECORD_REPORTS").is_some() {
         fs::write(&golden, &told).unwrap();
     }
     assert_eq!(
         told,
         read(&golden).unwrap(),
-        "if that is meant: UPDATE_GOLDEN=1 cargo test -p build-tools"
+        "if that is meant: OPENFINANCE_RECORD_REPORTS=1 cargo test -p build-tools"
     );
 }
 

@@ -19,26 +19,6 @@ const WORDS: [&str; 6] = [
     "examples",
     "externalDocs",
 ];
-/// Keys under which every key is a name that somebody chose, not a word of OpenAPI.
-const NAMES: [&str; 16] = [
-    "callbacks",
-    "content",
-    "encoding",
-    "headers",
-    "links",
-    "mapping",
-    "parameters",
-    "paths",
-    "patternProperties",
-    "properties",
-    "requestBodies",
-    "responses",
-    "schemas",
-    "scopes",
-    "securitySchemes",
-    "variables",
-];
-
 /// What the keys of an object are.
 #[derive(Clone, Copy, PartialEq)]
 enum Keys {
@@ -51,7 +31,9 @@ enum Keys {
 impl Keys {
     /// The keys of what stands under `key`.
     fn below(self, key: &str) -> Self {
-        if self == Self::Fixed && NAMES.contains(&key) {
+        if self == Self::Fixed
+            && (spec::NAMED.contains(&key) || matches!(key, "mapping" | "scopes"))
+        {
             Self::Names
         } else {
             Self::Fixed
