@@ -255,7 +255,7 @@ pub(super) fn format(old: &View<'_>, new: &View<'_>) -> Option<Change> {
                 Ordering::Greater => Verdict::Narrowed,
             }
         }
-        _ if before.is_empty() => Verdict::Narrowed,
+        _ if before.is_empty() && text(&after) => Verdict::Narrowed,
         _ if text(&before) && after.is_empty() => Verdict::Widened,
         _ if after.is_empty() => Verdict::Freed,
         _ if text(&before) && text(&after) => Verdict::Narrowed,

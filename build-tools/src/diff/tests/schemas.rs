@@ -95,7 +95,7 @@ fn types_and_null() {
         json!({}),
         string(),
         &["breaking: request type changed"],
-        &["quiet: response type changed"],
+        &["breaking: response type changed"],
     );
     let nullable = || json!({"type": "string", "nullable": true});
     expect_value(
@@ -125,8 +125,8 @@ fn formats() {
     expect_value(
         plain(),
         string("date"),
-        &["breaking: request format narrowed"],
-        &["quiet: response format narrowed"],
+        &["breaking: request format changed"],
+        &["breaking: response format changed"],
     );
     expect_value(
         string("date"),
