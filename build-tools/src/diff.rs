@@ -4,9 +4,11 @@
 //! vendor no longer sends breaks us, one that it no longer asks for does not. Ways of writing (references, `allOf`,
 //! names of components, order) are no difference at all, words for people are `quiet`.
 //!
-//! Where the contract leaves it open: a word that goes from a response's enum is quiet, as is any type, format or enum
-//! that a response gets where it had none, since every value that comes now could come before. A form that is added to a
-//! response's `oneOf` is breaking, since readers may not know it. Another default in a request is breaking.
+//! Where the contract leaves it open: a word that goes from a response's enum is quiet, as is an enum that it gets where
+//! it had none, since every value that comes now could come before. A type, or a format that says how a value is written
+//! (`date`), is breaking wherever it comes, goes or changes: the field is another to whoever reads it typed. A form that is added to a
+//! response's `oneOf` is breaking, since readers may not know it, and so is a wider format of a response's
+//! number, for which they may have no room. Another default in a request is breaking.
 
 mod answer;
 mod document;

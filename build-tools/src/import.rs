@@ -51,8 +51,10 @@ fn import(
     let published = gate::open(vendor)?;
     let former = read(&root.join(spec::DOCUMENT))?;
     let ours = spec::load(&root.join(spec::DOCUMENT))?;
-    let mut scope: BTreeSet<String> = spec::ids(&ours)?;
+    let known: BTreeSet<String> = spec::ids(&ours)?;
+    let mut scope = known.clone();
     scope.extend(add.iter().cloned());
+    let added: Vec<String> = scope.difference(&known).cloned().collect();
     gate::scope(&published, &scope, &ours)
         .with_context(|| format!("{} is refused", vendor.display()))?;
 
@@ -76,7 +78,8 @@ fn import(
     }
 
     let code = text(&files, rest::OUT)?;
-    let former_code = read(&root.join(rest::OUT))?;
+    let former_code = read(&root.join(rest::OUT))
+        .context("without the present client there is nothing to compare with: `cargo xtask codegen rest` makes it")?;
     let replayed = if former_code == code {
         None
     } else {
@@ -86,16 +89,17 @@ fn import(
     let report = Report {
         ours: &ours,
         new: &new,
-        added: add,
+        added: &added,
         wire: &diff::compare(&ours, &new, &scope, &lineage)?,
         api: &api::changes(&former_code, code)?,
         replayed: replayed.as_ref(),
         lineage: &lineage::problems_with(root, &new)?,
         files: &stale,
     };
-    let report = report.markdown();
+    // First the report: with nobody left to read it, nothing should be written either.
+    write!(out, "{}", report.markdown())?;
+    out.flush()?;
     output::write(root, &files)?;
-    write!(out, "{report}")?;
     Ok(())
 }
 

@@ -191,6 +191,17 @@ fn usage_code(error: &clap::Error) -> u8 {
 fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
     match command {
         Command::Codegen {
+            what: Some(Bindings::Rpc),
+            spec: Some(_),
+            ..
+        } => {
+            writeln!(
+                out,
+                "`codegen rpc` knows no --spec: only the REST client is made from an OpenAPI document"
+            )?;
+            Ok(USAGE)
+        }
+        Command::Codegen {
             spec: Some(spec),
             out: Some(folder),
             ..
@@ -279,6 +290,19 @@ mod tests {
         let mut report = Vec::new();
         let code = codegen(bindings, true, &root(), &mut report).unwrap();
         assert_eq!(code, GOOD, "{}", String::from_utf8_lossy(&report));
+    }
+
+    #[test]
+    fn protos_from_an_openapi_document_are_wrong_usage() {
+        let command = Command::Codegen {
+            what: Some(Bindings::Rpc),
+            check: false,
+            spec: Some("vendor.yaml".into()),
+            out: Some("client".into()),
+        };
+        let mut said = Vec::new();
+        assert_eq!(run(command, &root(), &mut said).unwrap(), USAGE);
+        assert!(String::from_utf8(said).unwrap().contains("knows no --spec"));
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn client_apart(mut document: Value) -> Result<(Value, String)> {
             typed::check(&document, &file)?;
             let mut code = prettyplease::unparse(&file);
             restore_names(&document, &mut code);
+            requests(&mut code);
             operations(&document, &mut code)?;
             return Ok((document, code));
         }
@@ -92,7 +93,17 @@ fn client_apart(mut document: Value) -> Result<(Value, String)> {
     bail!("generated types keep clashing after eight rounds of renaming")
 }
 
-/// Gives parameters that were renamed for their arguments' sake the names that they have on the wire.
+/// Asks `reqwest` for the methods that it has no function for; progenitor calls one by each method's name.
+fn requests(code: &mut String) {
+    for (function, method) in [("options", "OPTIONS"), ("trace", "TRACE")] {
+        *code = code.replace(
+            &format!(".{function}(url)"),
+            &format!(".request(::reqwest::Method::{method}, url)"),
+        );
+    }
+}
+
+/// Gives parameters and members that were renamed for Rust's sake the names that they have on the wire.
 fn restore_names(document: &Value, code: &mut String) {
     for (renamed, name) in document[fit::WIRE_NAMES].as_object().into_iter().flatten() {
         *code = code.replace(&format!("\"{renamed}\""), &name.to_string());

@@ -36,6 +36,25 @@ pub(crate) fn vendor_document() -> Option<PathBuf> {
     Some(Path::new(&folder).join("open-finance-us-1.42.0.structure.yaml"))
 }
 
+/// Keys of OpenAPI under which every key is a name that somebody chose.
+pub(crate) const NAMED: [&str; 15] = [
+    "callbacks",
+    "content",
+    "encoding",
+    "examples",
+    "headers",
+    "links",
+    "parameters",
+    "paths",
+    "patternProperties",
+    "properties",
+    "requestBodies",
+    "responses",
+    "schemas",
+    "securitySchemes",
+    "variables",
+];
+
 const SCHEMAS: &str = "#/components/schemas/";
 pub(crate) const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
@@ -58,8 +77,13 @@ pub(crate) fn corrected(root: &Path, mut document: Value) -> Result<Value> {
 
 /// As [`corrected`], for a document that the overlay was not written for: actions that do not fit are left out.
 pub(crate) fn corrected_where_it_fits(root: &Path, mut document: Value) -> Result<Value> {
-    overlay::apply_where_it_fits(&mut document, &load(&root.join(OVERLAY))?)
-        .with_context(|| OVERLAY)?;
+    let corrections = load(&root.join(OVERLAY))?;
+    for action in overlay::actions(&corrections).with_context(|| OVERLAY)? {
+        let mut corrected = document.clone();
+        if overlay::apply_one(&mut corrected, action).is_ok() {
+            document = corrected;
+        }
+    }
     normalise(&mut document)?;
     Ok(sorted(&document))
 }

@@ -40,7 +40,11 @@ pub(super) fn compare<'a>(
 
 fn responses<'a>(operation: &Operation<'a>) -> Responses<'a> {
     let all = operation.node.entries("responses").into_iter();
-    let all = all.map(|(status, node)| (status.to_uppercase(), node));
+    // No case in the X of `2XX`.
+    let all = all.map(|(status, node)| match status {
+        "default" => (status.to_owned(), node),
+        _ => (status.to_uppercase(), node),
+    });
     let (success, error) = all
         .filter(|(status, _)| !status.starts_with("X-"))
         .partition(|(status, _)| status.starts_with('2'));

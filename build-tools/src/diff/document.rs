@@ -6,11 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::Which;
-
-/// The methods that a path item may have.
-const METHODS: [&str; 8] = [
-    "get", "put", "post", "delete", "options", "head", "patch", "trace",
-];
+use crate::spec::METHODS;
+pub(super) use crate::spec::escaped;
 
 /// A value and the JSON pointer that leads to it.
 #[derive(Clone, Debug)]
@@ -64,11 +61,6 @@ impl<'a> Node<'a> {
     pub(super) fn flag(&self, key: &str) -> bool {
         self.value.get(key) == Some(&Value::Bool(true))
     }
-}
-
-/// A key as a step of a JSON pointer.
-pub(super) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The step of a JSON pointer as a key.

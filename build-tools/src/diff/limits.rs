@@ -14,6 +14,8 @@ pub(super) enum Verdict {
     Narrowed,
     /// All that passed passes, and more of the same.
     Widened,
+    /// All that passed passes, and larger numbers, for which a reader may have no room.
+    Grown,
     /// Anything passes, however it is written.
     Freed,
     /// Values are written in another way.
@@ -26,8 +28,8 @@ impl Verdict {
     pub(super) fn class(self, direction: Direction) -> Class {
         match (direction, self) {
             (Direction::Request, Self::Narrowed | Self::Rewritten)
-            | (Direction::Response, Self::Freed | Self::Rewritten) => Class::Breaking,
-            (Direction::Request, Self::Widened | Self::Freed) => Class::Additive,
+            | (Direction::Response, Self::Grown | Self::Freed | Self::Rewritten) => Class::Breaking,
+            (Direction::Request, Self::Widened | Self::Grown | Self::Freed) => Class::Additive,
             (Direction::Response, Self::Narrowed | Self::Widened) => Class::Quiet,
         }
     }
@@ -35,7 +37,7 @@ impl Verdict {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Narrowed => "narrowed",
-            Self::Widened => "widened",
+            Self::Widened | Self::Grown => "widened",
             Self::Freed => "dropped",
             Self::Rewritten => "changed",
         }
@@ -249,11 +251,11 @@ pub(super) fn format(old: &View<'_>, new: &View<'_>) -> Option<Change> {
     let verdict = match ranges {
         Some((before, after)) if number(old.kind()) && number(new.kind()) => {
             match before.cmp(&after) {
-                Ordering::Less | Ordering::Equal => Verdict::Widened,
+                Ordering::Less | Ordering::Equal => Verdict::Grown,
                 Ordering::Greater => Verdict::Narrowed,
             }
         }
-        _ if before.is_empty() => Verdict::Narrowed,
+        _ if before.is_empty() && text(&after) => Verdict::Narrowed,
         _ if text(&before) && after.is_empty() => Verdict::Widened,
         _ if after.is_empty() => Verdict::Freed,
         _ if text(&before) && text(&after) => Verdict::Narrowed,

@@ -149,6 +149,10 @@ impl Parameter<'_> {
         };
         let style = self.node.text("style").unwrap_or(usual);
         let explode = self.node.value.get("explode").and_then(Value::as_bool);
+        // As a whole in a media type, text is written with quotes.
+        if let Some((media, _)) = self.node.entries("content").pop_first() {
+            return json!({"content": media});
+        }
         json!({
             "style": style,
             "explode": explode.unwrap_or(style == "form"),

@@ -1,5 +1,6 @@
 //! Each class of change in each direction, on small documents of our own: what the tests share.
 
+mod choices;
 mod cli;
 mod operations;
 mod real;

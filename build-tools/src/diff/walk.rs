@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
             (Some("integer"), Some("number")) if request => Some(Class::Additive),
             (Some(_), Some(_)) => Some(Class::Breaking),
             (Some(_), None) => Some(limits::Verdict::Freed.class(self.direction)),
-            (None, _) => Some(limits::Verdict::Narrowed.class(self.direction)),
+            (None, _) => Some(Class::Breaking),
         };
         if let Some(class) = class {
             let told = (json!(old.shape(self.old)?), json!(new.shape(self.new)?));

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::document::Node;
+use crate::spec;
 
 const WORDS: [&str; 8] = [
     "description",
@@ -47,19 +48,5 @@ fn said(nodes: &[Node<'_>]) -> Vec<(String, String)> {
 
 /// The value as text that does not depend on the order of keys.
 pub(super) fn written(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let mut members: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{key:?}:{}", written(value)))
-                .collect();
-            members.sort();
-            format!("{{{}}}", members.join(","))
-        }
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(written).collect();
-            format!("[{}]", items.join(","))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
-    }
+    spec::sorted(value).to_string()
 }

@@ -2,25 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::spec::escaped;
+use crate::spec::{NAMED, escaped};
 
-/// Keys whose members have names of the vendor's choice.
-const NAMED: [&str; 14] = [
-    "callbacks",
-    "content",
-    "encoding",
-    "examples",
-    "headers",
-    "links",
-    "parameters",
-    "paths",
-    "properties",
-    "requestBodies",
-    "responses",
-    "schemas",
-    "securitySchemes",
-    "variables",
-];
 /// Keys whose value is data, in which no key has a meaning.
 const DATA: [&str; 5] = ["default", "enum", "example", "mapping", "value"];
 

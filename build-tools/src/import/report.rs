@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{HASH, replay::Outcome, version, words};
 use crate::{
     api::Changes,
-    diff::{self, Difference},
+    diff::{self, Class, Difference},
     spec,
 };
 
@@ -104,7 +104,19 @@ impl Report<'_> {
             .difference(&known)
             .map(|place| format!("`{place}`"))
             .collect();
-        let mut todo = capped(self.lineage);
+        let mut todo = Vec::new();
+        if self
+            .wire
+            .iter()
+            .any(|difference| difference.class == Class::Breaking)
+        {
+            todo.push(
+                "What is breaking on the wire: decide on each, and have the sandbox and the golden requests \
+                 (`crates/rest/tests/requests`) follow"
+                    .to_owned(),
+            );
+        }
+        todo.extend(capped(self.lineage));
         if !wanted.is_empty() {
             todo.push(format!(
                 "{}: words of ours are wanted at {}",

@@ -179,7 +179,11 @@ fn structure_is_rewritten_and_words_follow_what_they_are_about() {
             "        - {name: lang, in: query, schema: {type: string}}\n        - $ref: '#/components/parameters/TheBook'\n",
         ),
     ]);
-    workspace.import(&vendor).unwrap();
+    let told = workspace.import(&vendor).unwrap();
+    assert!(
+        told.contains("- What is breaking on the wire: decide on each"),
+        "{told}"
+    );
     let document = workspace.document();
     let words = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
     for (pointer, expected) in [
@@ -225,10 +229,14 @@ fn structure_is_rewritten_and_words_follow_what_they_are_about() {
 fn an_operation_is_added_with_all_that_it_names() {
     let workspace = Workspace::new();
     let told = workspace
-        .import_as(VENDOR.as_bytes(), &["GetShelf"], &|_, files| {
-            assert!(text(files, rest::OUT)?.contains("pub async fn get_shelf"));
-            Ok(replayed())
-        })
+        .import_as(
+            VENDOR.as_bytes(),
+            &["GetShelf", "GetBook", "GetShelf"],
+            &|_, files| {
+                assert!(text(files, rest::OUT)?.contains("pub async fn get_shelf"));
+                Ok(replayed())
+            },
+        )
         .unwrap();
     for expected in [
         "In scope from now on: `GetShelf`",
@@ -238,6 +246,7 @@ fn an_operation_is_added_with_all_that_it_names() {
     ] {
         assert!(told.contains(expected), "{expected}:\n{told}");
     }
+    assert_eq!(told.matches("In scope from now on").count(), 1, "{told}");
     let document = workspace.document();
     assert_eq!(document["components"]["schemas"]["Width"]["type"], "number");
     assert_eq!(
@@ -409,13 +418,13 @@ fn a_report_is_what_its_golden_file_says() {
     ]);
     let told = workspace.import(&vendor).unwrap();
     let golden = crate::root().join("build-tools/src/import/testdata/report.md");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("OPENFINANCE_RECORD_REPORTS").is_some() {
         fs::write(&golden, &told).unwrap();
     }
     assert_eq!(
         told,
         read(&golden).unwrap(),
-        "if that is meant: UPDATE_GOLDEN=1 cargo test -p build-tools"
+        "if that is meant: OPENFINANCE_RECORD_REPORTS=1 cargo test -p build-tools"
     );
 }
 

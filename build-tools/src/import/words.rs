@@ -1,5 +1,8 @@
 //! Words and structure: takes the vendor's words out of a document, and puts ours where they belong.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
@@ -16,26 +19,6 @@ const WORDS: [&str; 6] = [
     "examples",
     "externalDocs",
 ];
-/// Keys under which every key is a name that somebody chose, not a word of OpenAPI.
-const NAMES: [&str; 16] = [
-    "callbacks",
-    "content",
-    "encoding",
-    "headers",
-    "links",
-    "mapping",
-    "parameters",
-    "paths",
-    "patternProperties",
-    "properties",
-    "requestBodies",
-    "responses",
-    "schemas",
-    "scopes",
-    "securitySchemes",
-    "variables",
-];
-
 /// What the keys of an object are.
 #[derive(Clone, Copy, PartialEq)]
 enum Keys {
@@ -48,7 +31,9 @@ enum Keys {
 impl Keys {
     /// The keys of what stands under `key`.
     fn below(self, key: &str) -> Self {
-        if self == Self::Fixed && NAMES.contains(&key) {
+        if self == Self::Fixed
+            && (spec::NAMED.contains(&key) || matches!(key, "mapping" | "scopes"))
+        {
             Self::Names
         } else {
             Self::Fixed
@@ -60,14 +45,26 @@ fn is_word(key: &str) -> bool {
     WORDS.contains(&key) || key.starts_with("x-")
 }
 
-/// Values that belong to a contract as they are, whatever keys they hold.
+/// Values that belong to a contract as they are, whatever keys they hold. What `security` asks for has names that
+/// somebody chose, `x-key` for one.
 fn is_literal(key: &str) -> bool {
-    matches!(key, "default" | "enum")
+    matches!(key, "default" | "enum" | "security")
 }
 
 /// Takes all words out of a document.
 pub(crate) fn strip(document: &mut Value) {
     strip_below(document, Keys::Fixed);
+    // The extensions beside the answers of an operation, where other keys are statuses.
+    let items = document.get_mut("paths").and_then(Value::as_object_mut);
+    let items = items.into_iter().flatten();
+    for (_, operation) in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten()) {
+        if let Some(answers) = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut)
+        {
+            answers.retain(|status, _| !status.starts_with("x-"));
+        }
+    }
 }
 
 fn strip_below(value: &mut Value, keys: Keys) {
@@ -77,6 +74,9 @@ fn strip_below(value: &mut Value, keys: Keys) {
                 map.retain(|key, _| !is_word(key));
             }
             for (key, value) in map {
+                if keys == Keys::Fixed {
+                    scopes(key, value).for_each(|(_, words)| words.clear());
+                }
                 if keys == Keys::Names || !is_literal(key) {
                     strip_below(value, keys.below(key));
                 }
@@ -90,6 +90,22 @@ fn strip_below(value: &mut Value, keys: Keys) {
     }
 }
 
+/// What the scopes of a login are for: words that may be empty and not absent.
+fn scopes<'a>(key: &str, value: &'a mut Value) -> impl Iterator<Item = (&'a str, &'a mut String)> {
+    let names = value.as_object_mut().filter(|_| key == "scopes");
+    names
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, words)| match words {
+            Value::String(words) => Some((name.as_str(), words)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        })
+}
+
 /// Puts our words into a document without any: operations are found by their ids, components by their names, or by what
 /// they are if the vendor renamed them or moved them out of or into another schema.
 ///
@@ -99,6 +115,7 @@ pub(crate) fn graft(structure: &mut Value, ours: &Value) -> Result<()> {
     let homes = renamed(structure, ours);
     let mut graft = Graft {
         ours,
+        structure: structure.clone(),
         known: components(structure)
             .filter(|(pointer, _)| ours.pointer(pointer).is_some())
             .map(|(pointer, _)| pointer)
@@ -152,6 +169,8 @@ pub(crate) fn graft(structure: &mut Value, ours: &Value) -> Result<()> {
 
 struct Graft<'a> {
     ours: &'a Value,
+    /// The new document, before there were words in it.
+    structure: Value,
     /// Pointers to the components that have their name from our document.
     known: BTreeSet<String>,
     /// For components that our document does not have: what of it their words are taken from.
@@ -161,7 +180,19 @@ struct Graft<'a> {
 impl Graft<'_> {
     fn at(&mut self, new: &mut Value, old: &Value, keys: Keys) {
         match (target(new), target(old)) {
-            (Some(_), Some(_)) => {}
+            (Some(new), Some(old)) => {
+                // Renamed and changed at once: nothing is left of the one, and most of it is in the other.
+                if !self.known.contains(&new)
+                    && !self.known.contains(&old)
+                    && let Some(words) = self.ours.pointer(&old)
+                    && self
+                        .structure
+                        .pointer(&new)
+                        .is_some_and(|new| alike(new, words))
+                {
+                    self.homes.entry(new).or_insert_with(|| words.clone());
+                }
+            }
             (Some(new), None) => {
                 // Moved into a component.
                 if !self.known.contains(&new) {
@@ -187,6 +218,13 @@ impl Graft<'_> {
                     }
                 }
                 for (key, value) in new {
+                    if keys == Keys::Fixed {
+                        for (name, words) in scopes(key, value) {
+                            if let Some(ours) = old[key.as_str()][name].as_str() {
+                                ours.clone_into(words);
+                            }
+                        }
+                    }
                     let words = keys == Keys::Fixed && (is_word(key) || is_literal(key));
                     if !words && let Some(old) = old.get(key) {
                         self.at(value, old, keys.below(key));
@@ -260,6 +298,18 @@ fn renamed(structure: &Value, ours: &Value) -> BTreeMap<String, Value> {
         }
     }
     homes
+}
+
+/// Whether most members of one schema are members of the other too.
+fn alike(one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (
+        one["properties"].as_object(),
+        other["properties"].as_object(),
+    ) else {
+        return false;
+    };
+    let shared = one.keys().filter(|name| other.contains_key(*name)).count();
+    2 * shared > one.len().max(other.len())
 }
 
 /// `schemas` of `/components/schemas/Name`.

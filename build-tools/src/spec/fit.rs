@@ -26,6 +26,18 @@ pub(crate) const ACCEPT: &str = "x-accept";
 pub(crate) const CONTENT_TYPE: &str = "x-content-type";
 /// Member of the document: for parameters with a name that another argument has, the name on the wire.
 pub(crate) const WIRE_NAMES: &str = "x-wire-names";
+/// Methods that the generated client has anyway, folded.
+const METHODS_OF_CLIENT: [&str; 9] = [
+    "new",
+    "newwithclient",
+    "apiversion",
+    "baseurl",
+    "client",
+    "inner",
+    "pre",
+    "exec",
+    "post",
+];
 /// What parts of a multipart body stand between. The generated client sends such bodies as they are handed in.
 pub(crate) const BOUNDARY: &str = "boundary-of-the-parts";
 
@@ -134,7 +146,7 @@ fn paths(document: &mut Value) -> Result<()> {
 
 /// Gives an id to operations without one, and another one to those whose id would make the name of another method.
 fn identify(document: &mut Value) {
-    let mut names = Names(BTreeSet::new());
+    let mut names = Names(METHODS_OF_CLIENT.map(str::to_owned).into());
     let mut anonymous = Vec::new();
     // The document's own ids come first, whatever the order.
     for (path, method, operation) in operations_mut(document) {

@@ -18,6 +18,8 @@ use super::{
 
 /// The component that stands for every integer that is read.
 const NUMBER_OR_STRING: &str = "NumberOrString";
+/// Variants that generated code calls by these names alone, folded: a type of one field would stand in their place.
+const PRELUDE: [&str; 4] = ["ok", "err", "some", "none"];
 /// What the tolerant form of a schema is called, where the strict one is needed too.
 const READ: &str = "Read";
 /// Formats by which a string announces a number.
@@ -71,14 +73,14 @@ fn error_schemas(document: &Value) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Renames a schema of the document that has the name of ours.
+/// Renames schemas of the document that have the name of ours, or one that generated code uses for something else.
 fn make_room(document: &mut Value) -> Result<()> {
     let schemas = schemas_mut(document)?;
     let mut names = Names::of(schemas);
     let ours = folded(NUMBER_OR_STRING);
     let theirs: Vec<String> = schemas
         .keys()
-        .filter(|name| folded(name) == ours)
+        .filter(|name| folded(name) == ours || PRELUDE.contains(&folded(name).as_str()))
         .cloned()
         .collect();
     for name in theirs {

@@ -10,29 +10,17 @@ use serde_json_path::JsonPath;
 /// An action without a reason, that matches nothing, or that changes nothing, named by its index and target.
 pub(crate) fn apply(document: &mut Value, overlay: &Value) -> Result<()> {
     for (index, action) in actions(overlay)?.iter().enumerate() {
-        let target = target(action, index)?;
-        act(document, action, target).with_context(|| format!("action {index} ({target})"))?;
+        let target = action["target"].as_str().unwrap_or_default();
+        apply_one(document, action).with_context(|| format!("action {index} ({target})"))?;
     }
     Ok(())
 }
 
-/// Applies what matches and would change something, and leaves out the rest: for a document that the overlay was not
-/// written for.
+/// The actions of an overlay, in the order in which they apply.
 ///
 /// # Errors
-/// An overlay that is none.
-pub(crate) fn apply_where_it_fits(document: &mut Value, overlay: &Value) -> Result<()> {
-    for (index, action) in actions(overlay)?.iter().enumerate() {
-        let target = target(action, index)?;
-        let mut changed = document.clone();
-        if act(&mut changed, action, target).is_ok() {
-            *document = changed;
-        }
-    }
-    Ok(())
-}
-
-fn actions(overlay: &Value) -> Result<&Vec<Value>> {
+/// An overlay of another version, or without actions.
+pub(crate) fn actions(overlay: &Value) -> Result<&Vec<Value>> {
     ensure!(
         overlay["overlay"] == "1.0.0",
         "the overlay must say `overlay: 1.0.0`"
@@ -42,10 +30,13 @@ fn actions(overlay: &Value) -> Result<&Vec<Value>> {
         .context("the overlay has no actions")
 }
 
-fn target(action: &Value, index: usize) -> Result<&str> {
-    action["target"]
-        .as_str()
-        .with_context(|| format!("action {index} has no target"))
+/// Applies one action.
+///
+/// # Errors
+/// As [`apply`]; the document may be changed in part then.
+pub(crate) fn apply_one(document: &mut Value, action: &Value) -> Result<()> {
+    let target = action["target"].as_str().context("it has no target")?;
+    act(document, action, target)
 }
 
 fn act(document: &mut Value, action: &Value, target: &str) -> Result<()> {

@@ -252,7 +252,7 @@ fn an_overlay_action_that_is_of_no_use_is_an_error_that_names_it() {
         ),
         (
             json!({ "description": "why", "remove": true }),
-            "action 1 has no target",
+            "action 1 (): it has no target",
         ),
     ] {
         let mut document = json!({ "a": { "x": 1 } });

@@ -44,7 +44,8 @@ pub(super) fn readme(
         "What is sent is as strict as the document. What is read is tolerant: everything may be missing or null, a \
          number may come as a string, and a word may be one that the document does not know. Every answer that is not \
          the success that the document promises is a `Failure` with its status, headers and body, whether the document \
-         declares it or not. Nothing prints bodies or credentials.\n\n\
+         declares it or not. No type, `Call` or `Failure` prints bodies or credentials; the `Error` that a method answers \
+         may hold a body, so settle it before anything prints it.\n\n\
          A `Call` is one attempt, with a deadline and a limit on the size of the answer. Nothing is repeated: tokens \
          and retries are the caller's.\n",
     );

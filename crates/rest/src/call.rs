@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{Answer, Cause, CauseKind, Client, Failure, Place, credentials::Credentials};
 
-/// What a method of [`Client`] answers. [`Call::settle`] turns it into a value or a [`Failure`].
+/// What a method of [`Client`] answers. [`Call::settle`] turns it into a value or a [`Failure`], which print nothing of
+/// a body; the error in here is the generator's, and its `Debug` does.
 pub type Sent<T> = Result<ResponseValue<T>, Error<()>>;
 
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -111,6 +111,22 @@ fn parameters() {
 }
 
 #[test]
+fn a_parameter_put_in_a_media_type_is_written_in_another_way() {
+    let json = |put: &mut Value| {
+        put["parameters"][0] = json!({
+            "name": "dry",
+            "in": "query",
+            "content": {"application/json": {"schema": {"type": "boolean"}}},
+        });
+    };
+    expect_operation(
+        Side::Request,
+        json,
+        &["breaking: query parameter `dry` is written in another way"],
+    );
+}
+
+#[test]
 fn a_path_parameter_has_no_name_on_the_wire() {
     let rename = |document: &mut Value| {
         let paths = document["paths"].as_object_mut().unwrap();
@@ -212,9 +228,9 @@ fn whatever_happens_to_refusals_is_additive() {
     let status = |status: &str| Side::Response(status.to_owned());
     let added = |put: &mut Value| put["responses"]["default"] = json!({"description": "any"});
     expect_operation(
-        status("DEFAULT"),
+        status("default"),
         added,
-        &["additive: error status DEFAULT added"],
+        &["additive: error status default added"],
     );
     let removed = |put: &mut Value| drop(put["responses"].as_object_mut().unwrap().remove("404"));
     expect_operation(
@@ -313,5 +329,55 @@ fn a_schema_put_in_anothers_place_is_told_where_it_was_put() {
     assert_eq!(
         (&found[0].before, &found[0].after),
         (&json!("array of string"), &json!("object"))
+    );
+}
+
+#[test]
+fn a_parameter_of_the_path_item_counts_for_its_operations_unless_they_have_their_own() {
+    let trace = |required: bool| json!({"name": "Trace", "in": "header", "required": required});
+    let item = |document: &mut Value| {
+        let parameters = &mut document["paths"]["/things/{id}"]["parameters"];
+        parameters.as_array_mut().unwrap().push(trace(true));
+    };
+    let added = "breaking: required header parameter `Trace` added";
+    expect_change(Side::Request, item, &[added]);
+    let own = |document: &mut Value| {
+        item(document);
+        let parameters = &mut document["paths"]["/things/{id}"]["put"]["parameters"];
+        let mut own = trace(false);
+        own["name"] = json!("TRACE");
+        parameters.as_array_mut().unwrap().push(own);
+    };
+    let added = "additive: header parameter `TRACE` added";
+    expect_change(Side::Request, own, &[added]);
+    let inline = |document: &mut Value| {
+        let id = document["components"]["parameters"]["Id"].clone();
+        document["paths"]["/things/{id}"]["parameters"] = json!([]);
+        let parameters = &mut document["paths"]["/things/{id}"]["put"]["parameters"];
+        parameters.as_array_mut().unwrap().push(id);
+    };
+    expect_change(Side::Request, inline, &[]);
+}
+
+#[test]
+fn a_header_that_may_be_missing_and_a_form_that_is_written_in_another_way() {
+    let mut old = document(json!({"type": "object"}));
+    let header = "/paths/~1things~1{id}/put/responses/200/headers/X-Left";
+    old.pointer_mut(header).unwrap()["required"] = json!(true);
+    let mut new = old.clone();
+    new.pointer_mut(header).unwrap()["required"] = json!(false);
+    let made = told(&differences(&old, &new), &answer());
+    assert_eq!(made, ["breaking: response header `x-left` made optional"]);
+    let made = told(&differences(&new, &old), &answer());
+    assert_eq!(made, ["additive: response header `x-left` made required"]);
+
+    let encoding = |put: &mut Value| {
+        put["requestBody"]["content"]["application/json"]["encoding"] =
+            json!({"a": {"style": "form"}});
+    };
+    expect_operation(
+        Side::Request,
+        encoding,
+        &["breaking: request encoding changed"],
     );
 }

@@ -17,6 +17,13 @@ impl<'a> Walk<'a> {
         for (name, field) in pair.new.fields(self.new, hidden)? {
             match before.remove(name) {
                 None => self.field_added(name, &field)?,
+                // A field that is only asked for by name is described nowhere.
+                Some(earlier) if earlier.nodes.is_empty() && !field.nodes.is_empty() => {
+                    self.field_added(name, &field)?;
+                }
+                Some(earlier) if field.nodes.is_empty() && !earlier.nodes.is_empty() => {
+                    before.insert(name, earlier);
+                }
                 Some(earlier) => self.field(name, &earlier, &field)?,
             }
         }

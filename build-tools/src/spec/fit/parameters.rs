@@ -24,7 +24,12 @@ struct Fitted {
 
 /// Rewrites the parameters of every operation that the generator would stumble over.
 pub(super) fn fit(document: &mut Value) -> Result<()> {
-    let mut wire = BTreeMap::new();
+    let mut wire: BTreeMap<String, String> = document[WIRE_NAMES]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(renamed, name)| Some((renamed.clone(), name.as_str()?.to_owned())))
+        .collect();
     let mut all = Vec::new();
     for operation in operations(document)? {
         all.push(fitted(document, &operation, &mut wire)?);
@@ -251,7 +256,7 @@ fn distinct(
 }
 
 /// Whether the document has the word as a text anywhere.
-fn names(value: &Value, word: &str) -> bool {
+pub(super) fn names(value: &Value, word: &str) -> bool {
     match value {
         Value::String(text) => text == word,
         Value::Array(items) => items.iter().any(|item| names(item, word)),

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use heck::ToPascalCase as _;
+use heck::{ToPascalCase as _, ToSnakeCase as _};
 use serde_json::{Map, Value};
 
-use super::{Names, schemas_mut};
+use super::{Names, WIRE_NAMES, folded, parameters::names as mentions, schemas_mut};
 use crate::spec::{SCHEMAS, all_references};
 
 /// Rewrites every schema in place.
 pub(super) fn fit(document: &mut Value) -> Result<()> {
     local(document)?;
     each_schema(document, &mut tame);
+    distinct(document);
     acyclic(document)
 }
 
@@ -143,6 +144,63 @@ pub(super) fn each_schema(document: &mut Value, change: &mut impl FnMut(&mut Map
         if let Some(part) = document.get_mut(key) {
             places(part, change);
         }
+    }
+}
+
+/// Gives members whose field would have the name of another one a name of their own, and notes what they are called on
+/// the wire.
+fn distinct(document: &mut Value) {
+    let whole = document.clone();
+    let mut wire = Map::new();
+    each_schema(document, &mut |schema| {
+        for (name, renamed) in twins(&whole, schema) {
+            rename_member(schema, &name, &renamed);
+            wire.insert(renamed, name.into());
+        }
+    });
+    if !wire.is_empty() {
+        document[WIRE_NAMES] = wire.into();
+    }
+}
+
+/// Members of one field name but for the first of each, with a new name. Those that are spelled like a field come first.
+fn twins(whole: &Value, schema: &Map<String, Value>) -> Vec<(String, String)> {
+    let members = schema.get("properties").and_then(Value::as_object);
+    let mut names: Vec<&String> = members.into_iter().flat_map(Map::keys).collect();
+    names.sort_by_key(|name| (name.to_snake_case() != **name, *name));
+    let mut taken = BTreeSet::new();
+    let mut twins = Vec::new();
+    for name in names {
+        // The generator's field for a name without letters is `x`.
+        let field = match folded(name) {
+            empty if empty.is_empty() => "x".to_owned(),
+            field => field,
+        };
+        if taken.insert(field) {
+            continue;
+        }
+        let mut number = 2;
+        let mut renamed = format!("{name}-member");
+        // The dash makes the name differ from its field's, so that the generator writes it out.
+        while taken.contains(&folded(&renamed)) || mentions(whole, &renamed) {
+            renamed = format!("{name}-member-{number}");
+            number += 1;
+        }
+        taken.insert(folded(&renamed));
+        twins.push((name.clone(), renamed));
+    }
+    twins
+}
+
+fn rename_member(schema: &mut Map<String, Value>, name: &str, renamed: &str) {
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut)
+        && let Some(member) = members.remove(name)
+    {
+        members.insert(renamed.to_owned(), member);
+    }
+    let required = schema.get_mut("required").and_then(Value::as_array_mut);
+    for word in required.into_iter().flatten().filter(|word| *word == name) {
+        *word = renamed.into();
     }
 }
 

@@ -385,3 +385,51 @@ fn documents_without_components_and_with_schemas_that_hold_themselves_are_good()
     assert!(code.contains("pub day: ::std::option::Option<::jiff::civil::Date>"));
     assert!(!code.contains("::chrono::"));
 }
+
+#[test]
+fn members_of_one_field_name_get_fields_of_their_own_and_keep_their_names_on_the_wire() {
+    let thing = json!({ "type": "object", "required": ["Type"], "properties": {
+        "Type": { "type": "string" }, "type": { "type": "string" },
+        "a-b": { "type": "string" }, "a_b": { "type": "string" },
+        "$x": { "type": "string" }, "": { "type": "string" },
+    } });
+    let mut whole = document(json!({ "requestBody": json_body(thing.clone()) }));
+    whole["components"]["schemas"]["Thing"] = thing;
+    let fitted = fitted(whole.clone());
+    let schema = &fitted["components"]["schemas"]["Thing"];
+    assert_eq!(schema["required"], json!(["Type-member"]));
+    let code = code(whole);
+    for field in [
+        "pub type_:",
+        "pub type_member:",
+        "pub a_b:",
+        "pub a_b_member:",
+    ] {
+        assert!(code.contains(field), "{field}:\n{code}");
+    }
+    for name in ["rename = \"Type\"", "rename = \"a-b\"", "rename = \"$x\""] {
+        assert!(code.contains(name), "{name}:\n{code}");
+    }
+    assert!(!code.contains("-member\""), "{code}");
+}
+
+#[test]
+fn names_that_generated_code_uses_itself_and_methods_that_reqwest_lacks_make_code_that_compiles() {
+    let mut whole = document(json!({ "operationId": "new" }));
+    let error = json!({ "type": "object", "additionalProperties": true });
+    whole["components"]["schemas"]["Err"] = error;
+    let body = json_body(json!({ "$ref": "#/components/schemas/Err" }));
+    whole["paths"]["/errors"] = json!({
+        "options": { "operationId": "ask", "responses": { "200": body } },
+        "trace": { "operationId": "follow", "responses": { "200": { "description": "it" } } },
+    });
+    let code = code(whole);
+    for expected in [
+        "pub async fn new2<'a>",
+        "pub struct ErrSchema(",
+        ".request(::reqwest::Method::OPTIONS, url)",
+        ".request(::reqwest::Method::TRACE, url)",
+    ] {
+        assert!(code.contains(expected), "{expected}:\n{code}");
+    }
+}
