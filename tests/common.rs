@@ -393,6 +393,7 @@ async fn reflection_tells_the_services_in_both_versions() {
         "AuthorizationService",
         "OnboardingService",
         "PartnerService",
+        "GatewayService",
     ] {
         assert!(
             names.contains(&format!("openfinance.v1.{service}").as_str()),
@@ -435,6 +436,7 @@ async fn every_method_of_the_protos_is_served() {
             "/StreamCustomers",
             "/GetPartnerAuthentication",
             "/ResetAuthenticationGuard",
+            "/GetCallerIdentity",
         ];
         let needs_nothing = needs_nothing.iter().any(|name| method.path.ends_with(name));
         let expected = (!needs_nothing).then_some(Code::InvalidArgument);

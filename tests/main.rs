@@ -5,6 +5,7 @@ mod authorization;
 #[cfg(feature = "external")]
 mod browser;
 mod business;
+mod callers;
 mod canary;
 mod common;
 #[cfg(feature = "external")]

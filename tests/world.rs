@@ -7,7 +7,7 @@ use openfinance_gateway::{Gateway, StartError, config};
 use openfinance_rpc::pb::{
     self, authorization_service_client::AuthorizationServiceClient,
     business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
-    customer_service_client::CustomerServiceClient,
+    customer_service_client::CustomerServiceClient, gateway_service_client::GatewayServiceClient,
     onboarding_service_client::OnboardingServiceClient,
     partner_service_client::PartnerServiceClient,
 };
@@ -177,6 +177,10 @@ impl World {
 
     pub(crate) fn onboarding(&self) -> OnboardingServiceClient<Channel> {
         OnboardingServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn gateway_itself(&self) -> GatewayServiceClient<Channel> {
+        GatewayServiceClient::new(self.channel())
     }
 
     pub(crate) fn partner(&self) -> PartnerServiceClient<Channel> {
@@ -365,34 +369,30 @@ pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
 /// The settings of a gateway to this sandbox, on free ports.
 pub(crate) fn settings(sandbox: &Sandbox) -> config::Config {
     let partner = Config::default().partner;
+    let upstream = config::Upstream::Vendor(config::Vendor {
+        base_url: sandbox.base_url().parse().unwrap(),
+        partner_id: partner.id,
+        partner_secret: partner.secret.into(),
+        secret_file: None,
+        app_key: partner.app_key.into(),
+    });
     config::Config {
-        upstream: config::Upstream::Vendor(config::Vendor {
-            base_url: sandbox.base_url().parse().unwrap(),
-            partner_id: partner.id,
-            partner_secret: partner.secret.into(),
-            secret_file: None,
-            app_key: partner.app_key.into(),
-        }),
         shared: config::Shared {
             store_path: None,
             redis_url: None,
             key: config::SharedKey::new([7; 32]),
         },
-        grpc_listen: ([127, 0, 0, 1], 0).into(),
-        admin_listen: ([127, 0, 0, 1], 0).into(),
-        deadline: config::Deadlines::default(),
         // Short, so that no test waits long for what can't be found out.
         retry: config::Retry {
             write_cap: std::time::Duration::from_secs(3),
             quiet_time: std::time::Duration::from_millis(500),
             ..config::Retry::default()
         },
-        limits: config::Limits::default(),
-        drain_grace: std::time::Duration::from_secs(10),
         log: config::Log {
             format: config::LogFormat::Json,
             level: "trace".to_owned(),
         },
+        ..config::Config::for_tests(upstream)
     }
 }
 

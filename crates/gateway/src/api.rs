@@ -9,6 +9,7 @@ use openfinance_rpc::{
         business_service_server::BusinessServiceServer,
         consumer_service_server::ConsumerServiceServer,
         customer_service_server::CustomerServiceServer,
+        gateway_service_server::GatewayServiceServer,
         onboarding_service_server::OnboardingServiceServer,
         partner_service_server::PartnerServiceServer,
     },
@@ -36,13 +37,14 @@ pub(crate) struct Api {
 }
 
 /// The names of our services.
-pub(crate) const SERVICES: [&str; 6] = [
+pub(crate) const SERVICES: [&str; 7] = [
     openfinance_rpc::pb::customer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::business_service_server::SERVICE_NAME,
     openfinance_rpc::pb::consumer_service_server::SERVICE_NAME,
     openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
     openfinance_rpc::pb::onboarding_service_server::SERVICE_NAME,
     openfinance_rpc::pb::partner_service_server::SERVICE_NAME,
+    openfinance_rpc::pb::gateway_service_server::SERVICE_NAME,
 ];
 
 /// Who calls, for whom alone a request id counts.
@@ -92,7 +94,8 @@ impl Api {
             .add_service(limited!(ConsumerServiceServer, self.clone()))
             .add_service(limited!(AuthorizationServiceServer, self.clone()))
             .add_service(limited!(OnboardingServiceServer, self.clone()))
-            .add_service(limited!(PartnerServiceServer, self))
+            .add_service(limited!(PartnerServiceServer, self.clone()))
+            .add_service(limited!(GatewayServiceServer, self))
             .add_service(health.max_decoding_message_size(MOST_IN))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);

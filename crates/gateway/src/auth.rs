@@ -1,10 +1,22 @@
 //! Who calls, and what they may do.
 //!
-//! Every request gets a [`Caller`] before anything else looks at it. With authentication off there is only one, who may
-//! do everything; the gateway then serves its own machine alone, or was told aloud that this does not matter.
+//! Every request gets a [`Caller`] before anything else looks at it: by the certificate of its connection, a token, or a
+//! key, and by nothing else that it says of itself. What a caller may do is in the policy, and whoever is not in it may
+//! do nothing. With authentication off there is only one caller, who may do everything; the gateway then serves its own
+//! machine alone, or was told aloud that this does not matter.
 
 mod caller;
+mod key;
 mod layer;
+mod rules;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Method};
 pub(crate) use layer::AuthLayer;
+pub(crate) use rules::Gatekeeper;
+
+/// That the file at this path can be read.
+pub(crate) fn read_key_set(path: &std::path::Path) -> Result<(), String> {
+    std::fs::read(path)
+        .map(|_| ())
+        .map_err(|error| format!("can't be read: {error}"))
+}

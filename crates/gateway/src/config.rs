@@ -4,10 +4,12 @@
 //! content of a file (`partner.secret_file`). All that is wrong is told at once, and no secret is ever printed.
 //! [`Key`] lists the settings, [`Settings`] reads them, and [`Config`] is what they come to.
 
+pub mod auth;
 mod check;
 mod duration;
 mod key;
 mod load;
+mod load_auth;
 mod problem;
 mod show;
 mod source;
@@ -79,6 +81,8 @@ pub struct Config {
     pub grpc_listen: SocketAddr,
     /// Where `/livez`, `/readyz` and `/metrics` are served, `admin.listen`.
     pub admin_listen: SocketAddr,
+    /// Who may call, `auth.*` and `[[policy]]`.
+    pub auth: auth::Auth,
     /// For how long calls may run.
     pub deadline: Deadlines,
     /// For how long a call is tried at the vendor.
@@ -273,6 +277,7 @@ impl Config {
             },
             grpc_listen: free_port,
             admin_listen: free_port,
+            auth: auth::Auth::default(),
             deadline: Deadlines::default(),
             retry: Retry::default(),
             limits: Limits::default(),

@@ -10,7 +10,7 @@ use tower::ServiceBuilder;
 use crate::{
     admin,
     api::Api,
-    auth::AuthLayer,
+    auth::{AuthLayer, Gatekeeper},
     complete::CompleteLayer,
     config::{Config, DRAIN_LIMIT, Upstream},
     deadline::DeadlineLayer,
@@ -105,6 +105,7 @@ impl Gateway {
             shared,
             grpc_listen,
             admin_listen,
+            auth,
             deadline,
             retry,
             limits,
@@ -152,7 +153,7 @@ impl Gateway {
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
-            .layer(AuthLayer::off())
+            .layer(AuthLayer::new(Gatekeeper::new(auth)))
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(LimitLayer::new(
                 limits,

@@ -36,6 +36,7 @@ mod embedded;
 mod failure;
 mod gateway;
 mod health;
+mod information;
 mod limit;
 mod log;
 mod mask;

@@ -33,6 +33,11 @@ impl Called {
         }
     }
 
+    /// Whether it asks for the gateway's health.
+    pub(crate) fn is_health(self) -> bool {
+        self.name.starts_with("grpc.health.")
+    }
+
     /// Whether it answers once, so that the gateway may limit its time.
     pub(crate) fn is_unary(self) -> bool {
         self.method.is_some_and(|method| !method.server_streaming)

@@ -108,6 +108,10 @@ reasons! {
     SecretFileUnusable = "SECRET_FILE_UNUSABLE", FailedPrecondition, WARN;
     /// The vendor refuses the gateway's credentials or has locked the account: an operator must act.
     PartnerCredentialsRejected = "PARTNER_CREDENTIALS_REJECTED", FailedPrecondition, WARN;
+    /// Nobody knows who calls: there is no credential, or none that holds.
+    CallerUnauthenticated = "CALLER_UNAUTHENTICATED", Unauthenticated, INFO;
+    /// The caller is known and may not do this.
+    CallerForbidden = "CALLER_FORBIDDEN", PermissionDenied, INFO;
     /// The partner has as many testing customers as it may.
     TestingCustomerLimit = "TESTING_CUSTOMER_LIMIT", ResourceExhausted, WARN;
     /// The vendor limits the rate of calls.

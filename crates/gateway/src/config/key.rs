@@ -32,6 +32,11 @@ impl Key {
         Self::secret("shared.key"),
         Self::plain("grpc.listen"),
         Self::plain("admin.listen"),
+        Self::plain("auth.mtls"),
+        Self::plain("auth.jwt.issuer"),
+        Self::plain("auth.jwt.audience"),
+        Self::plain("auth.jwt.jwks_file"),
+        Self::plain("auth.jwt.jwks_url"),
         Self::plain("sandbox.listen"),
         Self::plain("deadline.default"),
         Self::plain("deadline.max"),
@@ -77,6 +82,31 @@ impl Key {
                 rest.to_owned()
             }
         })
+    }
+}
+
+/// A setting that is a list of tables (`[[policy]]`). Only the file can hold one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// What may stand in each of the tables.
+    pub(super) fields: &'static [&'static str],
+}
+
+impl Table {
+    pub(super) const ALL: &[Self] = &[
+        Self {
+            name: "auth.keys",
+            fields: &["principal", "sha256"],
+        },
+        Self {
+            name: "policy",
+            fields: &["principal", "roles", "permissions"],
+        },
+    ];
+
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|table| table.name == name)
     }
 }
 

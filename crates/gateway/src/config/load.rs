@@ -41,6 +41,7 @@ pub(super) fn load(
         read.vendor()
     };
     let shared = read.shared(flags.sandbox);
+    let auth = read.auth();
     let grpc_listen = read.grpc_listen(flags.insecure);
     let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let deadline = read.deadlines();
@@ -56,6 +57,7 @@ pub(super) fn load(
                 shared,
                 grpc_listen,
                 admin_listen,
+                auth,
                 deadline,
                 retry,
                 limits,
@@ -99,9 +101,9 @@ pub fn admin_listen(
 
 /// Takes settings one by one and notes what is wrong with them. A setting that is wrong reads as its default, so that
 /// the others are checked too.
-struct Reader {
-    entries: Entries,
-    sources: Sources,
+pub(super) struct Reader {
+    pub(super) entries: Entries,
+    pub(super) sources: Sources,
 }
 
 impl Reader {
@@ -493,13 +495,13 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, name: &'static str) -> Option<Entry> {
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
         let entry = self.entries.take(name)?;
         self.sources.insert(name, entry.source.clone());
         Some(entry)
     }
 
-    fn refuse(&mut self, name: &str, entry: &Entry, message: &str) {
+    pub(super) fn refuse(&mut self, name: &str, entry: &Entry, message: &str) {
         let key = if entry.in_file {
             format!("{name}_file")
         } else {
@@ -514,7 +516,7 @@ impl Reader {
     }
 
     /// Notes that a setting is missing, unless the true problem is that what was given can't be used.
-    fn missing(&mut self, name: &str, message: &str) {
+    pub(super) fn missing(&mut self, name: &str, message: &str) {
         if self.entries.file_is_lost || self.entries.is_wrong(name) {
             return;
         }

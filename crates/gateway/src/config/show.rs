@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Key, Sources, Upstream, duration};
+use super::{Config, Key, Sources, Upstream, auth::KeySource, duration};
 
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
@@ -14,7 +14,7 @@ pub(super) fn show(config: &Config, sources: &Sources) -> String {
         let Some(text) = text(config, sources, key) else {
             continue;
         };
-        let (above, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        let (above, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
         if above != section {
             let gap = if out.is_empty() { "" } else { "\n" };
             let _ = writeln!(out, "{gap}[{above}]");
@@ -24,6 +24,23 @@ pub(super) fn show(config: &Config, sources: &Sources) -> String {
             .get(key.name)
             .map_or("default".to_owned(), ToString::to_string);
         let _ = writeln!(out, "{name} = {} # {source}", quote(&text));
+    }
+    for key in &config.auth.keys {
+        let principal = quote(&key.principal);
+        let _ = write!(
+            out,
+            "\n[[auth.keys]]\nprincipal = {principal}\nsha256 = {}\n",
+            quote(REDACTED)
+        );
+    }
+    for grant in &config.auth.policy {
+        let permissions: Vec<_> = grant.permissions.iter().map(|name| quote(name)).collect();
+        let _ = write!(
+            out,
+            "\n[[policy]]\nprincipal = {}\npermissions = [{}]\n",
+            quote(&grant.principal),
+            permissions.join(", ")
+        );
     }
     out
 }
@@ -35,6 +52,7 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
         shared,
         grpc_listen,
         admin_listen,
+        auth,
         deadline,
         retry,
         limits,
@@ -59,6 +77,17 @@ fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
             .then(|| REDACTED.to_owned()),
         "grpc.listen" => Some(grpc_listen.to_string()),
         "admin.listen" => Some(admin_listen.to_string()),
+        "auth.mtls" => Some(if auth.mtls { "on" } else { "off" }.to_owned()),
+        "auth.jwt.issuer" => auth.jwt.as_ref().map(|jwt| jwt.issuer.clone()),
+        "auth.jwt.audience" => auth.jwt.as_ref().map(|jwt| jwt.audience.clone()),
+        "auth.jwt.jwks_file" => match &auth.jwt.as_ref()?.keys {
+            KeySource::File(path) => Some(path.display().to_string()),
+            KeySource::Url(_) => None,
+        },
+        "auth.jwt.jwks_url" => match &auth.jwt.as_ref()?.keys {
+            KeySource::File(_) => None,
+            KeySource::Url(url) => Some(url.to_string()),
+        },
         "sandbox.listen" => match upstream {
             Upstream::Vendor(_) => None,
             Upstream::Sandbox { listen } => Some(listen.to_string()),

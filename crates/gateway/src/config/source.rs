@@ -8,7 +8,7 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Key, Problem};
+use super::{Key, Problem, key::Table};
 
 /// Where a setting was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +41,34 @@ pub(super) struct Entry {
     pub(super) in_file: bool,
 }
 
+/// One table of a list, such as one `[[policy]]`. Its texts may be secrets, so there is no `Debug`.
+pub(super) struct Row {
+    /// Its name in what is told, such as `policy[0]`.
+    name: String,
+    pub(super) source: Source,
+    pub(super) fields: BTreeMap<&'static str, (Words, Source)>,
+    /// Whether something in it can't be used: then it lacks nothing for certain.
+    pub(super) is_wrong: bool,
+}
+
+impl Row {
+    /// The name of one of its fields in what is told, such as `policy[0].roles`.
+    pub(super) fn field(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
+}
+
+/// What a field of a table holds.
+pub(super) enum Words {
+    One(String),
+    Many(Vec<String>),
+}
+
 /// The settings that were given, each once.
 #[derive(Default)]
 pub(super) struct Entries {
     by_name: BTreeMap<&'static str, Entry>,
+    rows: BTreeMap<&'static str, Vec<Row>>,
     pub(super) problems: Vec<Problem>,
     /// Whether the file can't be read, or not all of it, so that nobody knows what it sets.
     pub(super) file_is_lost: bool,
@@ -53,6 +77,11 @@ pub(super) struct Entries {
 impl Entries {
     pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
         self.by_name.remove(name)
+    }
+
+    /// The tables of the list `name`, in the order of the file.
+    pub(super) fn take_rows(&mut self, name: &str) -> Vec<Row> {
+        self.rows.remove(name).unwrap_or_default()
     }
 
     pub(super) fn source(&self, name: &str) -> Option<Source> {
@@ -103,6 +132,7 @@ impl Entries {
         let lost = self.file_is_lost;
         self.by_name
             .retain(|_, entry| !lost || matches!(entry.source, Source::Variable(_)));
+        self.rows.retain(|_, _| !lost);
     }
 
     fn lose_file(&mut self, source: Option<Source>, message: String) {
@@ -123,6 +153,14 @@ impl Entries {
         })
     }
 
+    /// Whether anything under `section` can't be used.
+    pub(super) fn is_wrong_below(&self, section: &str) -> bool {
+        self.problems.iter().any(|problem| {
+            let rest = problem.setting().strip_prefix(section);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     fn add_table(&mut self, file: &File<'_>, above: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = if above.is_empty() {
@@ -134,6 +172,10 @@ impl Entries {
             let is_section = Key::ALL
                 .iter()
                 .any(|known| known.name.starts_with(&format!("{name}.")));
+            if let Some(table) = Table::find(&name) {
+                self.add_rows(file, table, value.get_ref(), source);
+                continue;
+            }
             match value.get_ref() {
                 DeValue::Table(inner) if is_section => self.add_table(file, &name, inner),
                 DeValue::String(text) => self.add(&name, text.to_string(), source, Layer::File),
@@ -157,6 +199,55 @@ impl Entries {
                     });
                 }
             }
+        }
+    }
+
+    fn add_rows(&mut self, file: &File<'_>, table: &'static Table, list: &DeValue<'_>, at: Source) {
+        let Table { name, fields } = table;
+        let rows: Vec<_> = list
+            .as_array()
+            .map(|rows| rows.iter().collect())
+            .unwrap_or_default();
+        let tables: Vec<_> = rows
+            .iter()
+            .filter_map(|row| Some((row.get_ref().as_table()?, row.span())))
+            .collect();
+        if tables.is_empty() || tables.len() < rows.len() {
+            self.problems.push(Problem {
+                key: (*name).to_owned(),
+                source: Some(at),
+                message: format!("is a list of tables: write [[{name}]] above each"),
+            });
+            return;
+        }
+        for (index, (given, span)) in tables.into_iter().enumerate() {
+            let mut row = Row {
+                name: format!("{name}[{index}]"),
+                source: file.source(span.start),
+                fields: BTreeMap::new(),
+                is_wrong: false,
+            };
+            for (key, value) in given {
+                let source = file.source(key.span().start);
+                let known = fields
+                    .iter()
+                    .find(|field| **field == key.get_ref().as_ref());
+                let refused = match (known, words(value.get_ref())) {
+                    (Some(field), Some(words)) => {
+                        row.fields.insert(field, (words, source));
+                        continue;
+                    }
+                    (Some(_), None) => "must be a string in quotes, or a list of them",
+                    (None, _) => "there is no such setting",
+                };
+                row.is_wrong |= known.is_some();
+                self.problems.push(Problem {
+                    key: row.field(key.get_ref()),
+                    source: Some(source),
+                    message: refused.to_owned(),
+                });
+            }
+            self.rows.entry(name).or_default().push(row);
         }
     }
 
@@ -217,6 +308,16 @@ impl Entries {
     }
 }
 
+/// A text, or a list of them.
+fn words(value: &DeValue<'_>) -> Option<Words> {
+    if let Some(text) = value.as_str() {
+        return Some(Words::One(text.to_owned()));
+    }
+    let list = value.as_array()?.iter();
+    let texts = list.map(|text| text.get_ref().as_str().map(str::to_owned));
+    texts.collect::<Option<_>>().map(Words::Many)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layer {
     File,
@@ -239,6 +340,9 @@ impl File<'_> {
 }
 
 fn unknown(name: &str) -> String {
+    if let Some(table) = Table::find(name) {
+        return format!("only the settings file can hold [[{}]]", table.name);
+    }
     let nearest = Key::ALL.iter().map(|key| key.name).find(|known| {
         let last = |name: &str| name.rsplit('.').next().unwrap_or_default().replace('_', "");
         last(known) == last(name)

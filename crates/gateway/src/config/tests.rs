@@ -4,6 +4,8 @@ use std::{fs, path::PathBuf};
 
 use super::*;
 
+mod callers;
+
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
 
 /// Settings that are right, as variables; `changes` replaces, adds, or with an empty name's value removes.

@@ -444,6 +444,21 @@ impl fmt::Debug for GetCustomerApplicationRequest {
         out.finish()
     }
 }
+impl fmt::Debug for CallerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("CallerIdentity");
+        out.field("principal", &self.principal);
+        out.field("method", &self.method);
+        out.field("permissions", &self.permissions);
+        out.finish()
+    }
+}
+impl fmt::Debug for GetCallerIdentityRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("GetCallerIdentityRequest");
+        out.finish()
+    }
+}
 impl fmt::Debug for ConsumerFromBusiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ConsumerFromBusiness");
@@ -632,6 +647,12 @@ pub static METHODS: &[Method] = &[
         path: "/openfinance.v1.CustomerService/UpdateCustomer",
         permission: "customers.update",
         idempotency: Idempotency::Idempotent,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.GatewayService/GetCallerIdentity",
+        permission: "gateway.read",
+        idempotency: Idempotency::NoSideEffects,
         server_streaming: false,
     },
     Method {

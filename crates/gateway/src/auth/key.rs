@@ -1,0 +1,76 @@
+//! Callers by key: the header `x-api-key`.
+
+use http::HeaderValue;
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+
+use crate::config::auth::StaticKey;
+
+/// The header with the key.
+pub(super) const HEADER: &str = "x-api-key";
+
+/// The longest key that is looked at, in bytes.
+const MOST: usize = 1_024;
+
+/// Whose key this is. How long the search takes tells nothing of the keys: each is compared, and whole.
+pub(super) fn holder<'a>(keys: &'a [StaticKey], sent: &HeaderValue) -> Option<&'a str> {
+    if sent.len() > MOST {
+        return None;
+    }
+    let hash: [u8; 32] = Sha256::digest(sent.as_bytes()).into();
+    let mut found = Choice::from(0);
+    let mut place = 0;
+    for (index, key) in (0..).zip(keys) {
+        let same = key.sha256.expose_secret().ct_eq(&hash);
+        place = u32::conditional_select(&place, &index, same);
+        found |= same;
+    }
+    let place = bool::from(found).then_some(place)?;
+    keys.get(usize::try_from(place).ok()?)
+        .map(|key| key.principal.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretBox;
+
+    use super::*;
+
+    fn keys(texts: &[&str]) -> Vec<StaticKey> {
+        let key = |text: &&str| StaticKey {
+            principal: format!("holder of {text}"),
+            sha256: SecretBox::new(Box::new(Sha256::digest(text).into())),
+        };
+        texts.iter().map(key).collect()
+    }
+
+    fn sent(text: &str) -> HeaderValue {
+        HeaderValue::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_its_holders_wherever_it_stands() {
+        let texts = ["one", "two", "three"];
+        let keys = keys(&texts);
+        for text in texts {
+            assert_eq!(
+                holder(&keys, &sent(text)),
+                Some(format!("holder of {text}").as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_almost_a_key_is_none() {
+        let keys = keys(&["one"]);
+        let hash: String = Sha256::digest("one")
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        for text in ["", "on", "onee", "One", " one", &hash, &"one".repeat(1_000)] {
+            assert_eq!(holder(&keys, &sent(text)), None, "{text}");
+        }
+        assert_eq!(holder(&[], &sent("one")), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! `auth.*` and `[[policy]]`.
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Settings with this in their file.
+fn with(file: &str) -> Given {
+    let mut given = Given::complete();
+    given.file(file);
+    given
+}
+
+#[test]
+fn callers_are_not_told_apart_unless_it_is_set() {
+    assert!(!Given::complete().load().unwrap().auth.is_on());
+    assert!(with("[auth]\nmtls = \"on\"\n").load().unwrap().auth.is_on());
+    let mut by_variable = Given::complete();
+    by_variable.set("AUTH__MTLS", "on");
+    assert!(by_variable.load().unwrap().auth.mtls);
+}
+
+#[test]
+fn keys_and_policy_are_lists_of_tables() {
+    let given = with(&format!(
+        "[[auth.keys]]\nprincipal = \"batch\"\nsha256 = \"{HASH}\"\n\
+         [[policy]]\nprincipal = \"batch\"\nroles = [\"reader\"]\npermissions = [\"pii.read\"]\n\
+         [[policy]]\nprincipal = \"spiffe://example.com/web\"\n"
+    ));
+    let settings = given.settings().unwrap();
+    let auth = &settings.config.auth;
+    assert!(auth.is_on());
+    assert_eq!(auth.keys[0].principal, "batch");
+    assert_eq!(auth.keys[0].sha256.expose_secret()[..3], [0, 0x11, 0x22]);
+    let [batch, web] = auth.policy.as_slice() else {
+        panic!("not two entries");
+    };
+    let all = ["customers.read", "partner.read", "pii.read"];
+    assert!(all.iter().all(|name| batch.permissions.contains(name)));
+    assert!(!batch.permissions.contains("tax_id.read"));
+    assert!(web.permissions.is_empty());
+    let shown = settings.show();
+    assert!(
+        shown.contains("[[policy]]\nprincipal = \"spiffe://example.com/web\"\npermissions = []\n")
+    );
+    assert!(!shown.contains(HASH));
+    toml::de::DeTable::parse(&shown).unwrap();
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_place() {
+    let given = with(&format!(
+        "[[policy]]\nroles = [\"king\"]\npermissions = [\"customers.forge\"]\n\
+         [[policy]]\nprincipal = \"a b\"\nroles = \"reader\"\n\
+         [[policy]]\nprincipal = \"batch\"\npolicies = []\n\
+         [[policy]]\nprincipal = \"batch\"\nroles = [1]\n\
+         [[auth.keys]]\nprincipal = \"\"\nsha256 = \"canary\"\n\
+         [[auth.keys]]\nprincipal = \"batch\"\nsha256 = \"{HASH}\"\n\
+         [[auth.keys]]\nprincipal = \"batch\"\nsha256 = \"{HASH}\"\n\
+         [[auth.keys]]\nprincipal = [\"batch\"]\n"
+    ));
+    let problems = given.problems();
+    let name = "must be 1 to 255 printable ASCII characters without spaces";
+    let mut expected = vec![
+        "policy[2].policies (DIR/gateway.toml:9): there is no such setting".to_owned(),
+        "policy[3].roles (DIR/gateway.toml:12): must be a string in quotes, or a list of them".to_owned(),
+        format!("auth.keys[0].principal (DIR/gateway.toml:14): {name}"),
+        "auth.keys[0].sha256 (DIR/gateway.toml:15): must be the SHA-256 hash of a key, 64 hexadecimal digits".to_owned(),
+        "auth.keys[2].sha256 (DIR/gateway.toml:21): is the hash of another key in the list, too".to_owned(),
+        "auth.keys[3].principal (DIR/gateway.toml:23): must be a string in quotes".to_owned(),
+        "auth.keys[3].sha256 (DIR/gateway.toml:22): is required".to_owned(),
+        "policy[0].principal (DIR/gateway.toml:1): is required".to_owned(),
+        "policy[0].roles (DIR/gateway.toml:2): must be of reader, writer and admin".to_owned(),
+        format!("policy[1].principal (DIR/gateway.toml:5): {name}"),
+        "policy[1].roles (DIR/gateway.toml:6): must be a list of strings in quotes, such as [\"reader\"]".to_owned(),
+        "policy[3].principal (DIR/gateway.toml:10): has an entry further up: write one for each caller".to_owned(),
+    ];
+    let mut told: Vec<_> = problems
+        .into_iter()
+        .filter(|problem| !problem.contains("must be of authorizations.read"))
+        .collect();
+    expected.sort();
+    told.sort();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_policy_that_binds_nobody_is_refused() {
+    assert_eq!(
+        with("[[policy]]\nprincipal = \"batch\"\n").problem(),
+        "policy (DIR/gateway.toml:1): binds nobody while callers are not told apart: set auth.mtls, auth.jwt.* or \
+         [[auth.keys]]"
+    );
+    // Whoever gets a key wrong is told of the key alone.
+    let problem =
+        with("[[auth.keys]]\nprincipal = \"batch\"\n[[policy]]\nprincipal = \"batch\"\n").problem();
+    assert_eq!(
+        problem,
+        "auth.keys[0].sha256 (DIR/gateway.toml:1): is required"
+    );
+}
+
+#[test]
+fn a_list_of_tables_stands_in_the_file_alone() {
+    let mut given = Given::complete();
+    given.set("POLICY", "batch");
+    assert_eq!(
+        given.problem(),
+        "policy (OPENFINANCE_POLICY): only the settings file can hold [[policy]]"
+    );
+    for (file, name) in [
+        ("policy = \"batch\"", "policy"),
+        ("[policy]\nprincipal = \"batch\"", "policy"),
+        ("[auth]\nkeys = [1]", "auth.keys"),
+        ("policy = []", "policy"),
+    ] {
+        let problem = with(file).problem();
+        let rule = format!("is a list of tables: write [[{name}]] above each");
+        assert!(
+            problem.starts_with(name) && problem.ends_with(&rule),
+            "{problem}"
+        );
+    }
+}
