@@ -345,6 +345,7 @@ async fn health_and_the_admin_page_say_that_it_is_ready() {
         "openfinance.v1.AuthorizationService",
         "openfinance.v1.OnboardingService",
         "openfinance.v1.PartnerService",
+        "openfinance.v1.GatewayService",
     ] {
         let request = HealthCheckRequest {
             service: service.to_owned(),
@@ -434,7 +435,9 @@ async fn every_method_of_the_protos_is_served() {
         let needs_nothing = [
             "/ListCustomers",
             "/StreamCustomers",
+            "/GetGatewayInfo",
             "/GetPartnerAuthentication",
+            "/ListErrorReasons",
             "/ResetAuthenticationGuard",
             "/GetCallerIdentity",
         ];

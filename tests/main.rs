@@ -31,4 +31,5 @@ mod request_ids;
 #[cfg(feature = "external")]
 mod schemathesis;
 mod storms;
+mod watch;
 mod world;

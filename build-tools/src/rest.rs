@@ -46,7 +46,8 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
 
 /// The files for a normalised document.
 pub(crate) fn files(document: Value) -> Result<Vec<File>> {
-    let (document, code) = client(document)?;
+    let (document, mut code) = client(document)?;
+    identity(&document, &mut code)?;
     Ok(vec![
         File {
             path: spec::NORMALISED.into(),
@@ -251,6 +252,23 @@ fn spelled(path: &TypePath) -> String {
         },
         names.join("::")
     )
+}
+
+/// Which document the client is of, so that a program can tell what it was made for.
+fn identity(document: &Value, code: &mut String) -> Result<()> {
+    let info = |key: &str| document["info"][key].as_str().unwrap_or_default();
+    let (version, structure) = (info("version"), info("x-structure-sha256"));
+    writeln!(
+        code,
+        "\n/// The version of the document, as the vendor counts it."
+    )?;
+    writeln!(code, "pub const DOCUMENT_VERSION: &str = {version:?};")?;
+    writeln!(
+        code,
+        "\n/// The SHA-256 of the structure of the document in its scope, in hex; empty where it was never imported."
+    )?;
+    writeln!(code, "pub const STRUCTURE_SHA256: &str = {structure:?};")?;
+    Ok(())
 }
 
 /// The operations as data, in the order of the document.

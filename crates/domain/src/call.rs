@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     Client, Error,
     gate::{Health, Pass, Shut},
+    observe::{Attempt, Event, RetryCause},
     operation::{Kind, Operation},
     outcome::{Outcome, Unfit},
     policy::{Class, Next, next},
@@ -107,6 +108,7 @@ impl Client {
                 (Next::RenewToken, Outcome::StaleToken(vendor))
                     if refused.is_none() && tries.replay() =>
                 {
+                    self.notice(Event::Retried(operation.route(), RetryCause::Token));
                     refused = Some(token.refused(vendor));
                     continue;
                 }
@@ -135,7 +137,20 @@ impl Client {
                 }
             };
             match wait.filter(|wait| self.has_time_for(*wait, operation, first_sent)) {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => {
+                    let cause = match class {
+                        Class::RateLimited => RetryCause::RateLimited,
+                        Class::NotSent
+                        | Class::Rejected
+                        | Class::StaleToken
+                        | Class::Done
+                        | Class::DoneUnreadable
+                        | Class::Interrupted
+                        | Class::Failed => RetryCause::Failure,
+                    };
+                    self.notice(Event::Retried(operation.route(), cause));
+                    tokio::time::sleep(wait).await;
+                }
                 None => return Err(self.or_out_of_time(operation, error)),
             }
         }
@@ -281,6 +296,7 @@ impl Client {
         if let Some(token) = token {
             call = call.token(token.expose());
         }
+        let attempt = Attempt::begin(&self.inner.config.observer, operation);
         let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http)).await;
         self.inner.clock.hear(call.answer());
         tracing::debug!(
@@ -288,7 +304,9 @@ impl Client {
             http_status = call.answer().map(|answer| answer.status.as_u16()),
             "called the vendor"
         );
-        Outcome::of(operation, &call, sent)
+        let outcome = Outcome::of(operation, &call, sent);
+        attempt.end(outcome.status(), outcome.attempt_error());
+        outcome
     }
 }
 

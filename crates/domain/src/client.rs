@@ -12,6 +12,7 @@ use crate::{
     credential::Credentials,
     gate::Gates,
     ledger::Flights,
+    observe::{Nobody, Observer},
     retry::Retries,
     seal::Keys,
     store::{Memory, Store},
@@ -81,6 +82,8 @@ pub struct Config {
     pub quiet_time: Duration,
     /// What is shared with the client's own next life and with other replicas.
     pub shared: Shared,
+    /// Who hears of what the client does; nobody by default.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// Where a client keeps what must survive it, and the key that protects it there. Clones are the same.
@@ -130,6 +133,7 @@ impl Config {
             write_cap: Duration::from_secs(30),
             quiet_time: Duration::from_secs(30),
             shared: Shared::in_memory(),
+            observer: Arc::new(Nobody),
         }
     }
 }

@@ -130,6 +130,31 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What the vendor said, where it said something.
+    pub(crate) fn vendor(&self) -> Option<&Vendor> {
+        match self {
+            Self::Refused { vendor, .. }
+            | Self::TokenRejected { vendor }
+            | Self::RateLimited { vendor, .. } => Some(vendor),
+            Self::CredentialsRejected { vendor }
+            | Self::Unavailable { vendor, .. }
+            | Self::OutcomeUnknown { vendor, .. }
+            | Self::Malformed { vendor, .. } => vendor.as_ref(),
+            Self::NothingToUpdate
+            | Self::NoSuchUsername
+            | Self::RecordIncomplete { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::CircuitOpen { .. }
+            | Self::StoreUnavailable
+            | Self::RequestInFlight
+            | Self::RequestIdReused
+            | Self::UpdateConflict { .. }
+            | Self::ListChanged => None,
+        }
+    }
+}
+
 /// What the vendor said, as far as it may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vendor {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Vendor, operation::Operation};
+use crate::{Vendor, observe::Circuit, operation::Operation};
 
 /// So many failures in a row shut the gate.
 const IN_A_ROW: u32 = 10;
@@ -85,6 +85,22 @@ impl Gates {
         let gate = self.gate(operation);
         let trying = lock(gate).enter(Instant::now())?;
         Ok(Pass { gate, trying })
+    }
+
+    /// Each operation's name, and whether its calls go out.
+    pub(crate) fn circuits(&self) -> Vec<(&'static str, Circuit)> {
+        let now = Instant::now();
+        let circuit = |operation: &Operation| {
+            let gate = lock(self.gate(*operation));
+            let circuit = match (gate.shut_until, gate.limited) {
+                (Some(until), _) if until > now => Circuit::Open,
+                (Some(_), _) => Circuit::Trying,
+                (None, Some(limited)) if limited.until > now => Circuit::Limited,
+                (None, _) => Circuit::Closed,
+            };
+            (operation.name(), circuit)
+        };
+        Operation::ALL.iter().map(circuit).collect()
     }
 
     /// Notes that the vendor asks to wait.

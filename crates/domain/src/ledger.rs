@@ -22,6 +22,7 @@ use self::{
 };
 use crate::{
     Client, Error,
+    observe::{Event, RequestIdState, Settlement},
     onboarding::{MadeBy, Step},
     partner::unusable,
     request::RequestId,
@@ -55,7 +56,10 @@ impl Client {
         loop {
             let boarding = self.inner.flights.board(&name, Some(&fingerprint));
             let (made, by) = match boarding {
-                Boarding::Stranger => return Err(Error::RequestIdReused),
+                Boarding::Stranger => {
+                    self.notice(Event::RequestId(RequestIdState::Reused));
+                    return Err(Error::RequestIdReused);
+                }
                 Boarding::Pilot(pilot) => {
                     let (client, work) = (self.clone(), Arc::clone(&creation));
                     let (slot, fingerprint) = (Slot::new(&name), fingerprint.clone());
@@ -72,7 +76,10 @@ impl Client {
                     let landed = self.in_time(operation, flight.wait_for(Option::is_some));
                     let landed = landed.await?.ok().and_then(|landed| landed.clone());
                     match landed {
-                        Some(Landed::Answer(answer)) => (answer?, MadeBy::EarlierCall),
+                        Some(Landed::Answer(answer)) => {
+                            self.notice(Event::RequestId(RequestIdState::Joined));
+                            (answer?, MadeBy::EarlierCall)
+                        }
                         Some(Landed::Again) | None => continue,
                     }
                 }
@@ -114,9 +121,11 @@ impl Client {
             let entry = self.kept_entry(&slot).await?;
             if let Some((_, entry)) = &entry {
                 if entry.fingerprint != fingerprint {
+                    self.notice(Event::RequestId(RequestIdState::Reused));
                     return Err(Error::RequestIdReused);
                 }
                 if let Some(answer) = entry.answer() {
+                    self.notice(Event::RequestId(RequestIdState::Replayed));
                     return Ok((answer?, MadeBy::EarlierCall));
                 }
             }
@@ -129,9 +138,15 @@ impl Client {
                 Some(_) => self.take_over(&slot, creation.sought()?).await?,
             };
             if let Some((held, earlier)) = held {
+                let state = match earlier {
+                    None => RequestIdState::Begun,
+                    Some(_) => RequestIdState::TakenOver,
+                };
+                self.notice(Event::RequestId(state));
                 return self.work(held, creation, earlier).await;
             }
             if Instant::now() >= patience {
+                self.notice(Event::RequestId(RequestIdState::Busy));
                 return Err(Error::RequestInFlight);
             }
             sleep(GLANCE).await;
@@ -243,7 +258,15 @@ impl Client {
             never = renewal => match never {},
         };
         let by = held.by;
-        held.end(Ending::of(&result)).await;
+        let ending = Ending::of(&result);
+        let (state, settlement) = match &ending {
+            Ending::Kept(_) => (RequestIdState::Done, Settlement::ByCall),
+            Ending::Released => (RequestIdState::Released, Settlement::ByCall),
+            Ending::Unsettled => (RequestIdState::Unsettled, Settlement::Open),
+        };
+        self.notice(Event::RequestId(state));
+        self.notice(Event::Settled(settlement));
+        held.end(ending).await;
         match result {
             Ok(made) => Ok((made, by)),
             Err(mut error) => {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     Error, Vendor,
     error::{Refusal, Verdict, judge},
+    observe::AttemptError,
     operation::{Kind, Operation},
     policy::Class,
 };
@@ -156,6 +157,37 @@ impl<T> Outcome<T> {
             Self::Unreadable(..) => Class::DoneUnreadable,
             Self::Ambiguous { failed: true, .. } => Class::Failed,
             Self::Ambiguous { failed: false, .. } => Class::Interrupted,
+        }
+    }
+
+    /// The status of the vendor's answer; `None` where none came.
+    pub(crate) fn status(&self) -> Option<u16> {
+        let vendor = match self {
+            Self::Done(_, vendor)
+            | Self::StaleToken(vendor)
+            | Self::RateLimited { vendor, .. }
+            | Self::Unreadable(_, vendor) => Some(vendor),
+            Self::Rejected(error) => error.vendor(),
+            Self::NotSent => None,
+            Self::Ambiguous { vendor, .. } => vendor.as_ref(),
+        };
+        vendor.map(|vendor| vendor.http_status)
+    }
+
+    /// What went wrong, where the status does not say it.
+    pub(crate) fn attempt_error(&self) -> Option<AttemptError> {
+        match self {
+            Self::Rejected(Error::Malformed { vendor: None, .. }) => Some(AttemptError::Unsendable),
+            Self::NotSent => Some(AttemptError::NotConnected),
+            Self::Unreadable(..) => Some(AttemptError::Unreadable),
+            // With the status of an error it is that; with another one the body broke off.
+            Self::Ambiguous { vendor, .. } => match vendor {
+                Some(vendor) if vendor.http_status >= 400 => None,
+                Some(_) | None => Some(AttemptError::Interrupted),
+            },
+            Self::Done(..) | Self::Rejected(_) | Self::StaleToken(_) | Self::RateLimited { .. } => {
+                None
+            }
         }
     }
 

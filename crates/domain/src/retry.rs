@@ -1,7 +1,10 @@
 //! What may be tried again, and how long to wait before: at most three tries, full jitter, under a budget.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +28,7 @@ const RESERVE_PER_SECOND: f64 = 1.0;
 /// The waits and the budget that all calls of a client share.
 pub(crate) struct Retries {
     budget: Mutex<Budget>,
+    denied: AtomicU64,
 }
 
 impl Retries {
@@ -34,6 +38,7 @@ impl Retries {
                 left: 0.0,
                 at: None,
             }),
+            denied: AtomicU64::new(0),
         }
     }
 
@@ -48,7 +53,24 @@ impl Retries {
 
     /// Takes one from the budget for a request that only a failure has made necessary; `false` if there is none left.
     pub(crate) fn spare(&self) -> bool {
-        self.with_budget(|budget| budget.take(Instant::now()))
+        let spared = self.with_budget(|budget| budget.take(Instant::now()));
+        if !spared {
+            self.denied.fetch_add(1, Ordering::Relaxed);
+        }
+        spared
+    }
+
+    /// How many may be made now.
+    pub(crate) fn left(&self) -> f64 {
+        self.with_budget(|budget| {
+            budget.refill(Instant::now());
+            budget.left
+        })
+    }
+
+    /// How many were asked for when there was none left.
+    pub(crate) fn denied(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
     }
 
     fn with_budget<T>(&self, with: impl FnOnce(&mut Budget) -> T) -> T {
@@ -75,7 +97,8 @@ impl Budget {
         self.left = (self.left + EARNED).min(MOST_SAVED);
     }
 
-    fn take(&mut self, now: Instant) -> bool {
+    /// Brings the reserve back that time has earned.
+    fn refill(&mut self, now: Instant) {
         let back = match self.at.replace(now) {
             Some(at) => now.duration_since(at).as_secs_f64() * RESERVE_PER_SECOND,
             None => RESERVE,
@@ -83,6 +106,10 @@ impl Budget {
         if self.left < RESERVE {
             self.left = (self.left + back).min(RESERVE);
         }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        self.refill(now);
         let enough = self.left >= 1.0;
         if enough {
             self.left -= 1.0;

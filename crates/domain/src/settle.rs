@@ -17,7 +17,12 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub(crate) use sought::{Likeness, Place, Sought};
 
-use crate::{Client, Deadline, Error, Refusal, operation::Operation, retry, write};
+use crate::{
+    Client, Deadline, Error, Refusal,
+    observe::{Event, Sighting},
+    operation::Operation,
+    retry, write,
+};
 
 /// How long after a lost answer the record is looked for first, and by how much the first waits grow.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
@@ -286,6 +291,18 @@ impl Client {
 
     /// Looks once for what was sent at `sent`.
     pub(crate) async fn look_once(&self, sought: &Sought, sent: &Sent) -> Result<Look, Error> {
+        let look = self.sight(sought, sent).await;
+        let sighting = match &look {
+            Ok(Look::Ours(_)) => Sighting::Ours,
+            Ok(Look::Other) => Sighting::Other,
+            Ok(Look::Absent) => Sighting::Absent,
+            Err(_) => Sighting::Failed,
+        };
+        self.notice(Event::ReadBack(sought.operation.route(), sighting));
+        look
+    }
+
+    async fn sight(&self, sought: &Sought, sent: &Sent) -> Result<Look, Error> {
         let Some(found) = self.sighting(sought).await? else {
             return Ok(Look::Absent);
         };

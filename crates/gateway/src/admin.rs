@@ -9,10 +9,10 @@ use axum::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{health::Health, metrics::Metrics};
+use crate::{health::Health, metrics::Exposition};
 
 /// Serves the admin port until the task is aborted.
-pub(crate) fn start(listener: TcpListener, health: Health, metrics: Metrics) -> JoinHandle<()> {
+pub(crate) fn start(listener: TcpListener, health: Health, metrics: Exposition) -> JoinHandle<()> {
     let router = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz).with_state(health))
@@ -32,7 +32,7 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn text(State(metrics): State<Metrics>) -> impl IntoResponse {
+async fn text(State(metrics): State<Exposition>) -> impl IntoResponse {
     (
         [(
             CONTENT_TYPE,

@@ -17,7 +17,9 @@ use openfinance_rpc::{
 use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::{auth::Caller, metrics::Metrics, page_token::PageTokens, rotation::Rotator};
+use crate::{
+    about::About, auth::Caller, metrics::Metrics, page_token::PageTokens, rotation::Rotator,
+};
 
 /// The largest request, in bytes.
 const MOST_IN: usize = 64 * 1024;
@@ -31,6 +33,8 @@ pub(crate) struct Api {
     pub(crate) client: Client,
     pub(crate) page_tokens: PageTokens,
     pub(crate) metrics: Metrics,
+    /// What this gateway is.
+    pub(crate) about: About,
     pub(crate) rotator: Rotator,
     /// The wall clock, for the times that are told.
     pub(crate) now: fn() -> Timestamp,

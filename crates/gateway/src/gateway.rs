@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tower::ServiceBuilder;
 
 use crate::{
+    about::About,
     admin,
     api::Api,
     auth::{AuthLayer, Gatekeeper},
@@ -18,7 +19,7 @@ use crate::{
     embedded::Embedded,
     health::Health,
     limit::LimitLayer,
-    metrics::Metrics,
+    metrics::{Exposition, Metrics},
     observe::ObserveLayer,
     overload::{Overload, OverloadLayer},
     page_token::PageTokens,
@@ -126,11 +127,14 @@ impl Gateway {
                 (Some(embedded), vendor)
             }
         };
+        let metrics = Metrics::new();
+        let about = About::new(&vendor.base_url, embedded.is_some(), Timestamp::now());
         let client = Client::new(openfinance::Config {
             attempt_timeout: retry.attempt_timeout,
             write_cap: retry.write_cap,
             quiet_time: retry.quiet_time,
             shared: openfinance::Shared::new(Arc::clone(&store), *shared.key.bytes()),
+            observer: Arc::new(metrics.clone()),
             ..openfinance::Config::new(
                 vendor.base_url,
                 vendor.partner_id,
@@ -140,13 +144,13 @@ impl Gateway {
         })?;
         let rotator = Rotator::new(client.clone(), vendor.secret_file.map(SecretFile::new));
         rotator.start().await;
-        let metrics = Metrics::new();
         let drain = Drain::new();
         let (health, health_service) = Health::new(client.clone()).await;
         let api = Api {
             client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
             metrics: metrics.clone(),
+            about: about.clone(),
             rotator: rotator.clone(),
             now: Timestamp::now,
         };
@@ -168,7 +172,8 @@ impl Gateway {
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);
-        let admin = admin::start(admin, health.clone(), metrics);
+        let exposition = Exposition::new(&metrics, client.clone(), about);
+        let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
         client.look().await;
         let watched = client.clone();

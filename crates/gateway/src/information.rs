@@ -4,6 +4,7 @@ use openfinance_rpc::pb::{self, gateway_service_server::GatewayService};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    about,
     api::Api,
     auth::{Caller, Method},
 };
@@ -24,5 +25,21 @@ impl GatewayService for Api {
             method: method.into(),
             permissions: caller.permissions().map(str::to_owned).collect(),
         }))
+    }
+
+    async fn get_gateway_info(
+        &self,
+        request: Request<pb::GetGatewayInfoRequest>,
+    ) -> Result<Response<pb::GatewayInfo>, Status> {
+        let pb::GetGatewayInfoRequest {} = request.into_inner();
+        Ok(Response::new(self.gateway_info()))
+    }
+
+    async fn list_error_reasons(
+        &self,
+        request: Request<pb::ListErrorReasonsRequest>,
+    ) -> Result<Response<pb::ListErrorReasonsResponse>, Status> {
+        let pb::ListErrorReasonsRequest {} = request.into_inner();
+        Ok(Response::new(about::error_reasons()))
     }
 }

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod about;
 mod admin;
 mod api;
 mod auth;

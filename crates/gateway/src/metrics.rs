@@ -1,25 +1,43 @@
-//! What is counted, under the names of OpenTelemetry as Prometheus writes them.
+//! What is counted, under the names of OpenTelemetry as Prometheus writes them, and our own where it has none.
+//!
+//! Every label has a closed list of values: methods of the contract, operations of the vendor's document, reasons, and
+//! words of ours. Neither a caller nor the vendor can make a series up.
+
+mod exposition;
+mod standing;
+mod upstream;
 
 use std::{sync::Arc, time::Duration};
 
+use openfinance::observe::{Event, Observer};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 use tonic::Code;
 
+pub(crate) use self::exposition::Exposition;
+use self::upstream::Upstream;
+use crate::reason::Reason;
+
 /// Everything that is counted. Clones count together.
-#[derive(Clone, Debug)]
-pub(crate) struct Metrics {
-    registry: Arc<Registry>,
-    calls: Family<Call, Histogram, fn() -> Histogram>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics(Arc<Figures>);
+
+#[derive(Debug)]
+struct Figures {
+    calls: Durations<Call>,
+    failures: Family<Failed, Counter>,
+    open: Gauge,
+    at_vendor: Gauge,
+    waiting: Gauge,
     unknown_customer_types: Counter,
-    /// Calls that have a place at the vendor.
-    pub(crate) calls_in_flight: Gauge,
-    /// Calls that wait for one.
-    pub(crate) calls_waiting: Gauge,
+    upstream: Upstream,
 }
+
+/// Durations, told apart by labels.
+type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// What tells the durations of calls apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,65 +47,143 @@ struct Call {
     rpc_response_status_code: &'static str,
 }
 
+/// What tells failures apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failed {
+    rpc_method: &'static str,
+    reason: &'static str,
+}
+
 /// The bounds that OpenTelemetry's conventions give for the duration of calls, in seconds.
 const BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-impl Metrics {
-    pub(crate) fn new() -> Self {
-        let mut registry = Registry::default();
-        let calls = Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram);
-        let help = "Duration of the calls that the gateway served";
-        registry.register_with_unit(
-            "rpc_server_call_duration",
-            help,
-            Unit::Seconds,
-            calls.clone(),
-        );
-        let unknown_customer_types = Counter::default();
-        let help = "Customers read whose type this version does not know";
-        registry.register(
-            "openfinance_unknown_customer_types",
-            help,
-            unknown_customer_types.clone(),
-        );
-        let calls_in_flight = Gauge::default();
-        let help = "Calls that have a place at the vendor";
-        registry.register("openfinance_calls_in_flight", help, calls_in_flight.clone());
-        let calls_waiting = Gauge::default();
-        let help = "Calls that wait for a place at the vendor";
-        registry.register("openfinance_calls_waiting", help, calls_waiting.clone());
+fn durations<L: Clone + std::hash::Hash + Eq>() -> Durations<L> {
+    Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram)
+}
+
+impl Default for Figures {
+    fn default() -> Self {
         Self {
-            registry: Arc::new(registry),
-            calls,
-            unknown_customer_types,
-            calls_in_flight,
-            calls_waiting,
+            calls: durations(),
+            failures: Family::default(),
+            open: Gauge::default(),
+            at_vendor: Gauge::default(),
+            waiting: Gauge::default(),
+            unknown_customer_types: Counter::default(),
+            upstream: Upstream::default(),
         }
     }
+}
 
-    /// Counts a call of the method with this name.
-    pub(crate) fn call(&self, method: &'static str, code: Code, took: Duration) {
+/// A call that has not ended, until this is dropped.
+pub(crate) struct Open(Metrics);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.open.dec();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a call that has come in.
+    pub(crate) fn begin(&self) -> Open {
+        self.0.open.inc();
+        Open(self.clone())
+    }
+
+    /// Counts a call of the method with this name, and why it failed, if it did.
+    pub(crate) fn call(
+        &self,
+        method: &'static str,
+        code: Code,
+        reason: Option<Reason>,
+        took: Duration,
+    ) {
         let call = Call {
             rpc_system_name: "grpc",
             rpc_method: method,
             rpc_response_status_code: code_name(code),
         };
-        self.calls.get_or_create(&call).observe(took.as_secs_f64());
+        let calls = &self.0.calls;
+        calls.get_or_create(&call).observe(took.as_secs_f64());
+        if let Some(reason) = reason {
+            let failed = Failed {
+                rpc_method: method,
+                reason: reason.as_str(),
+            };
+            self.0.failures.get_or_create(&failed).inc();
+        }
+    }
+
+    /// How many calls have a place at the vendor.
+    pub(crate) fn calls_in_flight(&self) -> &Gauge {
+        &self.0.at_vendor
+    }
+
+    /// How many calls wait for one.
+    pub(crate) fn calls_waiting(&self) -> &Gauge {
+        &self.0.waiting
     }
 
     /// Counts a customer whose type this version does not know.
     pub(crate) fn unknown_customer_type(&self) {
-        self.unknown_customer_types.inc();
+        self.0.unknown_customer_types.inc();
     }
 
-    /// All figures, in the text format of OpenMetrics.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = encode(&mut text, &self.registry);
-        text
+    /// All that is counted on the gRPC port, for a scrape.
+    fn register(&self, registry: &mut Registry) {
+        let Figures {
+            calls,
+            failures,
+            open,
+            at_vendor,
+            waiting,
+            unknown_customer_types,
+            upstream: _,
+        } = &*self.0;
+        registry.register_with_unit(
+            "rpc_server_call_duration",
+            "Duration of the calls that the gateway served",
+            Unit::Seconds,
+            calls.clone(),
+        );
+        registry.register(
+            "openfinance_call_failures",
+            "Calls that failed, by the reason in their status",
+            failures.clone(),
+        );
+        registry.register(
+            "openfinance_calls_open",
+            "Calls that came in on the gRPC port and have not ended",
+            open.clone(),
+        );
+        registry.register(
+            "openfinance_calls_in_flight",
+            "Calls that have a place at the vendor",
+            at_vendor.clone(),
+        );
+        registry.register(
+            "openfinance_calls_waiting",
+            "Calls that wait for a place at the vendor",
+            waiting.clone(),
+        );
+        registry.register(
+            "openfinance_unknown_customer_types",
+            "Customers read whose type this version does not know",
+            unknown_customer_types.clone(),
+        );
+    }
+}
+
+impl Observer for Metrics {
+    fn notice(&self, event: Event) {
+        self.0.upstream.notice(event);
     }
 }
 
@@ -118,21 +214,34 @@ pub(crate) fn code_name(code: Code) -> &'static str {
 mod tests {
     use super::*;
 
+    const METHOD: &str = "openfinance.v1.CustomerService/GetCustomer";
+
     #[test]
-    fn calls_are_counted_by_method_and_code() {
+    fn calls_are_counted_by_method_and_code_and_failures_by_reason() {
         let metrics = Metrics::new();
-        metrics.call(
-            "openfinance.v1.CustomerService/GetCustomer",
-            Code::NotFound,
-            Duration::from_millis(20),
-        );
+        let reason = Some(Reason::CustomerNotFound);
+        metrics.call(METHOD, Code::NotFound, reason, Duration::from_millis(20));
         let text = metrics.text();
         let line = "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",\
                     rpc_method=\"openfinance.v1.CustomerService/GetCustomer\",rpc_response_status_code=\"NOT_FOUND\"} 1";
+        assert!(text.contains(line), "{text}");
+        let line = "openfinance_call_failures_total{rpc_method=\"openfinance.v1.CustomerService/GetCustomer\",\
+                    reason=\"CUSTOMER_NOT_FOUND\"} 1";
         assert!(text.contains(line), "{text}");
         assert!(
             text.contains("openfinance_unknown_customer_types_total 0"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_call_is_open_until_it_has_ended() {
+        let metrics = Metrics::new();
+        let (one, other) = (metrics.begin(), metrics.begin());
+        drop(one);
+        let line = "openfinance_calls_open 1\n";
+        assert!(metrics.text().contains(line));
+        drop(other);
+        assert!(!metrics.text().contains(line));
     }
 }

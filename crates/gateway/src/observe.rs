@@ -21,7 +21,7 @@ use tracing::Level;
 
 use crate::{
     method::Called,
-    metrics::{Metrics, code_name},
+    metrics::{Metrics, Open, code_name},
     reason::Reason,
 };
 
@@ -74,7 +74,7 @@ where
             metrics: self.metrics.clone(),
             method,
             started: Instant::now(),
-            ended: false,
+            open: Some(self.metrics.begin()),
         };
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -94,7 +94,8 @@ struct Call {
     metrics: Metrics,
     method: &'static str,
     started: Instant,
-    ended: bool,
+    /// `None` once it has ended.
+    open: Option<Open>,
 }
 
 impl Call {
@@ -129,16 +130,14 @@ impl Call {
         http_status: Option<&str>,
         vendor_code: Option<&str>,
     ) {
-        self.ended = true;
+        self.open = None;
         let took = self.started.elapsed();
-        self.metrics.call(self.method, code, took);
+        let known = reason.and_then(Reason::of);
+        self.metrics.call(self.method, code, known, took);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
-        let level = match reason.and_then(Reason::of) {
-            Some(reason) => reason.level(),
-            // No reason is given where none is needed.
-            None => Level::INFO,
-        };
+        // No reason is given where none is needed.
+        let level = known.map_or(Level::INFO, Reason::level);
         let (method, code) = (self.method, code_name(code));
         // The level of a line is a part of its place in the code.
         macro_rules! line {
@@ -165,7 +164,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.open.is_some() {
             self.tell(Code::Cancelled, None, None, None, None);
         }
     }
@@ -281,11 +280,12 @@ mod tests {
                 .with_writer(move || writer.clone())
                 .finish();
             tracing::subscriber::with_default(log, || {
+                let metrics = Metrics::new();
                 let mut call = Call {
-                    metrics: Metrics::new(),
+                    open: Some(metrics.begin()),
+                    metrics,
                     method: "Get",
                     started: Instant::now(),
-                    ended: false,
                 };
                 let answer = Status::from(Failure::new(reason, "no")).into_http::<Body>();
                 call.end(answer.headers());

@@ -60,7 +60,7 @@ impl Overload {
     }
 
     fn place(&self, work: Work) -> Place {
-        self.metrics.calls_in_flight.inc();
+        self.metrics.calls_in_flight().inc();
         Place {
             overload: self.clone(),
             work,
@@ -99,7 +99,7 @@ impl Overload {
         };
         // Whoever was pushed out is told by this.
         drop(pushed_out);
-        self.metrics.calls_waiting.inc();
+        self.metrics.calls_waiting().inc();
         let _waiting = Waiting {
             overload: self,
             work,
@@ -121,7 +121,7 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.overload.metrics.calls_waiting.dec();
+        self.overload.metrics.calls_waiting().dec();
         let mut line = self.overload.lock();
         line.forget(self.work, self.caller, self.ticket);
     }
@@ -135,7 +135,7 @@ pub(crate) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.overload.metrics.calls_in_flight.dec();
+        self.overload.metrics.calls_in_flight().dec();
         self.overload.lock().leave(self.work);
         self.overload.serve();
     }

@@ -1,7 +1,10 @@
 //! Why a call failed, in one stable word: the `reason` of `google.rpc.ErrorInfo`.
 //!
 //! A reason is never renamed and never comes under another code. The `domain` beside it tells who refused:
-//! `api.finicity.com` is the vendor, `openfinance` the gateway.
+//! `api.finicity.com` is the vendor, `openfinance` the gateway. What to do about each is in the [`catalogue`], of which
+//! `ListErrorReasons`, the documents, the dashboard and the alert rules are made.
+
+pub mod catalogue;
 
 use tonic::Code;
 use tracing::Level;
@@ -9,11 +12,11 @@ use tracing::Level;
 /// Defines the reasons: the name in code, the name on the wire, the code that goes with it, and the level of
 /// its line in the log.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal, $code:ident, $level:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $word:literal, $code:ident, $level:ident;)*) => {
         /// Why a call failed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])* $name,)*
         }
 
         impl Reason {
@@ -33,6 +36,13 @@ macro_rules! reasons {
             pub const fn code(self) -> Code {
                 match self {
                     $(Self::$name => Code::$code,)*
+                }
+            }
+
+            /// What it means.
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),*).trim_ascii(),)*
                 }
             }
 

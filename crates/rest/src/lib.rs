@@ -55,7 +55,7 @@ pub use self::{
     answer::{Answer, BodyKind},
     call::{Call, Sent},
     failure::{Cause, CauseKind, Failure, Place},
-    generated::{Client, OPERATIONS, types},
+    generated::{Client, DOCUMENT_VERSION, OPERATIONS, STRUCTURE_SHA256, types},
     hooks::Operation,
     http_client::http_client,
     vendor_error::VendorError,

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Client, Deadline, Error,
+    observe::{Event, Settlement},
     onboarding::MadeBy,
     partner::unusable,
     settle::Look,
@@ -68,6 +69,7 @@ impl Client {
             unsettled.count += 1;
             unsettled.look_again = unsettled.look_again.min(again.max(SHORTEST));
         }
+        self.notice(Event::IntentsOpen(unsettled.count));
         Ok(unsettled)
     }
 
@@ -102,6 +104,11 @@ impl Client {
             by: MadeBy::EarlierCall,
         };
         let (ending, again) = self.judge(&held, &kept, vendor_time).await;
+        self.notice(Event::Settled(match &ending {
+            Ending::Kept(_) => Settlement::InBackground,
+            Ending::Released => Settlement::Released,
+            Ending::Unsettled => Settlement::Open,
+        }));
         held.end(ending).await;
         Ok(again)
     }

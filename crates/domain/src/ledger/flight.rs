@@ -51,6 +51,11 @@ impl Flights {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many request ids this process is at work on.
+    pub(crate) fn count(&self) -> usize {
+        self.flights().len()
+    }
+
     /// Comes with a request id, and with the fingerprint of what is asked under it if there is one.
     pub(super) fn board(&self, name: &str, fingerprint: Option<&str>) -> Boarding {
         let mut flights = self.flights();

@@ -11,6 +11,7 @@ use crate::{
     Client, Error, Vendor,
     credential::Credential,
     guard::{Barred, Ending},
+    observe::{Event, LoginEnding},
     operation::Operation,
     outcome::Outcome,
 };
@@ -55,6 +56,12 @@ impl Client {
         };
         let issued = Instant::now();
         let (result, ending) = self.create_token(credential).await;
+        self.notice(Event::LoggedIn(match ending {
+            Ending::Accepted => LoginEnding::Accepted,
+            Ending::Refused(_) => LoginEnding::Refused,
+            Ending::NotCounted => LoginEnding::Failed,
+            Ending::Unknown => LoginEnding::Unknown,
+        }));
         guard.end(store, attempt, ending).await;
         result.map(|value| Login { value, issued })
     }

@@ -3555,6 +3555,66 @@ pub struct CallerIdentity {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct GetCallerIdentityRequest {}
+/// Asks which gateway this is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct GetGatewayInfoRequest {}
+/// Which gateway this is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct GatewayInfo {
+    /// The version of the gateway.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// The version of the vendor's document that it was made for, as the vendor counts it.
+    #[prost(string, tag = "2")]
+    pub vendor_document_version: ::prost::alloc::string::String,
+    /// The SHA-256, in hex, of the structure of that document as far as the gateway uses it. Two gateways with the same one
+    /// speak the same to the vendor.
+    #[prost(string, tag = "3")]
+    pub vendor_document_sha256: ::prost::alloc::string::String,
+    /// Which vendor it calls: `sandbox` for the simulator inside the gateway, else the vendor's host.
+    #[prost(string, tag = "4")]
+    pub environment: ::prost::alloc::string::String,
+    /// When this gateway was started.
+    #[prost(message, optional, tag = "5")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for the catalogue of reasons.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ListErrorReasonsRequest {}
+/// The catalogue of reasons.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ListErrorReasonsResponse {
+    /// Every reason, in the order of their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub reasons: ::prost::alloc::vec::Vec<ErrorReason>,
+}
+/// A reason of a refusal, as `google.rpc.ErrorInfo` has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ErrorReason {
+    /// The word, such as `CUSTOMER_NOT_FOUND`.
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// The name of the gRPC code that it comes with, such as `NOT_FOUND`.
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// What it means.
+    #[prost(string, tag = "3")]
+    pub meaning: ::prost::alloc::string::String,
+    /// What a caller does about it.
+    #[prost(string, tag = "4")]
+    pub caller_action: ::prost::alloc::string::String,
+    /// What an operator of the gateway does about it; empty where it is between the caller and the vendor.
+    #[prost(string, tag = "5")]
+    pub operator_action: ::prost::alloc::string::String,
+    /// Whether the same call may be repeated as it is, after the time that RetryInfo names where there is one.
+    #[prost(bool, tag = "6")]
+    pub retryable: bool,
+}
 /// How a caller was told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -3714,6 +3774,62 @@ pub mod gateway_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Tells which gateway this is, and which vendor it calls.
+        ///
+        /// It refuses nothing of its own.
+        pub async fn get_gateway_info(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetGatewayInfoRequest>,
+        ) -> std::result::Result<tonic::Response<super::GatewayInfo>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.GatewayService/GetGatewayInfo",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("openfinance.v1.GatewayService", "GetGatewayInfo"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists every reason that a status of this gateway can have, with what to do about it. The list is that of the running
+        /// version: reasons are added, and never renamed.
+        ///
+        /// It refuses nothing of its own.
+        pub async fn list_error_reasons(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListErrorReasonsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListErrorReasonsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/openfinance.v1.GatewayService/ListErrorReasons",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("openfinance.v1.GatewayService", "ListErrorReasons"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3736,6 +3852,24 @@ pub mod gateway_service_server {
             &self,
             request: tonic::Request<super::GetCallerIdentityRequest>,
         ) -> std::result::Result<tonic::Response<super::CallerIdentity>, tonic::Status>;
+        /// Tells which gateway this is, and which vendor it calls.
+        ///
+        /// It refuses nothing of its own.
+        async fn get_gateway_info(
+            &self,
+            request: tonic::Request<super::GetGatewayInfoRequest>,
+        ) -> std::result::Result<tonic::Response<super::GatewayInfo>, tonic::Status>;
+        /// Lists every reason that a status of this gateway can have, with what to do about it. The list is that of the running
+        /// version: reasons are added, and never renamed.
+        ///
+        /// It refuses nothing of its own.
+        async fn list_error_reasons(
+            &self,
+            request: tonic::Request<super::ListErrorReasonsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListErrorReasonsResponse>,
+            tonic::Status,
+        >;
     }
     /// Tells of the gateway and never asks the vendor. Every method may also answer the refusals that `common.proto` lists.
     #[derive(Debug)]
@@ -3845,6 +3979,98 @@ pub mod gateway_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetCallerIdentitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/openfinance.v1.GatewayService/GetGatewayInfo" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetGatewayInfoSvc<T: GatewayService>(pub Arc<T>);
+                    impl<
+                        T: GatewayService,
+                    > tonic::server::UnaryService<super::GetGatewayInfoRequest>
+                    for GetGatewayInfoSvc<T> {
+                        type Response = super::GatewayInfo;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetGatewayInfoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GatewayService>::get_gateway_info(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetGatewayInfoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/openfinance.v1.GatewayService/ListErrorReasons" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListErrorReasonsSvc<T: GatewayService>(pub Arc<T>);
+                    impl<
+                        T: GatewayService,
+                    > tonic::server::UnaryService<super::ListErrorReasonsRequest>
+                    for ListErrorReasonsSvc<T> {
+                        type Response = super::ListErrorReasonsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListErrorReasonsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as GatewayService>::list_error_reasons(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListErrorReasonsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -459,6 +459,48 @@ impl fmt::Debug for GetCallerIdentityRequest {
         out.finish()
     }
 }
+impl fmt::Debug for GetGatewayInfoRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("GetGatewayInfoRequest");
+        out.finish()
+    }
+}
+impl fmt::Debug for GatewayInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("GatewayInfo");
+        out.field("version", &self.version);
+        out.field("vendor_document_version", &self.vendor_document_version);
+        out.field("vendor_document_sha256", &self.vendor_document_sha256);
+        out.field("environment", &self.environment);
+        out.field("start_time", &self.start_time);
+        out.finish()
+    }
+}
+impl fmt::Debug for ListErrorReasonsRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ListErrorReasonsRequest");
+        out.finish()
+    }
+}
+impl fmt::Debug for ListErrorReasonsResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ListErrorReasonsResponse");
+        out.field("reasons", &self.reasons);
+        out.finish()
+    }
+}
+impl fmt::Debug for ErrorReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ErrorReason");
+        out.field("reason", &self.reason);
+        out.field("code", &self.code);
+        out.field("meaning", &self.meaning);
+        out.field("caller_action", &self.caller_action);
+        out.field("operator_action", &self.operator_action);
+        out.field("retryable", &self.retryable);
+        out.finish()
+    }
+}
 impl fmt::Debug for ConsumerFromBusiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ConsumerFromBusiness");
@@ -651,6 +693,18 @@ pub static METHODS: &[Method] = &[
     },
     Method {
         path: "/openfinance.v1.GatewayService/GetCallerIdentity",
+        permission: "gateway.read",
+        idempotency: Idempotency::NoSideEffects,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.GatewayService/GetGatewayInfo",
+        permission: "gateway.read",
+        idempotency: Idempotency::NoSideEffects,
+        server_streaming: false,
+    },
+    Method {
+        path: "/openfinance.v1.GatewayService/ListErrorReasons",
         permission: "gateway.read",
         idempotency: Idempotency::NoSideEffects,
         server_streaming: false,

@@ -1,0 +1,299 @@
+//! What is counted of the calls to the vendor.
+
+use openfinance::observe::{Ended, Event, Route};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+use super::{Durations, durations};
+
+/// What is counted of the calls to the vendor.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    requests: Durations<Request>,
+    active: Family<Method, Gauge>,
+    retries: Family<Retry, Counter>,
+    logins: Family<Outcome, Counter>,
+    request_ids: Family<State, Counter>,
+    intents: Family<Outcome, Counter>,
+    intents_open: Gauge,
+    read_backs: Family<ReadBack, Counter>,
+}
+
+/// What tells the durations of requests apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    operation: &'static str,
+    http_request_method: &'static str,
+    url_template: &'static str,
+    http_response_status_code: Option<u32>,
+    error_type: ErrorType,
+}
+
+/// What OpenTelemetry calls the type of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum ErrorType {
+    None,
+    Status(u16),
+    Word(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    http_request_method: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Retry {
+    operation: &'static str,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReadBack {
+    operation: &'static str,
+    finding: &'static str,
+}
+
+impl EncodeLabelValue for ErrorType {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => "".encode(encoder),
+            Self::Status(status) => u32::from(*status).encode(encoder),
+            Self::Word(word) => word.encode(encoder),
+        }
+    }
+}
+
+impl Request {
+    fn new(route: Route, ended: Ended) -> Self {
+        // A hostile vendor has 900 statuses to choose from.
+        let known = ended.status.filter(|status| {
+            http::StatusCode::from_u16(*status).is_ok_and(|code| code.canonical_reason().is_some())
+        });
+        let error_type = match (ended.error, known) {
+            (Some(error), _) => ErrorType::Word(error.as_str()),
+            (None, Some(status)) if status >= 400 => ErrorType::Status(status),
+            (None, Some(_)) => ErrorType::None,
+            (None, None) => ErrorType::Word("_OTHER"),
+        };
+        Self {
+            operation: route.operation,
+            http_request_method: route.method,
+            url_template: route.template,
+            http_response_status_code: known.map(u32::from),
+            error_type,
+        }
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            requests: durations(),
+            active: Family::default(),
+            retries: Family::default(),
+            logins: Family::default(),
+            request_ids: Family::default(),
+            intents: Family::default(),
+            intents_open: Gauge::default(),
+            read_backs: Family::default(),
+        }
+    }
+}
+
+impl Upstream {
+    /// Counts what a client tells of itself.
+    pub(super) fn notice(&self, event: Event) {
+        match event {
+            Event::AttemptBegan(route) => {
+                self.active(route).inc();
+            }
+            Event::AttemptEnded(route, ended) => {
+                self.active(route).dec();
+                let request = Request::new(route, ended);
+                let took = ended.took.as_secs_f64();
+                self.requests.get_or_create(&request).observe(took);
+            }
+            Event::Retried(Route { operation, .. }, cause) => {
+                let cause = cause.as_str();
+                let retry = Retry { operation, cause };
+                self.retries.get_or_create(&retry).inc();
+            }
+            Event::LoggedIn(ending) => {
+                let outcome = ending.as_str();
+                self.logins.get_or_create(&Outcome { outcome }).inc();
+            }
+            Event::RequestId(state) => {
+                let state = state.as_str();
+                self.request_ids.get_or_create(&State { state }).inc();
+            }
+            Event::Settled(settlement) => {
+                let outcome = settlement.as_str();
+                self.intents.get_or_create(&Outcome { outcome }).inc();
+            }
+            Event::IntentsOpen(count) => {
+                self.intents_open
+                    .set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+            Event::ReadBack(Route { operation, .. }, sighting) => {
+                let finding = sighting.as_str();
+                let read_back = ReadBack { operation, finding };
+                self.read_backs.get_or_create(&read_back).inc();
+            }
+        }
+    }
+
+    fn active(&self, route: Route) -> Gauge {
+        let method = Method {
+            http_request_method: route.method,
+        };
+        self.active.get_or_create_owned(&method)
+    }
+
+    /// All of it, for a scrape. `address` is where the vendor is.
+    pub(super) fn register(&self, registry: &mut Registry, address: String) {
+        let Self {
+            requests,
+            active,
+            retries,
+            logins,
+            request_ids,
+            intents,
+            intents_open,
+            read_backs,
+        } = self;
+        let http = registry.sub_registry_with_label(("server_address".into(), address.into()));
+        http.register_with_unit(
+            "http_client_request_duration",
+            "Duration of the requests to the vendor, each attempt by itself",
+            Unit::Seconds,
+            requests.clone(),
+        );
+        http.register(
+            "http_client_active_requests",
+            "Requests to the vendor that are under way",
+            active.clone(),
+        );
+        registry.register(
+            "openfinance_upstream_retries",
+            "Requests that went out once more, by what made that necessary",
+            retries.clone(),
+        );
+        registry.register(
+            "openfinance_logins",
+            "Logins at the vendor, by what they came to",
+            logins.clone(),
+        );
+        registry.register(
+            "openfinance_request_ids",
+            "What happened to the request ids of callers",
+            request_ids.clone(),
+        );
+        registry.register(
+            "openfinance_intents",
+            "Creates that were noted before they were sent, by what settled them",
+            intents.clone(),
+        );
+        registry.register(
+            "openfinance_intents_open",
+            "Noted creates that were not settled at the latest look of this replica",
+            intents_open.clone(),
+        );
+        registry.register(
+            "openfinance_read_backs",
+            "Looks for records whose create had lost its answer, by what they have shown",
+            read_backs.clone(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use openfinance::observe::{AttemptError, Observer as _, RetryCause};
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    const ROUTE: Route = Route {
+        operation: "GetCustomer",
+        method: "GET",
+        template: "/aggregation/v1/customers/{customerId}",
+    };
+
+    fn ended(status: Option<u16>, error: Option<AttemptError>) -> Event {
+        let took = Duration::from_millis(3);
+        Event::AttemptEnded(
+            ROUTE,
+            Ended {
+                status,
+                error,
+                took,
+            },
+        )
+    }
+
+    #[test]
+    fn requests_are_counted_by_operation_status_and_error() {
+        let metrics = Metrics::new();
+        for event in [
+            Event::AttemptBegan(ROUTE),
+            ended(Some(200), None),
+            Event::AttemptBegan(ROUTE),
+            ended(Some(503), None),
+            Event::Retried(ROUTE, RetryCause::Failure),
+            Event::AttemptBegan(ROUTE),
+            ended(None, Some(AttemptError::NotConnected)),
+            Event::AttemptBegan(ROUTE),
+        ] {
+            metrics.notice(event);
+        }
+        let text = metrics.text();
+        let count = "http_client_request_duration_seconds_count{server_address=\"test\",operation=\"GetCustomer\",\
+                     http_request_method=\"GET\",url_template=\"/aggregation/v1/customers/{customerId}\",";
+        for (labels, times) in [
+            ("http_response_status_code=\"200\",error_type=\"\"", 1),
+            ("http_response_status_code=\"503\",error_type=\"503\"", 1),
+            (
+                "http_response_status_code=\"\",error_type=\"not_connected\"",
+                1,
+            ),
+        ] {
+            let line = format!("{count}{labels}}} {times}");
+            assert!(text.contains(&line), "{line}\n{text}");
+        }
+        let active =
+            "http_client_active_requests{server_address=\"test\",http_request_method=\"GET\"} 1";
+        assert!(text.contains(active), "{text}");
+        let retried =
+            "openfinance_upstream_retries_total{operation=\"GetCustomer\",cause=\"failure\"} 1";
+        assert!(text.contains(retried), "{text}");
+    }
+
+    #[test]
+    fn statuses_that_nobody_has_registered_make_one_series() {
+        let metrics = Metrics::new();
+        for status in 600..=999 {
+            metrics.notice(ended(Some(status), None));
+        }
+        let text = metrics.text();
+        let series = text
+            .lines()
+            .filter(|line| line.starts_with("http_client_request_duration_seconds_count"));
+        assert_eq!(series.count(), 1, "{text}");
+    }
+}
