@@ -122,6 +122,12 @@ impl Credentials {
         found.unwrap_or_else(|| Arc::clone(known.other.insert(Arc::new(wanted))))
     }
 
+    /// Whether the one in use has this secret.
+    pub(crate) fn is_current(&self, config: &Config, keys: &Keys, secret: SecretString) -> bool {
+        let asked = credential(config, keys, secret);
+        self.known().current.guard.key() == asked.guard.key()
+    }
+
     /// From now on this one is in use. Answers whether it was not before.
     pub(crate) fn make_current(&self, credential: Arc<Credential>) -> bool {
         let mut known = self.known();

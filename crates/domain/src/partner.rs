@@ -5,10 +5,13 @@
 //! one, [`use_partner_secret`](Client::use_partner_secret); then
 //! [`announce_partner_secret`](Client::announce_partner_secret) to the other replicas.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
 use crate::{
     Client, Error, Vendor,
+    credential::Credential,
     guard::{Barred, Ending},
     operation::Operation,
     outcome::Outcome,
@@ -136,7 +139,20 @@ impl Client {
     pub async fn prove_credentials(&self, secret: SecretString) -> Result<(), Error> {
         let inner = &self.inner;
         let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
-        let turn = inner.tokens.turn().await;
+        self.prove(credential).await
+    }
+
+    /// As [`Client::prove_credentials`], with the secret in use. Where another one was refused, this ends the row of
+    /// refusals that the vendor counts.
+    ///
+    /// # Errors
+    /// As [`Client::prove_credentials`].
+    pub async fn prove_present_credentials(&self) -> Result<(), Error> {
+        self.prove(self.inner.credentials.current()).await
+    }
+
+    async fn prove(&self, credential: Arc<Credential>) -> Result<(), Error> {
+        let turn = self.inner.tokens.turn().await;
         let client = self.clone();
         self.detached(Operation::CreateToken, async move {
             let login = client.guarded_login(&credential, true).await?;
@@ -145,6 +161,14 @@ impl Client {
             Ok(())
         })
         .await
+    }
+
+    /// Whether `secret` is the one that this client logs in with.
+    pub fn uses_partner_secret(&self, secret: SecretString) -> bool {
+        let inner = &self.inner;
+        inner
+            .credentials
+            .is_current(&inner.config, &inner.keys, secret)
     }
 
     /// Logs in with `secret` from now on. The token in use stays: the vendor lets it outlive its secret. Asks nobody.

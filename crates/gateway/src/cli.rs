@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    future::Future,
     io::{self, Read as _, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     path::PathBuf,
@@ -11,13 +10,14 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     banner,
-    config::{self, Config, Flags, Settings},
+    config::{self, Flags, Settings},
     gateway::Gateway,
     log,
+    reload::Reloader,
 };
 
 /// gRPC gateway to the customer records of Mastercard Open Finance US.
@@ -86,7 +86,8 @@ pub fn run(
         .map(|(name, value)| (text(name), text(value)));
     let environment: Vec<_> = environment.collect();
     let done = match command {
-        None => settings(&flags, environment, err).and_then(|settings| serve(settings.config, out)),
+        None => settings(&flags, environment.clone(), err)
+            .and_then(|settings| serve(settings, flags, environment, out)),
         Some(Command::CheckConfig) => settings(&flags, environment, err).and_then(|settings| {
             out.write_all(settings.show().as_bytes())
                 .map_err(Exit::failure)
@@ -144,21 +145,33 @@ fn settings(
     Ok(settings)
 }
 
-fn serve(config: Config, out: &mut dyn Write) -> Result<(), Exit> {
-    log::start(&config.log);
-    log::quiet_panics();
+fn serve(
+    settings: Settings,
+    flags: Flags,
+    environment: Vec<(String, String)>,
+    out: &mut dyn Write,
+) -> Result<(), Exit> {
+    let level = log::start(&settings.config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Exit::failure)?;
     let served = runtime.block_on(async {
-        let stop = stop_signal().map_err(Exit::failure)?;
-        let gateway = Gateway::start(config).await.map_err(Exit::failure)?;
+        let mut stop = Stop::listen().map_err(Exit::failure)?;
+        let hangup = signal(SignalKind::hangup()).map_err(Exit::failure)?;
+        let reloader = Reloader::new(flags, environment, &settings, level);
+        let gateway = Gateway::start(settings.config)
+            .await
+            .map_err(Exit::failure)?;
         tracing::info!(grpc = %gateway.grpc_address(), admin = %gateway.admin_address(), "serving");
         banner::print(&gateway, out).map_err(Exit::failure)?;
-        stop.await;
+        let reloading = tokio::spawn(reloader(gateway.changeable()).run(hangup));
+        stop.told().await;
         tracing::info!("stopping");
-        gateway.stop().await;
+        // It would hold on to the store.
+        reloading.abort();
+        let _ = reloading.await;
+        gateway.stop_or_hurry(stop.told()).await;
         tracing::info!("stopped");
         Ok(())
     });
@@ -167,16 +180,27 @@ fn serve(config: Config, out: &mut dyn Write) -> Result<(), Exit> {
     served
 }
 
-/// Waits for SIGTERM or SIGINT, which from now on no longer end the process by themselves.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// SIGTERM and SIGINT, which from now on no longer end the process by themselves.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next of them.
+    async fn told(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 /// How long a health check waits for each step.

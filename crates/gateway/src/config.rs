@@ -13,6 +13,7 @@ mod load_auth;
 mod problem;
 mod show;
 mod source;
+mod state;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -23,6 +24,7 @@ pub use key::Key;
 pub use load::admin_listen;
 pub use problem::{Problem, Problems};
 pub use source::Source;
+pub(crate) use state::State;
 
 /// How long a stop may take in all, from the signal on: whatever still runs then is cut.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
@@ -46,6 +48,16 @@ pub struct Settings {
     /// The settings that were given, right or wrong, and that `--sandbox` ignores, such as `partner.id`.
     pub ignored: Vec<&'static str>,
     sources: Sources,
+    read: Read,
+}
+
+/// What was read beside the settings themselves.
+#[derive(Debug, Default)]
+struct Read {
+    /// The files that something was read from.
+    files: Vec<PathBuf>,
+    /// What tells the secrets that were given from others, and tells nothing else of them.
+    secrets: BTreeMap<&'static str, [u8; 32]>,
 }
 
 /// Where each setting that was given came from.
@@ -61,6 +73,16 @@ impl Settings {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
         load::load(flags, environment)
+    }
+
+    /// What is in force, in a form that can be held against that of another moment.
+    pub(crate) fn state(&self) -> State {
+        State::of(self)
+    }
+
+    /// The files that the settings were read from.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.read.files
     }
 
     /// What is in force, as TOML with each setting's source beside it and secrets masked.

@@ -42,8 +42,18 @@ pub struct Gateway {
     health: Health,
     server: Server,
     rotator: Rotator,
+    changeable: Changeable,
     tasks: Tasks,
     embedded: Option<Embedded>,
+}
+
+/// What may change while a gateway runs.
+#[derive(Clone)]
+pub(crate) struct Changeable {
+    pub(crate) limit: LimitLayer,
+    pub(crate) overload: Overload,
+    pub(crate) rotator: Rotator,
+    pub(crate) gatekeeper: Gatekeeper,
 }
 
 /// Why a gateway did not start.
@@ -155,20 +165,18 @@ impl Gateway {
             now: Timestamp::now,
         };
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
+        let changeable = Changeable {
+            limit: LimitLayer::new(limits, &shared.key, store, Arc::clone(&replica)),
+            overload: Overload::new(limits.bounds, metrics.clone()),
+            rotator: rotator.clone(),
+            gatekeeper: Gatekeeper::new(auth),
+        };
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
-            .layer(AuthLayer::new(Gatekeeper::new(auth)))
+            .layer(AuthLayer::new(changeable.gatekeeper.clone()))
             .layer(DeadlineLayer::new(deadline, drain.clone()))
-            .layer(LimitLayer::new(
-                limits,
-                &shared.key,
-                store,
-                Arc::clone(&replica),
-            ))
-            .layer(OverloadLayer::new(Overload::new(
-                limits.bounds,
-                metrics.clone(),
-            )))
+            .layer(changeable.limit.clone())
+            .layer(OverloadLayer::new(changeable.overload.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);
@@ -192,9 +200,15 @@ impl Gateway {
             health,
             server,
             rotator,
+            changeable,
             tasks,
             embedded,
         })
+    }
+
+    /// What may change while it runs.
+    pub(crate) fn changeable(&self) -> Changeable {
+        self.changeable.clone()
     }
 
     /// Where gRPC is served.
@@ -218,6 +232,27 @@ impl Gateway {
     /// Stops: tells health checks first, takes no more connections, lets the calls in flight finish within the grace,
     /// and returns within [`DRAIN_LIMIT`] whatever the peers do.
     pub async fn stop(self) {
+        self.stop_or_hurry(std::future::pending()).await;
+    }
+
+    /// As [`Gateway::stop`], and within two seconds of when `hurry` ends.
+    pub(crate) async fn stop_or_hurry(self, hurry: impl Future<Output = ()>) {
+        let drain = self.drain.clone();
+        let hurried = async {
+            hurry.await;
+            tracing::warn!("told again to stop: calls are cut");
+            drain.cut(Phase::Cut);
+            tokio::time::sleep(LAST_MOMENT / 2).await;
+            drain.cut(Phase::CutAll);
+            tokio::time::sleep(LAST_MOMENT / 2).await;
+        };
+        tokio::select! {
+            () = self.finish() => {}
+            () = hurried => {}
+        }
+    }
+
+    async fn finish(self) {
         let Self {
             grpc_address: _,
             admin_address: _,
@@ -227,6 +262,7 @@ impl Gateway {
             health,
             server,
             rotator,
+            changeable: _,
             tasks,
             embedded,
         } = self;

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct LimitLayer(Arc<Limiter>);
 
 struct Limiter {
-    limits: Limits,
+    limits: RwLock<Limits>,
     store: Arc<dyn Store>,
     replica: Arc<Replica>,
     /// Names callers in the store: the name that one goes by is in no key.
@@ -49,7 +49,7 @@ impl LimitLayer {
         replica: Arc<Replica>,
     ) -> Self {
         Self(Arc::new(Limiter {
-            limits,
+            limits: RwLock::new(limits),
             store,
             replica,
             names: Hkdf::new(Some(b"rate limit"), key.bytes()),
@@ -58,7 +58,22 @@ impl LimitLayer {
     }
 }
 
+impl LimitLayer {
+    /// Other limits from now on.
+    pub(crate) fn set(&self, limits: Limits) {
+        *self
+            .0
+            .limits
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+}
+
 impl Limiter {
+    fn limits(&self) -> Limits {
+        *self.limits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes one call from what `caller` may do; a create counts twice, as a call and as a create.
     async fn take(&self, caller: &str, called: Called) -> Taken {
         // Health checks and reflection cost next to nothing, and whoever is limited has to see them all the more.
@@ -66,8 +81,9 @@ impl Limiter {
             return Taken::Yes;
         }
         // The smaller allowance first: a create that is refused then is not counted as a call.
-        let creates = self.limits.creates.filter(|_| called.creates());
-        let allowances = [("creates", creates), ("calls", self.limits.calls)];
+        let limits = self.limits();
+        let creates = limits.creates.filter(|_| called.creates());
+        let allowances = [("creates", creates), ("calls", limits.calls)];
         let caller = self.name(caller);
         for (what, rate) in allowances {
             let Some(rate) = rate else { continue };
@@ -148,7 +164,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let called = Called::at(request.uri().path());
-        let Limits { calls, creates, .. } = self.limiter.limits;
+        let Limits { calls, creates, .. } = self.limiter.limits();
         if calls.is_none() && creates.is_none() {
             return Box::pin(self.inner.call(request));
         }

@@ -7,5 +7,6 @@ use std::{
 };
 
 fn main() -> ExitCode {
+    openfinance_gateway::harden();
     openfinance_gateway::cli::run(env::args_os(), env::vars_os(), &mut stdout(), &mut stderr())
 }

@@ -43,7 +43,6 @@ impl Overload {
     }
 
     /// Other bounds from now on.
-    #[cfg(test)]
     pub(crate) fn set_bounds(&self, bounds: Bounds) {
         self.lock().set_bounds(bounds);
         self.serve();

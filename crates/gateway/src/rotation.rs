@@ -4,7 +4,7 @@
 //! old one's place. If that is cut short, a staged secret is left behind, and nobody knows what the vendor holds of it:
 //! a login with it tells, at the next start, at the next rotation, or as soon as the vendor answers again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use openfinance::{
     Client, Deadline, Error,
@@ -109,6 +109,50 @@ impl Rotator {
         }
     }
 
+    /// Whether the secret is kept in this file, or in none.
+    pub(crate) fn keeps_in(&self, file: Option<&Path>) -> bool {
+        self.file.as_ref().map(SecretFile::path) == file
+    }
+
+    /// Takes up a secret that somebody else has put into the file, or `given` where there is no file. It is tried first:
+    /// one that the vendor refuses is not used. Answers whether it is in use now.
+    pub(crate) async fn take_up(&self, given: &SecretString) -> bool {
+        let _turn = self.turn.lock().await;
+        let secret = match &self.file {
+            // A rotation may have ended since the settings were read.
+            Some(file) => match on_disk(file, SecretFile::read).await {
+                Ok(secret) => secret,
+                Err(error) => {
+                    tracing::error!(
+                        ?error,
+                        "the file of the partner's secret can't be read again"
+                    );
+                    return false;
+                }
+            },
+            None => given.clone(),
+        };
+        if self.client.uses_partner_secret(secret.clone()) {
+            return true;
+        }
+        match self.client.prove_credentials(secret.clone()).await {
+            Ok(()) => {}
+            Err(Error::CredentialsRejected { .. }) => {
+                tracing::error!(
+                    "the vendor refuses the partner's secret that was read again; the one before stays in use"
+                );
+                self.end_row_of_refusals(self.client.prove_present_credentials())
+                    .await;
+                return false;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the partner's secret that was read again is used, although it could not be tried");
+            }
+        }
+        self.client.use_partner_secret(secret);
+        true
+    }
+
     /// Waits until no rotation is under way.
     pub(crate) async fn idle(&self) {
         drop(self.turn.lock().await);
@@ -193,7 +237,8 @@ impl Rotator {
                      after all, rotate to it again"
                 );
                 on_disk(file, SecretFile::unstage).await?;
-                self.end_row_of_refusals(present).await;
+                self.end_row_of_refusals(self.client.prove_credentials(present))
+                    .await;
                 Err(not_taken.unwrap_or(error.into()))
             }
             (Err(error), _) => {
@@ -206,8 +251,8 @@ impl Rotator {
 
     /// Logs in with the secret that is good, after a login with another one was refused. The vendor counts refusals in a
     /// row, over all secrets, and a caller who repeats the rotation adds one each time.
-    async fn end_row_of_refusals(&self, present: SecretString) {
-        if let Err(error) = self.client.prove_credentials(present).await {
+    async fn end_row_of_refusals(&self, login: impl Future<Output = Result<(), Error>>) {
+        if let Err(error) = login.await {
             tracing::warn!(%error, "no login has gone well since the one with the new secret was refused");
         }
     }

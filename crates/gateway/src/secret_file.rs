@@ -23,6 +23,11 @@ impl SecretFile {
         Self { path }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The secret.
     pub(crate) fn read(&self) -> io::Result<SecretString> {
         read(&self.path)

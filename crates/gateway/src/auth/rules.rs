@@ -32,6 +32,18 @@ impl Gatekeeper {
         Self(Arc::new(RwLock::new(Arc::new(Rules::new(auth)))))
     }
 
+    /// Other settings from now on. Answers whether they are in force: authentication is not switched on or off under
+    /// calls that go on.
+    pub(crate) fn replace(&self, auth: Auth) -> bool {
+        let rules = Rules::new(auth);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if rules.everybody.is_some() != known.everybody.is_some() {
+            return false;
+        }
+        *known = Arc::new(rules);
+        true
+    }
+
     fn rules(&self) -> Arc<Rules> {
         // Nothing panics with the lock held.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))

@@ -14,10 +14,11 @@ use openfinance::{
     value::InvalidValue,
 };
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     Bounds, Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Problem, Problems,
-    Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    Read, Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
@@ -49,7 +50,11 @@ pub(super) fn load(
     let limits = read.limits();
     let drain_grace = read.drain_grace();
     let log = read.log();
-    let Reader { entries, sources } = read;
+    let Reader {
+        entries,
+        sources,
+        read,
+    } = read;
     match (upstream, shared, entries.problems) {
         (Some(upstream), Some(shared), problems) if problems.is_empty() => Ok(Settings {
             config: Config {
@@ -66,6 +71,7 @@ pub(super) fn load(
             },
             ignored,
             sources,
+            read,
         }),
         (_, _, problems) => Err(Problems(problems)),
     }
@@ -104,6 +110,7 @@ pub fn admin_listen(
 pub(super) struct Reader {
     pub(super) entries: Entries,
     pub(super) sources: Sources,
+    read: Read,
 }
 
 impl Reader {
@@ -117,6 +124,10 @@ impl Reader {
         Self {
             entries,
             sources: Sources::new(),
+            read: Read {
+                files: flags.file.iter().cloned().collect(),
+                ..Read::default()
+            },
         }
     }
 
@@ -479,9 +490,17 @@ impl Reader {
     }
 
     fn content(&mut self, name: &'static str, entry: &Entry) -> Option<String> {
+        let text = self.text(name, entry)?;
+        let secret = Sha256::digest(text.as_bytes()).into();
+        self.read.secrets.insert(name, secret);
+        Some(text)
+    }
+
+    fn text(&mut self, name: &str, entry: &Entry) -> Option<String> {
         if !entry.in_file {
             return Some(entry.text.clone());
         }
+        self.read.files.push(PathBuf::from(&entry.text));
         match fs::read_to_string(&entry.text) {
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {

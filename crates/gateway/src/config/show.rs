@@ -46,7 +46,7 @@ pub(super) fn show(config: &Config, sources: &Sources) -> String {
 }
 
 /// The value of a setting; `None` where it has none in this mode.
-fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
+pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<String> {
     let Config {
         upstream,
         shared,

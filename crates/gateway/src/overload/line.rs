@@ -123,7 +123,6 @@ impl<T> Line<T> {
     }
 
     /// Other bounds from now on. Nobody is sent away for them: where there are fewer places, they empty by themselves.
-    #[cfg(test)]
     pub(super) fn set_bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
     }

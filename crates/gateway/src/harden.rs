@@ -1,0 +1,85 @@
+//! What the program does first, so that nothing of a record or a secret is left where it does not belong: no core dumps,
+//! and panics that say where they were and no more.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+/// Hardens this process. What the system refuses is no reason not to serve; it is told in the log once there is one.
+pub fn harden() {
+    quiet_panics();
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let limited = setrlimit(Resource::Core, none);
+    // Without this, a debugger of the same user could read the memory, and a handler of core dumps gets them regardless
+    // of the limit.
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = limited.and(hidden) {
+        tracing::warn!(%error, "core dumps can't be ruled out");
+    }
+}
+
+/// Tells where a panic was, from now on, and nothing of what it says: that may hold a value of a request.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        let location = location.unwrap_or_default();
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(location, "a panic: a defect of the gateway");
+        } else {
+            use std::io::Write as _;
+            let _ = writeln!(
+                std::io::stderr(),
+                "openfinance-gateway: a panic at {location}: a defect of the gateway"
+            );
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHILD: &str = "OPENFINANCE_TEST_PANICS";
+
+    #[test]
+    fn a_hardened_process_leaves_no_core_dump() {
+        if std::env::var_os(CHILD).is_some() {
+            harden();
+            let Rlimit { current, maximum } = rustix::process::getrlimit(Resource::Core);
+            assert_eq!((current, maximum), (Some(0), Some(0)));
+            let hidden = rustix::process::dumpable_behavior();
+            assert!(matches!(hidden, Ok(DumpableBehavior::NotDumpable)));
+            return;
+        }
+        let (good, told) = alone("harden::tests::a_hardened_process_leaves_no_core_dump");
+        assert!(good, "{told}");
+    }
+
+    #[test]
+    fn a_panic_tells_where_it_was_and_nothing_of_what_it_says() {
+        if std::env::var_os(CHILD).is_some() {
+            quiet_panics();
+            let said = std::panic::catch_unwind(|| panic!("canary-{}", 1));
+            assert!(said.is_err());
+            return;
+        }
+        let this = "harden::tests::a_panic_tells_where_it_was_and_nothing_of_what_it_says";
+        let (good, told) = alone(this);
+        assert!(good, "{told}");
+        let place = "a panic at crates/gateway/src/harden.rs:";
+        assert!(told.contains(place) && !told.contains("canary"), "{told}");
+    }
+
+    /// Runs a test in another process, since what it does lasts: whether it passed, and all that it printed.
+    fn alone(test: &str) -> (bool, String) {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let told = [child.stdout, child.stderr].concat();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        (child.status.success() && told.contains("1 passed"), told)
+    }
+}

@@ -1,0 +1,203 @@
+//! Settings that are read again while the gateway runs: on SIGHUP, and when a file that they were read from changes.
+//!
+//! They are read and checked whole. If anything is wrong, what was in force stays. Otherwise what can change without a
+//! restart changes, and the log names what can't.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use tokio::signal::unix::Signal;
+
+use crate::{
+    config::{Config, Flags, Problems, Settings, State, Upstream},
+    gateway::Changeable,
+    log::Level,
+};
+
+/// How often it is looked whether a file has changed.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Who may call and what they may do.
+const AUTH: [&str; 2] = ["auth.keys", "policy"];
+
+/// Reads settings again.
+pub(crate) struct Reloader {
+    flags: Flags,
+    environment: Vec<(String, String)>,
+    /// What is in force.
+    state: State,
+    files: Vec<PathBuf>,
+    changeable: Changeable,
+    level: Level,
+}
+
+/// What came of reading again.
+#[derive(Default)]
+struct Changed {
+    applied: Vec<&'static str>,
+    waiting: Vec<&'static str>,
+}
+
+/// What came of one setting that has changed.
+enum Change {
+    /// It is in force now.
+    Applied,
+    /// It takes a restart.
+    Waiting,
+    /// It can't be used, and the log says why.
+    Refused,
+}
+
+impl From<bool> for Change {
+    fn from(applied: bool) -> Self {
+        if applied {
+            Self::Applied
+        } else {
+            Self::Refused
+        }
+    }
+}
+
+impl Reloader {
+    /// Reads again what came to `settings`, for a gateway that runs with them.
+    pub(crate) fn new(
+        flags: Flags,
+        environment: Vec<(String, String)>,
+        settings: &Settings,
+        level: Level,
+    ) -> impl FnOnce(Changeable) -> Self + use<> {
+        let (state, files) = (settings.state(), settings.files().to_vec());
+        move |changeable| Self {
+            flags,
+            environment,
+            state,
+            files,
+            changeable,
+            level,
+        }
+    }
+
+    /// Reads again on each `hangup` and on each change of a file, for ever.
+    pub(crate) async fn run(mut self, mut hangup: Signal) {
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seen = self.marks().await;
+        loop {
+            let reads = tokio::select! {
+                told = hangup.recv() => match told {
+                    Some(()) => true,
+                    // No signal will come any more.
+                    None => return,
+                },
+                _ = look.tick() => self.marks().await != seen,
+            };
+            if !reads {
+                continue;
+            }
+            // Before they are read: what is written in the meantime is seen next time.
+            seen = self.marks().await;
+            self.reload().await;
+        }
+    }
+
+    /// What tells whether the files have changed.
+    async fn marks(&self) -> BTreeMap<PathBuf, Option<Mark>> {
+        let files = self.files.clone();
+        let marks = move || files.into_iter().map(marked).collect();
+        tokio::task::spawn_blocking(marks).await.unwrap_or_default()
+    }
+
+    /// Reads again, applies what can be applied, and says in the log what came of it.
+    pub(crate) async fn reload(&mut self) {
+        let (flags, environment) = (self.flags.clone(), self.environment.clone());
+        let read = move || Settings::load(&flags, environment);
+        let Ok(read) = tokio::task::spawn_blocking(read).await else {
+            tracing::error!("the settings could not be read again");
+            return;
+        };
+        match read {
+            Ok(settings) => {
+                let Changed { applied, waiting } = self.apply(settings).await;
+                tracing::info!(applied = applied.join(", "), "the settings were read again");
+                if !waiting.is_empty() {
+                    let waiting = waiting.join(", ");
+                    tracing::warn!(waiting, "these settings have changed and take a restart");
+                }
+            }
+            Err(Problems(problems)) => {
+                for problem in &problems {
+                    tracing::error!(%problem, "a setting is wrong");
+                }
+                tracing::error!(
+                    problems = problems.len(),
+                    "the settings that were read again are wrong; what was in force stays"
+                );
+            }
+        }
+    }
+
+    async fn apply(&mut self, settings: Settings) -> Changed {
+        let new = settings.state();
+        self.files = settings.files().to_vec();
+        let mut config = settings.config;
+        let names = new.differences(&self.state);
+        // Who may call is one thing, of several settings.
+        let auth = std::mem::take(&mut config.auth);
+        let auth_changed = names.iter().any(|name| AUTH.contains(name));
+        let auth_applied = auth_changed
+            && !names.contains(&"auth.mtls")
+            && self.changeable.gatekeeper.replace(auth);
+        let mut changed = Changed::default();
+        for name in names {
+            let change = if AUTH.contains(&name) && auth_applied {
+                Change::Applied
+            } else {
+                self.change(name, &config).await
+            };
+            match change {
+                Change::Applied => {
+                    self.state.take(name, &new);
+                    changed.applied.push(name);
+                }
+                Change::Waiting => changed.waiting.push(name),
+                Change::Refused => {}
+            }
+        }
+        changed
+    }
+
+    /// Changes one setting, where that can be done while the gateway runs.
+    async fn change(&self, name: &str, config: &Config) -> Change {
+        let Changeable {
+            limit,
+            overload,
+            rotator,
+            gatekeeper: _,
+        } = &self.changeable;
+        match (name, &config.upstream) {
+            ("partner.secret", Upstream::Vendor(vendor))
+                if rotator.keeps_in(vendor.secret_file.as_deref()) =>
+            {
+                rotator.take_up(&vendor.partner_secret).await.into()
+            }
+            ("log.level", _) => self.level.set(&config.log.level).into(),
+            (name, _) if name.starts_with("limits.") => {
+                limit.set(config.limits);
+                overload.set_bounds(config.limits.bounds);
+                Change::Applied
+            }
+            _ => Change::Waiting,
+        }
+    }
+}
+
+/// What changes when a file is written or put in another's place.
+type Mark = (std::time::SystemTime, u64, u64);
+
+fn marked(path: PathBuf) -> (PathBuf, Option<Mark>) {
+    // A secret that a link leads to changes with the link: what is behind it counts.
+    let mark = std::fs::metadata(&path).ok().and_then(|metadata| {
+        let node = std::os::unix::fs::MetadataExt::ino(&metadata);
+        Some((metadata.modified().ok()?, metadata.len(), node))
+    });
+    (path, mark)
+}

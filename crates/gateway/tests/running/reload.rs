@@ -1,0 +1,169 @@
+//! Settings that change while it runs.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use openfinance_sandbox::{Operation, Revoke};
+use rustix::process::Signal;
+
+use crate::process::{Process, list};
+
+/// Reads were made, and what was read is in force.
+const READ: &str = "the settings were read again\"";
+const WRONG: &str = "what was in force stays";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_reloads_half_of_them_wrong_cost_no_call() {
+    let mut process = Process::start("").await;
+    let ends = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let (ends, customers) = (Arc::clone(&ends), process.customers());
+            (ends, customers)
+        })
+        .collect();
+    let mut calling = Vec::new();
+    for (ends, customers) in callers {
+        let mut customers = customers.await;
+        calling.push(tokio::spawn(async move {
+            let mut calls = 0;
+            while !ends.load(Ordering::Relaxed) {
+                list(&mut customers).await.unwrap();
+                calls += 1;
+            }
+            calls
+        }));
+    }
+    for round in 0..50 {
+        let level = if round % 2 == 0 {
+            "warn,openfinance_gateway=info"
+        } else {
+            "info"
+        };
+        process.write(
+            "settings.toml",
+            &format!(
+                "[limits]\ncalls_per_second = \"{}\"\nin_flight = \"{}\"\n[log]\nlevel = \"{level}\"\n",
+                90_000 + round,
+                100 + round
+            ),
+        );
+        process.signal(Signal::HUP);
+        process.logs(READ).await;
+        process.write("settings.toml", "[limits]\nin_flight = \"canary-0\"\n");
+        process.signal(Signal::HUP);
+        let problem = process.logs("a setting is wrong").await;
+        assert!(problem.contains("limits.in_flight"), "{problem}");
+        assert!(!problem.contains("canary"), "{problem}");
+        process.logs(WRONG).await;
+    }
+    ends.store(true, Ordering::Relaxed);
+    let mut calls = 0;
+    for caller in calling {
+        calls += caller.await.unwrap();
+    }
+    assert!(calls >= 100, "{calls} calls only");
+    process.signal(Signal::TERM);
+    process.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_a_restart_is_named_and_the_rest_is_in_force() {
+    let mut process = Process::start("").await;
+    process.write(
+        "settings.toml",
+        "[deadline]\ndefault = \"3s\"\n[limits]\ncalls_per_second = \"0.001\"\ncalls_burst = \"1\"\n",
+    );
+    process.signal(Signal::HUP);
+    let line = process.logs(READ).await;
+    assert!(
+        line.contains("limits.calls_per_second, limits.calls_burst"),
+        "{line}"
+    );
+    let line = process.logs("take a restart").await;
+    assert!(line.contains("\"waiting\":\"deadline.default\""), "{line}");
+    let mut customers = process.customers().await;
+    list(&mut customers).await.unwrap();
+    let refused = list(&mut customers).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+    // Back to what it was: nothing waits any more.
+    process.write("settings.toml", "");
+    process.logs(READ).await;
+    list(&mut customers).await.unwrap();
+    process.signal(Signal::TERM);
+    assert!(!process.ends().await.contains("take a restart"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_secret_in_the_file_is_tried_and_a_refused_one_is_not_used() {
+    let mut process = Process::start("").await;
+    let mut customers = process.customers().await;
+    list(&mut customers).await.unwrap();
+
+    process.write("secret", "MistypedSecret1234");
+    process
+        .logs("the vendor refuses the partner's secret")
+        .await;
+    process.sandbox().revoke_tokens(Revoke::All);
+    list(&mut customers).await.unwrap();
+    let partner = process.sandbox().summary().partners.remove(0);
+    assert_eq!(partner.failed_authentications, 1);
+
+    let changed = process
+        .sandbox()
+        .set_partner_secret(None, "ChangedSecret1234");
+    changed.unwrap();
+    process.write("secret", "ChangedSecret1234\n");
+    let line = process.logs("\"applied\":\"partner.secret\"").await;
+    assert!(line.contains(READ), "{line}");
+    process.sandbox().revoke_tokens(Revoke::All);
+    list(&mut customers).await.unwrap();
+    let partner = process.sandbox().summary().partners.remove(0);
+    assert_eq!(partner.failed_authentications, 1);
+    assert!(
+        process
+            .sandbox()
+            .requests(Some(Operation::CreateToken))
+            .len()
+            <= 6
+    );
+    process.signal(Signal::TERM);
+    process.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
+    // The SHA-256 hash of "key-of-books".
+    let hash = "48c8f7135ad7e25c053e0d98541ffdcaa25db6d90a638326d46ed6aa53328017";
+    let keys = format!("[[auth.keys]]\nprincipal = \"books\"\nsha256 = \"{hash}\"\n");
+    let policy = "[[policy]]\nprincipal = \"books\"\nroles = [\"reader\"]\n";
+    let mut process = Process::start(&format!("{keys}{policy}")).await;
+    let mut customers = process.customers().await;
+    let mut code = async || {
+        let mut request = tonic::Request::new(openfinance_rpc::pb::ListCustomersRequest::default());
+        let key = "key-of-books".parse().unwrap();
+        request.metadata_mut().insert("x-api-key", key);
+        let answer = customers.list_customers(request).await;
+        answer.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
+    };
+    assert_eq!(code().await, tonic::Code::Ok);
+    process.write("settings.toml", &keys);
+    process.signal(Signal::HUP);
+    let line = process.logs(READ).await;
+    assert!(line.contains("\"applied\":\"policy\""), "{line}");
+    assert_eq!(code().await, tonic::Code::PermissionDenied);
+    // Without keys everybody could do everything.
+    process.write("settings.toml", "");
+    process.signal(Signal::HUP);
+    let line = process.logs("take a restart").await;
+    assert!(line.contains("auth.keys"), "{line}");
+    assert_eq!(code().await, tonic::Code::PermissionDenied);
+    process.write("settings.toml", &format!("{keys}{policy}"));
+    process.signal(Signal::HUP);
+    process.logs(READ).await;
+    assert_eq!(code().await, tonic::Code::Ok);
+    process.signal(Signal::TERM);
+    process.ends().await;
+}
