@@ -172,6 +172,9 @@ refusals! {
         world.stop().await;
         refusal
     }
+    audit_unavailable: "*" => UNAVAILABLE "AUDIT_UNAVAILABLE" from OURS at [], |_world| {
+        crate::audit::refused_on_a_full_disk().await
+    }
     token_rejected_twice: "*" => UNAVAILABLE "UPSTREAM_TOKEN_REJECTED" from VENDOR at [], |world| {
         let body = json!({"code": 10022, "message": "Invalid (Finicity-App-Token)"});
         world.answers(Operation::GetCustomer, 401, body.clone());

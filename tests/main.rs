@@ -1,6 +1,7 @@
 //! End to end: the real gateway over the real sandbox, called as any client calls it.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
+mod audit;
 mod authorization;
 #[cfg(feature = "external")]
 mod browser;

@@ -1,6 +1,6 @@
 //! One create, killed at one point.
 
-use std::time::Duration;
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
 use openfinance::{
     Client,
@@ -16,7 +16,10 @@ use openfinance_sandbox::{
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status, transport::Channel};
 
-use crate::{child::Process, point::Point};
+use crate::{
+    child::{self, Process},
+    point::Point,
+};
 
 const SSN: &str = "509-31-8642";
 const LAST_NAME: &str = "Quackenbush";
@@ -192,6 +195,29 @@ impl Hold {
     }
 }
 
+/// Whether the audit file of two gateways that were killed is whole, and has the intent of the first create without an
+/// outcome.
+fn verified(audit: &Path) -> Result<(), String> {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let arguments = ["openfinance-gateway", "audit", "verify"].map(OsString::from);
+    let environment = [("OPENFINANCE_SHARED__KEY".into(), "07".repeat(32).into())];
+    let code = openfinance_gateway::cli::run(
+        arguments.into_iter().chain([audit.into()]),
+        environment,
+        &mut out,
+        &mut err,
+    );
+    if code != ExitCode::SUCCESS {
+        return Err(String::from_utf8(err).unwrap());
+    }
+    let lines = std::fs::read_to_string(audit).unwrap();
+    let count = |event: &str| lines.matches(&format!("\"event\":\"{event}\"")).count();
+    match (count("start"), count("intent"), count("outcome")) {
+        (1, intents, outcomes) if intents == outcomes + 1 => Ok(()),
+        counts => Err(format!("starts, intents and outcomes: {counts:?}")),
+    }
+}
+
 /// One create, killed at one point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
@@ -287,10 +313,13 @@ impl Cell {
         if control.summary().partners[0].failed_authentications > 0 {
             return Err("a login was refused".to_owned());
         }
-        let kept = std::fs::read(&store).unwrap();
+        let audit = child::audit_path(&store);
+        verified(&audit)?;
+        let kept = [std::fs::read(&store), std::fs::read(&audit)].map(Result::unwrap);
+        let kept = kept.concat();
         let leaks = |word: &&&str| kept.windows(word.len()).any(|part| part == word.as_bytes());
         match FORBIDDEN.iter().find(leaks) {
-            Some(_) => Err("the store's file holds personal data or a secret".to_owned()),
+            Some(_) => Err("a file of the gateway holds personal data or a secret".to_owned()),
             None => Ok(()),
         }
     }

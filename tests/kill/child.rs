@@ -1,6 +1,11 @@
 //! The gateway that is killed: a process of its own, over a store that can stop for ever.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use openfinance::store::{
@@ -77,6 +82,11 @@ impl Store for Stopping {
     }
 }
 
+/// The audit file of the gateway over this store.
+pub(crate) fn audit_path(store: &Path) -> PathBuf {
+    store.with_extension("audit")
+}
+
 /// Runs the gateway until whoever started it is gone.
 pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) {
     let mut next = || arguments.next().unwrap();
@@ -95,6 +105,7 @@ pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) {
         app_key: partner.app_key.into(),
     }));
     config.shared.key = SharedKey::new([7; 32]);
+    config.audit_path = Some(audit_path(Path::new(&path)));
     config.retry = Retry {
         quiet_time: QUIET_TIME,
         ..Retry::default()

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The largest request, in bytes.
-const MOST_IN: usize = 64 * 1024;
+pub(crate) const MOST_IN: usize = 64 * 1024;
 
 /// The largest answer, in bytes.
 pub(crate) const MOST_OUT: usize = 4 * 1024 * 1024;

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    audit::{self, query::Query},
     banner,
     config::{self, Flags, Settings},
     gateway::Gateway,
@@ -44,6 +45,43 @@ enum Command {
     CheckConfig,
     /// Ask the gateway that runs with these settings whether it is ready.
     Healthcheck,
+    /// Read the audit file.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Say whether every line is as it was written, or which is the first that is not. Needs shared.key.
+    Verify {
+        /// The file; or several that follow one another, the oldest first.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A line that must be there, as the log told it: SEQUENCE:MAC. Shows lines that are missing at the end.
+        #[arg(long, value_name = "SEQUENCE:MAC", value_parser = audit::verify::checkpoint)]
+        checkpoint: Option<audit::verify::Checkpoint>,
+    },
+    /// Print the lines that match.
+    Query {
+        /// The file, or several.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Only those of this caller.
+        #[arg(long)]
+        caller: Option<String>,
+        /// Only those that name this record: a customer, a consumer, a business or an institution login.
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+        /// Only those from this time on: 2026-03-01, or 2026-03-01T12:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = audit::query::time)]
+        since: Option<jiff::Timestamp>,
+        /// Only those before this time.
+        #[arg(long, value_name = "TIME", value_parser = audit::query::time)]
+        until: Option<jiff::Timestamp>,
+        /// Print the ids of the records of this kind, each once, that were read or written with success.
+        #[arg(long, value_name = "KIND")]
+        distinct: Option<audit::query::Kind>,
+    },
 }
 
 /// Runs the command line `arguments` under the variables of `environment`, writing what was asked for to `out` and what
@@ -96,6 +134,7 @@ pub fn run(
             let admin = config::admin_listen(&flags, environment).map_err(Exit::usage);
             admin.and_then(|admin| ask(reachable(admin)).map_err(Exit::failure))
         }
+        Some(Command::Audit(command)) => read_audit(command, &flags, environment, out, err),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,6 +182,48 @@ fn settings(
         );
     }
     Ok(settings)
+}
+
+/// Reads an audit file, and writes what was asked for to `out`.
+fn read_audit(
+    command: AuditCommand,
+    flags: &Flags,
+    environment: Vec<(String, String)>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Exit> {
+    match command {
+        AuditCommand::Verify { files, checkpoint } => {
+            let key = config::shared_key(flags, environment).map_err(Exit::usage)?;
+            let verified =
+                audit::verify::verify(&key, &files, checkpoint).map_err(Exit::failure)?;
+            writeln!(out, "{verified}").map_err(Exit::failure)
+        }
+        AuditCommand::Query {
+            files,
+            caller,
+            record,
+            since,
+            until,
+            distinct,
+        } => {
+            let query = Query {
+                caller,
+                record,
+                since,
+                until,
+                distinct,
+            };
+            let unreadable = query.run(&files, out).map_err(Exit::failure)?;
+            if unreadable > 0 {
+                let _ = writeln!(
+                    err,
+                    "openfinance-gateway: warning: {unreadable} lines are none of an audit file: `audit verify` says which"
+                );
+            }
+            Ok(())
+        }
+    }
 }
 
 fn serve(

@@ -21,7 +21,7 @@ use openfinance::{BaseUrl, store::Rate};
 use secrecy::{SecretBox, SecretString};
 
 pub use key::Key;
-pub use load::admin_listen;
+pub use load::{admin_listen, shared_key};
 pub use problem::{Problem, Problems};
 pub use source::Source;
 pub(crate) use state::State;
@@ -113,6 +113,8 @@ pub struct Config {
     pub limits: Limits,
     /// For how long calls in flight may run on when the gateway stops, `drain.grace`.
     pub drain_grace: Duration,
+    /// The file with a line for each write and each read of records, `audit.path`; `None` if there is none.
+    pub audit_path: Option<PathBuf>,
     /// What is logged.
     pub log: Log,
 }
@@ -304,6 +306,7 @@ impl Config {
             retry: Retry::default(),
             limits: Limits::default(),
             drain_grace: Duration::from_secs(10),
+            audit_path: None,
             log: Log {
                 format: LogFormat::Json,
                 level: "info".to_owned(),

@@ -1,6 +1,6 @@
 //! A gateway from start to stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use openfinance::{Client, replica::Replica, store::Store};
@@ -11,9 +11,10 @@ use crate::{
     about::About,
     admin,
     api::Api,
+    audit::{Audit, AuditLayer, RefusalLayer, Writing},
     auth::{AuthLayer, Gatekeeper},
     complete::CompleteLayer,
-    config::{Config, DRAIN_LIMIT, Upstream},
+    config::{Config, DRAIN_LIMIT, SharedKey, Upstream},
     deadline::DeadlineLayer,
     drain::{Drain, Phase},
     embedded::Embedded,
@@ -44,6 +45,7 @@ pub struct Gateway {
     rotator: Rotator,
     changeable: Changeable,
     tasks: Tasks,
+    audit: Option<(Audit, Writing)>,
     embedded: Option<Embedded>,
 }
 
@@ -88,6 +90,14 @@ pub enum StartError {
         /// What is wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The audit file can't be used.
+    #[error("can't use the audit file {} (audit.path): {source}", path.display())]
+    Audit {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The address of the embedded sandbox is none for a client: a defect.
     #[error("the address of the embedded sandbox can't be used: {0}")]
     SandboxAddress(#[from] openfinance::value::InvalidValue),
@@ -121,6 +131,7 @@ impl Gateway {
             retry,
             limits,
             drain_grace,
+            audit_path,
             log: _,
         } = config;
         // The ports first: whoever finds them taken has started nothing.
@@ -152,10 +163,17 @@ impl Gateway {
                 vendor.app_key,
             )
         })?;
+        let (audit, writing) = match audit_path {
+            Some(path) => {
+                let (audit, writing) = open_audit(path, &shared.key)?;
+                (Some(audit), Some(writing))
+            }
+            None => (None, None),
+        };
         let rotator = Rotator::new(client.clone(), vendor.secret_file.map(SecretFile::new));
         rotator.start().await;
         let drain = Drain::new();
-        let (health, health_service) = Health::new(client.clone()).await;
+        let (health, health_service) = Health::new(client.clone(), audit.clone()).await;
         let api = Api {
             client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
@@ -173,10 +191,12 @@ impl Gateway {
         };
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
+            .layer(RefusalLayer::new(audit.clone()))
             .layer(AuthLayer::new(changeable.gatekeeper.clone()))
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(changeable.limit.clone())
             .layer(OverloadLayer::new(changeable.overload.clone()))
+            .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service);
@@ -202,6 +222,7 @@ impl Gateway {
             rotator,
             changeable,
             tasks,
+            audit: audit.zip(writing),
             embedded,
         })
     }
@@ -264,6 +285,7 @@ impl Gateway {
             rotator,
             changeable: _,
             tasks,
+            audit,
             embedded,
         } = self;
         let started = Instant::now();
@@ -290,11 +312,19 @@ impl Gateway {
             );
         }
         tasks.end().await;
+        if let Some((audit, writing)) = audit {
+            audit.close(writing).await;
+        }
         if let Some(embedded) = embedded {
             // Nobody calls it any more; it is only given the chance to say goodbye.
             let _ = tokio::time::timeout_at(started + DRAIN_LIMIT, embedded.stop()).await;
         }
     }
+}
+
+fn open_audit(path: PathBuf, key: &SharedKey) -> Result<(Audit, Writing), StartError> {
+    Audit::open(path.clone(), key, Timestamp::now)
+        .map_err(|source| StartError::Audit { path, source })
 }
 
 /// Cuts what may be repeated, then everything. Ends a moment after that: what still runs then heeds no cut.

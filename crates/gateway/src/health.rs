@@ -16,7 +16,7 @@ use tonic_health::{
     server::HealthReporter,
 };
 
-use crate::api::SERVICES;
+use crate::{api::SERVICES, audit::Audit};
 
 /// How often it is looked whether the vendor still accepts the partner's credentials, and the store can be used.
 const LOOK: Duration = Duration::from_millis(250);
@@ -26,16 +26,21 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Health {
     open: Arc<AtomicBool>,
     client: Client,
+    audit: Option<Audit>,
     reporter: HealthReporter,
 }
 
 impl Health {
     /// Not serving yet, and the service that tells so.
-    pub(crate) async fn new(client: Client) -> (Self, HealthServer<impl HealthService>) {
+    pub(crate) async fn new(
+        client: Client,
+        audit: Option<Audit>,
+    ) -> (Self, HealthServer<impl HealthService>) {
         let (reporter, service) = tonic_health::server::health_reporter();
         let health = Self {
             open: Arc::new(AtomicBool::new(false)),
             client,
+            audit,
             reporter,
         };
         health.report(ServingStatus::NotServing).await;
@@ -47,9 +52,15 @@ impl Health {
         self.open.load(Ordering::Relaxed)
             && !self.client.credentials_rejected()
             && self.client.store_usable()
+            && self.audit_usable()
     }
 
-    /// Everything is in place: serves from now on, while the vendor accepts the credentials and the store can be used.
+    fn audit_usable(&self) -> bool {
+        self.audit.as_ref().is_none_or(Audit::is_usable)
+    }
+
+    /// Everything is in place: serves from now on, while the vendor accepts the credentials the store can be used, and
+    /// so can the audit file.
     pub(crate) async fn open(&self) -> JoinHandle<()> {
         self.open.store(true, Ordering::Relaxed);
         self.report(self.status()).await;
@@ -64,6 +75,7 @@ impl Health {
                     tracing::warn!(
                         credentials_rejected = health.client.credentials_rejected(),
                         store_usable = health.client.store_usable(),
+                        audit_usable = health.audit_usable(),
                         "whether the gateway is ready has changed"
                     );
                     health.report(now).await;

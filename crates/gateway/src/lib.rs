@@ -21,6 +21,7 @@
 mod about;
 mod admin;
 mod api;
+mod audit;
 mod auth;
 mod authorization;
 mod banner;

@@ -140,6 +140,8 @@ reasons! {
     UpstreamCircuitOpen = "UPSTREAM_CIRCUIT_OPEN", Unavailable, WARN;
     /// What restarts and replicas share can't be read or written, and it is not safe without; nothing was done.
     StoreUnavailable = "STORE_UNAVAILABLE", Unavailable, ERROR;
+    /// The audit file can't be written, and nothing is done unaudited; nothing was done.
+    AuditUnavailable = "AUDIT_UNAVAILABLE", Unavailable, ERROR;
     /// The gateway is stopping; nothing was done, or repeating is safe.
     Draining = "DRAINING", Unavailable, WARN;
     /// The call's time is over. A write that was sent goes on and ends by itself.

@@ -25,6 +25,16 @@ pub(crate) enum Method {
     Key,
 }
 
+impl Method {
+    /// The word for it in the audit file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Key => "key",
+        }
+    }
+}
+
 impl Caller {
     /// Every caller, where authentication is off: may do everything.
     pub(crate) fn anonymous() -> Self {

@@ -11,7 +11,7 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{Caller, Gatekeeper};
-use crate::{failure::Failure, method::Called, reason::Reason};
+use crate::{audit::Trail, failure::Failure, method::Called, reason::Reason};
 
 /// Lets through what callers may do.
 #[derive(Clone, Debug)]
@@ -40,6 +40,7 @@ impl AuthLayer {
             let message = "the gateway does not know the caller: there is no credential, or none that it takes";
             Failure::new(Reason::CallerUnauthenticated, message)
         })?;
+        Trail::identify(request.extensions(), &caller);
         let may = match called.method {
             Some(method) => caller.may(method.permission),
             // Reflection tells the contract to whoever may do anything at all; a method that does not exist is told so.

@@ -52,6 +52,7 @@ impl Key {
         Self::plain("limits.reserved_for_writes"),
         Self::plain("limits.longest_wait"),
         Self::plain("drain.grace"),
+        Self::plain("audit.path"),
         Self::plain("log.format"),
         Self::plain("log.level"),
     ];

@@ -49,6 +49,7 @@ pub(super) fn load(
     let retry = read.retry();
     let limits = read.limits();
     let drain_grace = read.drain_grace();
+    let audit_path = read.audit_path();
     let log = read.log();
     let Reader {
         entries,
@@ -67,6 +68,7 @@ pub(super) fn load(
                 retry,
                 limits,
                 drain_grace,
+                audit_path,
                 log,
             },
             ignored,
@@ -102,6 +104,24 @@ pub fn admin_listen(
         Ok(address)
     } else {
         Err(Problems(problems))
+    }
+}
+
+/// `shared.key` alone, for reading an audit file beside a gateway: whatever else is set, right or wrong, is not looked at.
+///
+/// # Errors
+/// [`Problems`] if it is missing or wrong.
+pub fn shared_key(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<SharedKey, Problems> {
+    let mut read = Reader::new(flags, environment);
+    let key = read.shared_key(flags.sandbox);
+    let mut problems = read.entries.problems;
+    problems.retain(|problem| problem.key.starts_with("shared.key") || problem.key.is_empty());
+    match key {
+        Some(key) if problems.is_empty() => Ok(key),
+        Some(_) | None => Err(Problems(problems)),
     }
 }
 
@@ -455,6 +475,22 @@ impl Reader {
             self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
         }
         duration
+    }
+
+    fn audit_path(&mut self) -> Option<PathBuf> {
+        let entry = self.take("audit.path")?;
+        let path = PathBuf::from(&entry.text);
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let has_folder = folder.is_none_or(std::path::Path::is_dir);
+        if entry.text.is_empty() || path.is_dir() || !has_folder {
+            let message =
+                "must be a file, there or not yet, in a folder that the gateway may write to";
+            self.refuse("audit.path", &entry, message);
+            return None;
+        }
+        Some(path)
     }
 
     fn address(&mut self, name: &'static str, default: SocketAddr) -> SocketAddr {

@@ -57,6 +57,7 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         retry,
         limits,
         drain_grace,
+        audit_path,
         log,
     } = config;
     let vendor = match upstream {
@@ -106,6 +107,7 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         "limits.reserved_for_writes" => Some(limits.bounds.reserved_for_writes.to_string()),
         "limits.longest_wait" => Some(duration::show(limits.bounds.longest_wait)),
         "drain.grace" => Some(duration::show(*drain_grace)),
+        "audit.path" => audit_path.as_ref().map(|path| path.display().to_string()),
         "log.format" => Some(log.format.as_str().to_owned()),
         "log.level" => Some(log.level.clone()),
         _ => None,

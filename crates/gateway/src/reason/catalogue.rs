@@ -277,6 +277,12 @@ impl Reason {
                  that need no login go on meanwhile; nothing is created twice.",
                 Repeat::AsItIs,
             ),
+            Self::AuditUnavailable => (
+                "Wait as RetryInfo says, and repeat.",
+                "Make room on the disk of `audit.path`, or let the gateway write there; the log says what the system \
+                 answers. The gateway goes on by itself once a line can be written.",
+                Repeat::AsItIs,
+            ),
             Self::Draining => (
                 "Repeat at once on another connection.",
                 "None, if the gateway was told to stop. If it was not, look at the log for who stopped it.",

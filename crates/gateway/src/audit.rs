@@ -1,0 +1,107 @@
+//! The audit file: who read and wrote which records, in lines that nobody can change unnoticed.
+//!
+//! Before a write is done its intent is on disk, and what has become of it behind; before the records of a read leave,
+//! the line that says so is on disk. Where it can't be, the call is refused. A line names records by their ids and
+//! holds nothing personal. [`layer`] writes them, [`ids`] finds the records in the messages, [`writer`] has them on
+//! disk, [`chain`] ties each to the one before, and [`verify`] and [`query`] read the file again.
+
+mod chain;
+mod file;
+mod ids;
+mod layer;
+pub(crate) mod query;
+mod record;
+mod refusals;
+pub(crate) mod verify;
+mod writer;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use chacha20poly1305::aead::Generate as _;
+use jiff::Timestamp;
+
+use crate::config::SharedKey;
+
+pub(crate) use layer::AuditLayer;
+pub(crate) use refusals::{RefusalLayer, Trail};
+
+use chain::Chain;
+use writer::{Queue, Writer};
+
+/// The audit file of a running gateway. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Audit(Arc<Inner>);
+
+struct Inner {
+    queue: Arc<Queue>,
+    chain: Chain,
+    /// What tells this start of the gateway from others.
+    start: String,
+    calls: AtomicU64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// The thread that writes.
+pub(crate) struct Writing(JoinHandle<()>);
+
+impl Audit {
+    /// Opens the file and begins to write to it.
+    ///
+    /// # Errors
+    /// If the file can't be opened, or another gateway writes to it.
+    pub(crate) fn open(
+        path: PathBuf,
+        key: &SharedKey,
+        now: fn() -> Timestamp,
+    ) -> io::Result<(Self, Writing)> {
+        let chain = Chain::new(key);
+        let start = format!("{:016x}", u64::generate());
+        let queue = Queue::new(now);
+        let writer = Writer::open(Arc::clone(&queue), chain.clone(), path, start.clone())?;
+        let thread = std::thread::Builder::new().name("audit".to_owned());
+        let writing = Writing(thread.spawn(move || writer.run())?);
+        let audit = Self(Arc::new(Inner {
+            queue,
+            chain,
+            start,
+            calls: AtomicU64::new(0),
+        }));
+        Ok((audit, writing))
+    }
+
+    /// Whether lines can be written: if not, most calls are refused.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.0.queue.is_usable()
+    }
+
+    /// Writes what waits, and a last line. Calls that come later are refused.
+    pub(crate) async fn close(&self, writing: Writing) {
+        self.0.queue.close();
+        let joined = tokio::task::spawn_blocking(move || writing.0.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the thread that writes the audit file has ended before its time");
+        }
+    }
+
+    /// What ties the two lines of a write together.
+    fn call(&self) -> String {
+        let number = self.0.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.0.start)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,482 @@
+//! The layer that tells of writes and of reads of records.
+//!
+//! It looks at the bytes that come in and go out, so that no handler has a part in it and none can forget its part.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt as _, StreamBody};
+use openfinance::Deadline;
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tower::{Layer, Service};
+
+use super::{
+    Audit, Trail,
+    ids::{Ids, Method},
+    record::{End, Event, Record},
+};
+use crate::{
+    api::MOST_IN,
+    auth::Caller,
+    complete::trailers,
+    failure::{Failure, OURS},
+    method::Called,
+    metrics::code_name,
+    reason::Reason,
+};
+
+/// What stands before a message: whether it is compressed, and its length in four bytes.
+const PREFIX: usize = 5;
+
+/// The header that lists the fields which were left out of an answer.
+const REDACTED: &str = "x-openfinance-redacted";
+
+/// How long a caller is asked to wait where lines can't be written.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Tells of the writes of a service and of its reads of records. Without a file it does nothing.
+#[derive(Clone)]
+pub(crate) struct AuditLayer(Option<Audit>);
+
+impl AuditLayer {
+    pub(crate) fn new(audit: Option<Audit>) -> Self {
+        Self(audit)
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = Audited<S>;
+
+    fn layer(&self, inner: S) -> Audited<S> {
+        Audited {
+            inner,
+            audit: self.0.clone(),
+        }
+    }
+}
+
+/// A service whose writes and reads are told of.
+#[derive(Clone)]
+pub(crate) struct Audited<S> {
+    inner: S,
+    audit: Option<Audit>,
+}
+
+impl<S> Service<Request<Body>> for Audited<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Trail::enter(request.extensions());
+        let path = request.uri().path();
+        let called = Called::at(path);
+        let told = Method::at(path).filter(|method| !called.reads_only() || method.names_records);
+        let (Some(audit), Some(method)) = (&self.audit, told) else {
+            return Box::pin(self.inner.call(request));
+        };
+        // The service that was ready is the one to call; a clone stays behind.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let call = Call {
+            audit: audit.clone(),
+            called,
+            method,
+        };
+        Box::pin(async move { Ok(call.run(inner, request).await) })
+    }
+}
+
+/// One call that is told of.
+#[derive(Clone)]
+struct Call {
+    audit: Audit,
+    called: Called,
+    method: Method,
+}
+
+impl Call {
+    async fn run<S>(self, mut inner: S, request: Request<Body>) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        if !self.audit.is_usable() {
+            return unavailable().into_http();
+        }
+        let (parts, body) = request.into_parts();
+        let (message, body) = first_message(body).await;
+        let mut ids = Ids::default();
+        self.method.request(&self.audit.0.chain, &message, &mut ids);
+        let caller = Caller::of(&parts.extensions);
+        let record = Record {
+            caller: Some(caller.principal().to_owned()),
+            auth: Some(caller.method().as_str()),
+            rpc: Some(self.called.name),
+            ids,
+            ..Record::new(Event::Read)
+        };
+        let deadline = parts.extensions.get::<Deadline>().cloned();
+        let request = Request::from_parts(parts, body);
+        if !self.called.reads_only() {
+            return self.write(inner, request, record, deadline).await;
+        }
+        let Ok(response) = inner.call(request).await;
+        if self.called.is_unary() {
+            self.read(response, record).await
+        } else {
+            self.stream(response, record).await
+        }
+    }
+
+    /// A write: its intent is on disk before anything is done.
+    async fn write<S>(
+        &self,
+        mut inner: S,
+        request: Request<Body>,
+        record: Record,
+        deadline: Option<Deadline>,
+    ) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let intent = Record {
+            event: Event::Intent,
+            call: Some(self.audit.call()),
+            ..record
+        };
+        // From here on there is an outcome, even where the caller goes away.
+        let mut open = OpenWrite {
+            audit: self.audit.clone(),
+            outcome: Some(Record {
+                event: Event::Outcome,
+                ..intent.clone()
+            }),
+            deadline,
+        };
+        if self.audit.0.queue.write(intent).await.is_err() {
+            // Nothing was done, and the intent is not in the file.
+            open.outcome = None;
+            return unavailable().into_http();
+        }
+        let Ok(response) = inner.call(request).await;
+        let answer = Answer::whole(response).await;
+        if let Some(mut outcome) = open.outcome.take() {
+            outcome.end = Some(answer.end());
+            self.method
+                .response(&self.audit.0.chain, &answer.message(), &mut outcome.ids);
+            self.audit.0.queue.conclude(outcome).await;
+        }
+        answer.into_response()
+    }
+
+    /// A read: what was read is on disk before the answer leaves.
+    async fn read(&self, response: Response<Body>, mut record: Record) -> Response<Body> {
+        let answer = Answer::whole(response).await;
+        let end = answer.end();
+        let is_ok = end.code == code_name(Code::Ok);
+        if answer.status_headers().is_some_and(is_our_refusal) {
+            record.event = Event::Refusal;
+        }
+        record.end = Some(end);
+        self.method
+            .response(&self.audit.0.chain, &answer.message(), &mut record.ids);
+        match self.audit.0.queue.write(record).await {
+            Err(_) if is_ok => unavailable().into_http(),
+            // An error has nothing of a record in it.
+            Ok(()) | Err(_) => answer.into_response(),
+        }
+    }
+
+    /// A stream of reads: a line for each message, and one for how it ends if that is not well.
+    async fn stream(self, response: Response<Body>, record: Record) -> Response<Body> {
+        let (parts, body) = response.into_parts();
+        let redacted = parts.headers.contains_key(REDACTED);
+        if parts.headers.contains_key(Status::GRPC_STATUS) {
+            let mut record = record;
+            if is_our_refusal(&parts.headers) {
+                record.event = Event::Refusal;
+            }
+            record.end = Some(end_of(&parts.headers));
+            self.audit.0.queue.mention(record).await;
+            return Response::from_parts(parts, body);
+        }
+        let frames = async_stream::stream! {
+            let mut body = body;
+            // A frame need not hold whole messages.
+            let mut held = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let frame = match frame {
+                    Ok(frame) => frame,
+                    Err(status) => {
+                        yield Err(status);
+                        return;
+                    }
+                };
+                let frame = match frame.into_data() {
+                    Ok(data) => {
+                        held.extend_from_slice(&data);
+                        let mut part = record.clone();
+                        while let Some(message) = take_message(&mut held) {
+                            self.method.response(&self.audit.0.chain, &message, &mut part.ids);
+                        }
+                        part.end = Some(End { code: code_name(Code::Ok), redacted, ..End::default() });
+                        if self.audit.0.queue.write(part).await.is_err() {
+                            yield Ok(trailers(&unavailable()));
+                            return;
+                        }
+                        Frame::data(data)
+                    }
+                    Err(frame) => frame,
+                };
+                if let Some(trailers) = frame.trailers_ref() {
+                    let end = end_of(trailers);
+                    if end.code != code_name(Code::Ok) {
+                        let mut last = record.clone();
+                        last.end = Some(end);
+                        self.audit.0.queue.mention(last).await;
+                    }
+                }
+                yield Ok::<_, Status>(frame);
+            }
+        };
+        Response::from_parts(parts, Body::new(StreamBody::new(Box::pin(frames))))
+    }
+}
+
+/// A write of which there is an intent. If its caller goes away, or its time is over, that is its outcome here: what was
+/// sent ends by itself.
+struct OpenWrite {
+    audit: Audit,
+    outcome: Option<Record>,
+    deadline: Option<Deadline>,
+}
+
+impl Drop for OpenWrite {
+    fn drop(&mut self) {
+        if let Some(mut outcome) = self.outcome.take() {
+            let is_sent = self.deadline.as_ref().is_none_or(Deadline::is_sent);
+            let word = if is_sent { "UNKNOWN" } else { "NOT_SENT" };
+            outcome.end = Some(End {
+                code: code_name(Code::Cancelled),
+                outcome: Some(word.to_owned()),
+                ..End::default()
+            });
+            self.audit.0.queue.conclude_later(outcome);
+        }
+    }
+}
+
+fn unavailable() -> Status {
+    let message = "the audit file can't be written, and nothing is done unaudited";
+    Failure::new(Reason::AuditUnavailable, message)
+        .retry_after(PAUSE)
+        .into()
+}
+
+/// Whether the status in these headers or trailers says that we refused the request for what it says.
+fn is_our_refusal(headers: &HeaderMap) -> bool {
+    Status::from_header_map(headers).is_some_and(|status| {
+        status.code() == Code::InvalidArgument
+            && status
+                .get_details_error_info()
+                .is_some_and(|info| info.domain == OURS)
+    })
+}
+
+/// What the status in these headers or trailers says.
+pub(super) fn end_of(headers: &HeaderMap) -> End {
+    let redacted = headers.contains_key(REDACTED);
+    let status = Status::from_header_map(headers);
+    let Some(status) = status.filter(|status| status.code() != Code::Ok) else {
+        return End {
+            code: code_name(Code::Ok),
+            redacted,
+            ..End::default()
+        };
+    };
+    let mut info = status.get_details_error_info();
+    let mut metadata = |key: &str| info.as_mut().and_then(|info| info.metadata.remove(key));
+    let (operation, vendor_code, http_status, outcome) = (
+        metadata("operation"),
+        metadata("vendor_code"),
+        metadata("http_status"),
+        metadata("outcome"),
+    );
+    End {
+        code: code_name(status.code()),
+        reason: info
+            .and_then(|info| Reason::of(&info.reason))
+            .map(Reason::as_str),
+        operation,
+        vendor_code,
+        http_status,
+        outcome,
+        redacted,
+    }
+}
+
+/// The answer of a call that answers once.
+struct Answer {
+    parts: http::response::Parts,
+    frames: Vec<Frame<Bytes>>,
+    failed: Option<Status>,
+}
+
+impl Answer {
+    async fn whole(response: Response<Body>) -> Self {
+        let (parts, mut body) = response.into_parts();
+        let (mut frames, mut failed) = (Vec::new(), None);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => frames.push(frame),
+                Err(status) => {
+                    failed = Some(status);
+                    break;
+                }
+            }
+        }
+        Self {
+            parts,
+            frames,
+            failed,
+        }
+    }
+
+    /// The headers or trailers with the status.
+    fn status_headers(&self) -> Option<&HeaderMap> {
+        let trailers = self.frames.iter().filter_map(Frame::trailers_ref);
+        std::iter::once(&self.parts.headers)
+            .chain(trailers)
+            .find(|headers| headers.contains_key(Status::GRPC_STATUS))
+    }
+
+    fn end(&self) -> End {
+        let mut end = match self.status_headers() {
+            Some(headers) => end_of(headers),
+            None => End {
+                code: code_name(Code::Internal),
+                ..End::default()
+            },
+        };
+        end.redacted |= self.parts.headers.contains_key(REDACTED);
+        end
+    }
+
+    fn message(&self) -> Bytes {
+        let mut held = BytesMut::new();
+        for data in self.frames.iter().filter_map(Frame::data_ref) {
+            held.extend_from_slice(data);
+        }
+        take_message(&mut held).unwrap_or_default()
+    }
+
+    fn into_response(self) -> Response<Body> {
+        let Self {
+            parts,
+            frames,
+            failed,
+        } = self;
+        if frames.is_empty() && failed.is_none() {
+            return Response::from_parts(parts, Body::empty());
+        }
+        let frames = frames.into_iter().map(Ok).chain(failed.map(Err));
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        Response::from_parts(parts, Body::new(body))
+    }
+}
+
+/// How long the first message of these bytes is; `None` if it is not whole.
+fn whole(held: &[u8]) -> Option<usize> {
+    let ([_, length @ ..], rest) = held.split_first_chunk::<PREFIX>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    (rest.len() >= length).then_some(length)
+}
+
+/// Takes the first message out of these bytes; `None` if it is not whole.
+fn take_message(held: &mut BytesMut) -> Option<Bytes> {
+    let length = whole(held)?;
+    held.advance(PREFIX);
+    Some(held.split_to(length).freeze())
+}
+
+/// The message of a request, and the body as if nobody had looked. One that is too large is not waited for: it is
+/// refused below, and so is a compressed one.
+async fn first_message(mut body: Body) -> (Bytes, Body) {
+    let mut held = BytesMut::new();
+    let mut last = None;
+    while whole(&held).is_none() && held.len() <= PREFIX + MOST_IN {
+        match body.frame().await {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => held.extend_from_slice(&data),
+                Err(frame) => last = Some(Ok(frame)),
+            },
+            Some(Err(status)) => last = Some(Err(status)),
+            None => break,
+        }
+        if last.is_some() {
+            break;
+        }
+    }
+    let length = whole(&held);
+    let held = held.freeze();
+    let message = length.map(|length| held.slice(PREFIX..PREFIX + length));
+    let replayed = Replayed {
+        first: Some(held).filter(|held| !held.is_empty()),
+        last,
+        rest: body,
+    };
+    (message.unwrap_or_default(), Body::new(replayed))
+}
+
+/// A body whose beginning has been looked at.
+struct Replayed {
+    first: Option<Bytes>,
+    last: Option<Result<Frame<Bytes>, Status>>,
+    rest: Body,
+}
+
+impl HttpBody for Replayed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if let Some(last) = self.last.take() {
+            return Poll::Ready(Some(last));
+        }
+        Poll::Ready(ready!(Pin::new(&mut self.rest).poll_frame(cx)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.last.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
