@@ -18,20 +18,36 @@ use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::{
-    about::About, auth::Caller, metrics::Metrics, page_token::PageTokens, rotation::Rotator,
+    about::About, auth::Caller, config::Port, metrics::Metrics, page_token::PageTokens,
+    rotation::Rotator,
 };
 
-/// The largest request, in bytes.
+/// The largest request, in bytes, that any settings allow.
 pub(crate) const MOST_IN: usize = 64 * 1024;
 
-/// The largest answer, in bytes.
-pub(crate) const MOST_OUT: usize = 4 * 1024 * 1024;
+/// How large messages may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    request: usize,
+    pub(crate) answer: usize,
+}
+
+impl Sizes {
+    pub(crate) fn of(port: &Port) -> Self {
+        let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self {
+            request: size(port.request_bytes),
+            answer: size(port.answer_bytes),
+        }
+    }
+}
 
 /// What the handlers share. Each noun's file has its own handlers.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) client: Client,
     pub(crate) page_tokens: PageTokens,
+    pub(crate) sizes: Sizes,
     pub(crate) metrics: Metrics,
     /// What this gateway is.
     pub(crate) about: About,
@@ -64,11 +80,13 @@ pub(crate) fn once(caller: String, method: &'static str, request_id: &str) -> Op
 
 /// Mounts a service with the limits that all have.
 macro_rules! limited {
-    ($server:ident, $api:expr) => {
-        $server::new($api)
-            .max_decoding_message_size(MOST_IN)
-            .max_encoding_message_size(MOST_OUT)
-    };
+    ($server:ident, $api:expr) => {{
+        let api: Api = $api;
+        let sizes = api.sizes;
+        $server::new(api)
+            .max_decoding_message_size(sizes.request)
+            .max_encoding_message_size(sizes.answer)
+    }};
 }
 
 impl Api {
@@ -93,6 +111,7 @@ impl Api {
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
+        let most_in = self.sizes.request;
         let routes = Routes::new(limited!(CustomerServiceServer, self.clone()))
             .add_service(limited!(BusinessServiceServer, self.clone()))
             .add_service(limited!(ConsumerServiceServer, self.clone()))
@@ -100,7 +119,7 @@ impl Api {
             .add_service(limited!(OnboardingServiceServer, self.clone()))
             .add_service(limited!(PartnerServiceServer, self.clone()))
             .add_service(limited!(GatewayServiceServer, self))
-            .add_service(health.max_decoding_message_size(MOST_IN))
+            .add_service(health.max_decoding_message_size(most_in))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
         Ok(routes.prepare())

@@ -10,6 +10,7 @@ mod duration;
 mod key;
 mod load;
 mod load_auth;
+mod port;
 mod problem;
 mod show;
 mod source;
@@ -22,6 +23,7 @@ use secrecy::{SecretBox, SecretString};
 
 pub use key::Key;
 pub use load::{admin_listen, shared_key};
+pub use port::{ClientCertificates, Port, Tls, TlsVersion};
 pub use problem::{Problem, Problems};
 pub use source::Source;
 pub(crate) use state::State;
@@ -105,6 +107,10 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Who may call, `auth.*` and `[[policy]]`.
     pub auth: auth::Auth,
+    /// TLS of the gRPC port, `tls.*`; none without it.
+    pub tls: Option<Tls>,
+    /// What peers may take of the gRPC port.
+    pub port: Port,
     /// For how long calls may run.
     pub deadline: Deadlines,
     /// For how long a call is tried at the vendor.
@@ -302,6 +308,8 @@ impl Config {
             grpc_listen: free_port,
             admin_listen: free_port,
             auth: auth::Auth::default(),
+            tls: None,
+            port: Port::default(),
             deadline: Deadlines::default(),
             retry: Retry::default(),
             limits: Limits::default(),

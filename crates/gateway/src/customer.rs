@@ -16,7 +16,7 @@ use openfinance_rpc::pb::{self, customer_service_server::CustomerService};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Api, MOST_OUT, caller, once},
+    api::{Api, caller, once},
     convert::{Check, IntoPb, required},
     overload::Admission,
     status::Subject,
@@ -213,7 +213,7 @@ impl Api {
             .customers_page(query, from, size)
             .await
             .map_err(|error| Subject::Nothing.status(error))?;
-        page.truncate(fitting(&page.customers));
+        page.truncate(fitting(&page.customers, self.sizes.answer));
         let CustomerPage {
             customers,
             next,
@@ -235,12 +235,12 @@ impl Api {
     }
 }
 
-/// How many of the customers fit into one answer, at least one. A page may hold fewer than were asked for, and a
-/// thousand customers with long fields are more than 4 MiB.
-fn fitting(customers: &[Customer]) -> usize {
+/// How many of the customers fit into an answer of `most` bytes, at least one. A page may hold fewer than were asked
+/// for, and a thousand customers with long fields are more than 4 MiB.
+fn fitting(customers: &[Customer], most: usize) -> usize {
     // The list's other fields are far below this.
     let rest = 1_024;
-    let mut room = MOST_OUT - rest;
+    let mut room = most - rest;
     let fits = |customer: &&Customer| {
         let left = room.checked_sub(most_encoded(customer));
         room = left.unwrap_or(0);
@@ -358,13 +358,14 @@ mod tests {
 
     #[test]
     fn a_page_that_is_too_large_is_cut_and_never_empty() {
-        assert_eq!(fitting(&[]), 0);
-        assert_eq!(fitting(&[customer(MOST_OUT)]), 1);
-        assert_eq!(fitting(&vec![customer(100); 1_000]), 1_000);
+        const MOST: usize = 4 * 1024 * 1024;
+        assert_eq!(fitting(&[], MOST), 0);
+        assert_eq!(fitting(&[customer(MOST)], MOST), 1);
+        assert_eq!(fitting(&vec![customer(100); 1_000], MOST), 1_000);
         let large = vec![customer(1_000); 1_000];
-        let kept = fitting(&large);
+        let kept = fitting(&large, MOST);
         let size = list(&large[..kept]).encoded_len();
-        assert!(kept > 500 && size < MOST_OUT, "{kept}: {size}");
+        assert!(kept > 500 && size < MOST, "{kept}: {size}");
     }
 
     #[test]

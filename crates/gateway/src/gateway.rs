@@ -10,7 +10,7 @@ use tower::ServiceBuilder;
 use crate::{
     about::About,
     admin,
-    api::Api,
+    api::{Api, Sizes},
     audit::{Audit, AuditLayer, RefusalLayer, Writing},
     auth::{AuthLayer, Gatekeeper},
     complete::CompleteLayer,
@@ -26,7 +26,10 @@ use crate::{
     page_token::PageTokens,
     rotation::Rotator,
     secret_file::SecretFile,
-    server::Server,
+    server::{
+        Server,
+        tls::{Reloader, TlsError},
+    },
     store,
 };
 
@@ -42,6 +45,7 @@ pub struct Gateway {
     drain: Drain,
     health: Health,
     server: Server,
+    tls: Option<Reloader>,
     rotator: Rotator,
     changeable: Changeable,
     tasks: Tasks,
@@ -98,6 +102,9 @@ pub enum StartError {
         /// What is wrong.
         source: io::Error,
     },
+    /// TLS can't be spoken with what is in the files.
+    #[error("can't speak TLS ({0})")]
+    Tls(#[from] TlsError),
     /// The address of the embedded sandbox is none for a client: a defect.
     #[error("the address of the embedded sandbox can't be used: {0}")]
     SandboxAddress(#[from] openfinance::value::InvalidValue),
@@ -127,6 +134,8 @@ impl Gateway {
             grpc_listen,
             admin_listen,
             auth,
+            tls,
+            port,
             deadline,
             retry,
             limits,
@@ -134,6 +143,7 @@ impl Gateway {
             audit_path,
             log: _,
         } = config;
+        let tls = tls.map(Reloader::open).transpose()?;
         // The ports first: whoever finds them taken has started nothing.
         let grpc = listen("grpc.listen", grpc_listen).await?;
         let admin = listen("admin.listen", admin_listen).await?;
@@ -177,6 +187,7 @@ impl Gateway {
         let api = Api {
             client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
+            sizes: Sizes::of(&port),
             metrics: metrics.clone(),
             about: about.clone(),
             rotator: rotator.clone(),
@@ -199,7 +210,7 @@ impl Gateway {
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
-        let server = Server::start(grpc, service);
+        let server = Server::start(grpc, service, tls.clone(), port);
         let exposition = Exposition::new(&metrics, client.clone(), about);
         let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
@@ -219,6 +230,7 @@ impl Gateway {
             drain,
             health,
             server,
+            tls,
             rotator,
             changeable,
             tasks,
@@ -248,6 +260,15 @@ impl Gateway {
     #[must_use]
     pub fn sandbox_url(&self) -> Option<String> {
         self.embedded.as_ref().map(Embedded::base_url)
+    }
+
+    /// Reads the files of `tls.*` again. Connections from now on are made with what is in them; those that there are, and
+    /// their calls, go on.
+    ///
+    /// # Errors
+    /// [`TlsError`] if a file can't be used: all stays as it was then.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), Reloader::reload)
     }
 
     /// Stops: tells health checks first, takes no more connections, lets the calls in flight finish within the grace,
@@ -282,6 +303,7 @@ impl Gateway {
             drain,
             health,
             server,
+            tls: _,
             rotator,
             changeable: _,
             tasks,

@@ -60,3 +60,4 @@ mod store;
 
 pub use gateway::{Gateway, StartError};
 pub use harden::harden;
+pub use server::tls::TlsError;

@@ -3,21 +3,41 @@
 //! Connections are served with hyper rather than with tonic's server: that one would read `grpc-timeout` before any
 //! layer of ours and end calls with CANCELLED, and it waits without end for peers that have gone silent.
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+mod admission;
+mod answer;
+mod connection;
+mod frames;
+pub(crate) mod peer;
+pub(crate) mod tls;
+mod traffic;
+
+use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2::Builder};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustix::{
+    io::Errno,
+    process::{Resource, getrlimit},
+};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time::{Instant, sleep},
 };
 use tonic::body::Body;
 use tower::Service;
 
-/// How long to wait before accepting again when the system refuses, for instance for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
+use crate::config::Port;
+use admission::{Admission, Full};
+use tls::Reloader;
+
+/// How long to wait before accepting again when the system has nothing left to make a connection of, at first. It
+/// doubles until it is [`LONG_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(10);
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is told at most that connections are refused.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// How long connections have to end when no call is in flight any more.
 const POLITENESS: Duration = Duration::from_secs(1);
@@ -30,20 +50,31 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `service` to whoever connects to `listener`.
-    pub(crate) fn start<S>(listener: TcpListener, service: S) -> Self
+    /// Serves `service` to whoever connects to `listener`, over TLS if there is one, and within the limits of `port`.
+    pub(crate) fn start<S>(
+        listener: TcpListener,
+        service: S,
+        tls: Option<Reloader>,
+        port: Port,
+    ) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
             + Clone
             + Send
             + Sync
             + 'static,
-        S::Future: Send + 'static,
+        S::Future: Unpin + Send + 'static,
     {
         let (stopping, stopped) = watch::channel(false);
+        let server = connection::Server {
+            service,
+            tls,
+            port,
+            builder: connection::builder(&port),
+        };
         Self {
             stopping,
-            task: tokio::spawn(accept(listener, service, stopped)),
+            task: tokio::spawn(accept(listener, Arc::new(server), stopped)),
         }
     }
 
@@ -71,28 +102,47 @@ impl Drop for Server {
     }
 }
 
-async fn accept<S>(listener: TcpListener, service: S, stopped: watch::Receiver<bool>)
-where
+async fn accept<S>(
+    listener: TcpListener,
+    server: Arc<connection::Server<S>>,
+    stopped: watch::Receiver<bool>,
+) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
         + Sync
         + 'static,
-    S::Future: Send + 'static,
+    S::Future: Unpin + Send + 'static,
 {
-    let builder = builder();
+    let admission = admission(&server.port);
     // Dropped with this task, the set cuts what is left in it.
     let mut connections = JoinSet::new();
+    let mut pause = PAUSE;
+    let mut refusals = Refusals::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(builder.clone(), stream, service.clone(), stopped.clone()));
+                Ok((stream, address)) => {
+                    pause = PAUSE;
+                    match admission.enter(address.ip()) {
+                        Ok(place) => {
+                            let server = Arc::clone(&server);
+                            connections.spawn(server.serve(stream, address, stopped.clone(), place));
+                        }
+                        Err(full) => refusals.note(full, address.ip()),
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(PAUSE).await;
+                Err(error) if is_exhausted(&error) => {
+                    refusals.note_exhausted(&error);
+                    // Trying again at once would only use up a processor. Connections that end make room.
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = told(stopped.clone()) => break,
+                    }
+                    pause = (pause * 2).min(LONG_PAUSE);
                 }
+                // The peer has gone before we looked: nothing is wrong with the next one.
+                Err(error) => tracing::debug!(%error, "a connection could not be accepted"),
             },
             Some(_) = connections.join_next() => {}
             () = told(stopped.clone()) => break,
@@ -102,82 +152,78 @@ where
     while connections.join_next().await.is_some() {}
 }
 
+/// As many connections as the settings allow, and no more than leave file descriptors for all else that the gateway
+/// does: without them it could call nobody.
+fn admission(port: &Port) -> Admission {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let possible = u32::try_from(descriptors / 4 * 3)
+        .unwrap_or(u32::MAX)
+        .max(1);
+    if possible < port.connections {
+        tracing::warn!(
+            connections = possible,
+            limit = port.connections,
+            "the process may open few files, so fewer connections are taken than limits.connections allows"
+        );
+    }
+    Admission::new(port.connections.min(possible), port.connections_per_peer)
+}
+
+/// Whether accepting failed for want of something that comes back when connections end.
+fn is_exhausted(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Tells of connections that are refused, now and then: whoever floods the port should not flood the log.
+#[derive(Default)]
+struct Refusals {
+    untold: u64,
+    told: Option<Instant>,
+}
+
+impl Refusals {
+    fn note(&mut self, full: Full, peer: IpAddr) {
+        if let Some(refused) = self.count() {
+            let limit = match full {
+                Full::All => "limits.connections",
+                Full::OfOne => "limits.connections_per_peer",
+            };
+            tracing::warn!(%peer, limit, refused, "connections are refused");
+        }
+    }
+
+    fn note_exhausted(&mut self, error: &io::Error) {
+        if let Some(refused) = self.count() {
+            tracing::warn!(%error, refused, "connections can't be accepted");
+        }
+    }
+
+    /// How many refusals there were since they were last told, if it is time to tell.
+    fn count(&mut self) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| told.elapsed() < REMINDER) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
 /// Waits until the server is told to stop, or is gone.
 async fn told(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-/// The limits of each connection. Those on resets end floods of them, and leave alone callers who cancel a lot.
-fn builder() -> Arc<Builder<TokioExecutor>> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
-        .max_concurrent_streams(100)
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .max_header_list_size(8 * 1024)
-        .max_pending_accept_reset_streams(200)
-        .max_local_error_reset_streams(1_024)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
-    Arc::new(builder)
-}
-
-async fn serve<S>(
-    builder: Arc<Builder<TokioExecutor>>,
-    stream: TcpStream,
-    service: S,
-    stopped: watch::Receiver<bool>,
-) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-{
-    // Answers are small: without this they would wait for the peer's acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-    let connection = builder.serve_connection(TokioIo::new(stream), Calls(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = told(stopped) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-/// A tower service, as hyper calls it.
-struct Calls<S>(S);
-
-impl<S> hyper::service::Service<Request<Incoming>> for Calls<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
-    S::Future: Future<Output = Result<Response<Body>, Infallible>>,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        // The services below are always ready: nothing here waits for room.
-        self.0.clone().call(request.map(Body::new))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
     use tower::service_fn;
 
     use super::*;
@@ -188,10 +234,11 @@ mod tests {
     async fn server() -> (Server, std::net::SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = service_fn(|_: Request<Body>| async {
-            Ok::<_, Infallible>(Response::new(Body::empty()))
+        let service = service_fn(|_: Request<Body>| {
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
         });
-        (Server::start(listener, service), address)
+        let server = Server::start(listener, service, None, Port::default());
+        (server, address)
     }
 
     #[tokio::test]

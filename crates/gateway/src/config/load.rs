@@ -1,5 +1,7 @@
 //! From settings as written to settings as meant, with every rule that they must keep.
 
+mod port;
+
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -45,6 +47,8 @@ pub(super) fn load(
     let auth = read.auth();
     let grpc_listen = read.grpc_listen(flags.insecure);
     let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
+    let tls = read.tls(&auth);
+    let port = read.port();
     let deadline = read.deadlines();
     let retry = read.retry();
     let limits = read.limits();
@@ -64,6 +68,8 @@ pub(super) fn load(
                 grpc_listen,
                 admin_listen,
                 auth,
+                tls,
+                port,
                 deadline,
                 retry,
                 limits,

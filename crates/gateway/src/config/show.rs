@@ -53,6 +53,8 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         grpc_listen,
         admin_listen,
         auth,
+        tls,
+        port,
         deadline,
         retry,
         limits,
@@ -110,7 +112,10 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         "audit.path" => audit_path.as_ref().map(|path| path.display().to_string()),
         "log.format" => Some(log.format.as_str().to_owned()),
         "log.level" => Some(log.level.clone()),
-        _ => None,
+        name => tls
+            .as_ref()
+            .and_then(|tls| tls.show(name))
+            .or_else(|| port.show(name)),
     }
 }
 

@@ -1,0 +1,279 @@
+//! One connection from its first byte to its end.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2::Builder};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, interval_at, sleep_until, timeout_at},
+};
+use tonic::body::Body;
+use tower::Service;
+
+use super::{
+    admission::Place,
+    answer::Answer,
+    frames::Frames,
+    peer::Peer,
+    tls::{self, Reloader},
+    told,
+    traffic::{Running, Traffic},
+};
+use crate::config::Port;
+
+/// How long a connection has to end when it is closed for want of calls.
+const POLITENESS: Duration = Duration::from_secs(1);
+
+/// What all connections have in common.
+pub(super) struct Server<S> {
+    pub(super) service: S,
+    pub(super) tls: Option<Reloader>,
+    pub(super) port: Port,
+    pub(super) builder: Builder<TokioExecutor>,
+}
+
+/// The limits of HTTP/2, each of them set: the libraries leave some open.
+pub(super) fn builder(port: &Port) -> Builder<TokioExecutor> {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(port.streams_per_connection)
+        .initial_stream_window_size(port.stream_window_bytes)
+        .initial_connection_window_size(port.connection_window_bytes)
+        .max_header_list_size(port.header_bytes)
+        // The least that HTTP/2 allows, and plenty for messages like ours.
+        .max_frame_size(16 * 1024)
+        .max_pending_accept_reset_streams(count(port.unread_resets))
+        .max_local_error_reset_streams(count(port.forced_resets))
+        .max_send_buf_size(64 * 1024)
+        .keep_alive_interval(port.keepalive_interval)
+        .keep_alive_timeout(port.keepalive_timeout);
+    builder
+}
+
+/// How a connection ended.
+enum End {
+    /// As connections do.
+    Fine,
+    /// The peer went away, or broke the rules.
+    Early(Box<dyn std::error::Error + Send + Sync>),
+    /// We cut it.
+    Cut(&'static str),
+}
+
+impl<S> Server<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Unpin + Send + 'static,
+{
+    /// Serves the connection `stream`, which has `place` until it ends.
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+        stopped: watch::Receiver<bool>,
+        place: Place,
+    ) {
+        match self.run(stream, address, stopped).await {
+            End::Fine => {}
+            End::Early(error) => {
+                tracing::debug!(peer = %address.ip(), error = error.to_string(), "a connection ended early");
+            }
+            End::Cut(why) => tracing::info!(peer = %address.ip(), why, "a connection was cut"),
+        }
+        drop(place);
+    }
+
+    async fn run(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        stopped: watch::Receiver<bool>,
+    ) -> End {
+        let greeted_by = Instant::now() + self.port.handshake_timeout;
+        // Answers are small: without this they would wait for the peer's acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            return End::Early(error.into());
+        }
+        let Some(tls) = &self.tls else {
+            let certificates = Arc::new([]);
+            let peer = Peer {
+                address,
+                certificates,
+            };
+            return self.speak(stream, peer, greeted_by, stopped).await;
+        };
+        let agreed = tokio::select! {
+            agreed = timeout_at(greeted_by, tls.acceptor().accept(stream)) => agreed,
+            () = told(stopped.clone()) => return End::Fine,
+        };
+        let stream = match agreed {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return End::Early(error.into()),
+            Err(_) => return End::Cut("no TLS in time"),
+        };
+        let (_, session) = stream.get_ref();
+        // A peer that says nothing of what it speaks may be led to speak something else by somebody in between.
+        if session.alpn_protocol() != Some(tls::PROTOCOL) {
+            return End::Cut("no HTTP/2 by ALPN");
+        }
+        let certificates = session.peer_certificates().unwrap_or_default();
+        let certificates = certificates.iter().map(|one| one.clone().into_owned());
+        let peer = Peer {
+            address,
+            certificates: certificates.collect(),
+        };
+        self.speak(stream, peer, greeted_by, stopped).await
+    }
+
+    /// Speaks HTTP/2 to a peer that has to begin by `greeted_by`.
+    async fn speak(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        greeted_by: Instant,
+        stopped: watch::Receiver<bool>,
+    ) -> End {
+        let port = &self.port;
+        let from = peer.address;
+        tracing::debug!(
+            peer = %from.ip(),
+            certificates = peer.certificates.len(),
+            "a connection begins"
+        );
+        let traffic = Arc::new(Traffic::default());
+        let io = Frames::new(io, Arc::clone(&traffic), port.control_frames);
+        let calls = Calls {
+            service: self.service.clone(),
+            peer,
+            traffic: Arc::clone(&traffic),
+        };
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), calls));
+        let greeted = std::future::poll_fn(|cx| match connection.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if traffic.has_greeted() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        tokio::select! {
+            ended = greeted => if let Some(ended) = ended { return end(ended) },
+            () = sleep_until(greeted_by) => return End::Cut("no HTTP/2 in time"),
+            () = told(stopped.clone()) => return End::Fine,
+        }
+        let now = Instant::now();
+        let half = |time: Duration| (time / 2).max(Duration::from_millis(1));
+        let mut turn = interval_at(now + half(port.stall_timeout), half(port.stall_timeout));
+        let mut idle = interval_at(now + port.idle_timeout, port.idle_timeout);
+        let mut begun = Some(0);
+        let mut old = pin!(sleep_until(now + spread(port.connection_age, from)));
+        let mut closing = false;
+        let mut stop = pin!(told(stopped));
+        loop {
+            let patience = tokio::select! {
+                ended = connection.as_mut() => return end(ended),
+                () = stop.as_mut(), if !closing => {
+                    // Whoever stops the server also cuts what does not end.
+                    connection.as_mut().graceful_shutdown();
+                    return end(connection.await);
+                }
+                _ = turn.tick() => {
+                    if traffic.turn() {
+                        return End::Cut("answers were not read");
+                    }
+                    continue;
+                }
+                _ = idle.tick(), if !closing => {
+                    let before = std::mem::replace(&mut begun, traffic.idle());
+                    if begun.is_none() || begun != before {
+                        continue;
+                    }
+                    POLITENESS
+                }
+                () = old.as_mut() => {
+                    if closing {
+                        return End::Cut("it did not end when it was asked to");
+                    }
+                    port.connection_grace
+                }
+            };
+            closing = true;
+            connection.as_mut().graceful_shutdown();
+            old.as_mut().reset(Instant::now() + patience);
+        }
+    }
+}
+
+fn end(ended: hyper::Result<()>) -> End {
+    ended.map_or_else(|error| End::Early(error.into()), |()| End::Fine)
+}
+
+/// `age`, a tenth more or less by the peer's port: many that began together should not end together.
+fn spread(age: Duration, peer: SocketAddr) -> Duration {
+    age * 9 / 10 + age * u32::from(peer.port() % 200) / 1_000
+}
+
+/// The calls of a connection, from HTTP to the service.
+struct Calls<S> {
+    service: S,
+    peer: Peer,
+    traffic: Arc<Traffic>,
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for Calls<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+    S::Future: Unpin,
+{
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Call<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer.clone());
+        Call {
+            // The services below are always ready: nothing here waits for room.
+            answer: self.service.clone().call(request),
+            running: Some(self.traffic.call()),
+        }
+    }
+}
+
+/// A call that has not been answered.
+struct Call<F> {
+    answer: F,
+    running: Option<Running>,
+}
+
+impl<F> Future for Call<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(response) = ready!(Pin::new(&mut self.answer).poll(cx));
+        let Some(running) = self.running.take() else {
+            // It has been answered already, and is not asked again.
+            return Poll::Pending;
+        };
+        Poll::Ready(Ok(response.map(|body| Answer::new(body, running))))
+    }
+}

@@ -1,0 +1,211 @@
+//! TLS of the gRPC port: what it speaks, and certificates that can be changed while it serves.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use rustls::{
+    RootCertStore, ServerConfig, SupportedProtocolVersion,
+    crypto::ring,
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::{TLS12, TLS13},
+};
+use rustls_pki_types::{
+    CertificateDer, PrivateKeyDer,
+    pem::{self, PemObject},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::{ClientCertificates, Tls, TlsVersion};
+
+/// The one protocol that is spoken: HTTP/2.
+pub(super) const PROTOCOL: &[u8] = b"h2";
+
+/// Why a file can't be used. It tells of the file, and nothing of what is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {}: {problem}", .path.display())]
+pub struct TlsError {
+    /// The setting that names the file.
+    pub key: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it, in our words.
+    pub problem: String,
+}
+
+/// The certificates in force. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Reloader(Arc<Inner>);
+
+struct Inner {
+    files: Tls,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Reloader {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`] if one of them can't be used.
+    pub(crate) fn open(files: Tls) -> Result<Self, TlsError> {
+        let current = RwLock::new(read(&files)?);
+        Ok(Self(Arc::new(Inner { files, current })))
+    }
+
+    /// Reads the files again. Connections from now on have what is in them; those that there are keep what they have.
+    ///
+    /// # Errors
+    /// [`TlsError`] if one of them can't be used. Nothing changes then.
+    pub(crate) fn reload(&self) -> Result<(), TlsError> {
+        let new = read(&self.0.files)?;
+        *self
+            .0
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// What the next connection is served with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        let current = self.0.current.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reloader").field(&self.0.files).finish()
+    }
+}
+
+/// What is wrong with these files, if anything: all of it, as far as that can be told apart.
+pub(crate) fn check(files: &Tls) -> Vec<TlsError> {
+    let problems = [
+        certificates("tls.cert", &files.cert).err(),
+        key(&files.key).err(),
+        files
+            .client_ca
+            .as_deref()
+            .and_then(|path| authorities(path).err()),
+    ];
+    let problems: Vec<_> = problems.into_iter().flatten().collect();
+    match problems.is_empty() {
+        true => read(files).err().into_iter().collect(),
+        false => problems,
+    }
+}
+
+fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
+    let Tls {
+        cert,
+        key: key_path,
+        client_ca,
+        min_version,
+        client_certificates,
+    } = files;
+    let chain = certificates("tls.cert", cert)?;
+    let key = key(key_path)?;
+    let provider = Arc::new(ring::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match min_version {
+        TlsVersion::V1_2 => &[&TLS12, &TLS13],
+        TlsVersion::V1_3 => &[&TLS13],
+    };
+    let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|_| {
+            problem(
+                "tls.cert",
+                cert,
+                "the TLS library speaks none of the versions",
+            )
+        })?;
+    let clients: Arc<dyn ClientCertVerifier> = match client_ca {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(path) => {
+            let roots = Arc::new(authorities(path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+            let verifier = match client_certificates {
+                ClientCertificates::Required => verifier,
+                ClientCertificates::Optional => verifier.allow_unauthenticated(),
+            };
+            verifier
+                .build()
+                .map_err(|_| problem("tls.client_ca", path, NO_CERTIFICATE))?
+        }
+    };
+    let mut config = versions
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, key)
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => problem(
+                "tls.key",
+                key_path,
+                "is not the key of the certificate in tls.cert",
+            ),
+            // The library's words may quote what it read.
+            _ => problem(
+                "tls.cert",
+                cert,
+                "the certificate and its key can't be used together",
+            ),
+        })?;
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    // Connections live long, so resuming sessions would save little. Without it each of them shows its certificates to
+    // the verifier of today, and there are no ticket keys to look after.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+const NO_CERTIFICATE: &str = "has no certificate in PEM that can be used";
+
+fn certificates(
+    setting: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = text(setting, path)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match read {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) | Err(_) => Err(problem(setting, path, NO_CERTIFICATE)),
+    }
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("tls.client_ca", path)? {
+        roots
+            .add(certificate)
+            .map_err(|_| problem("tls.client_ca", path, NO_CERTIFICATE))?;
+    }
+    Ok(roots)
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = text("tls.key", path)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => problem("tls.key", path, "has no private key in PEM"),
+        _ => problem(
+            "tls.key",
+            path,
+            "has no private key in PEM that can be read",
+        ),
+    })
+}
+
+fn text(setting: &'static str, path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, TlsError> {
+    let text: io::Result<Vec<u8>> = std::fs::read(path);
+    text.map(Into::into)
+        .map_err(|error| problem(setting, path, &format!("can't be read: {error}")))
+}
+
+fn problem(key: &'static str, path: &Path, problem: &str) -> TlsError {
+    TlsError {
+        key,
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
