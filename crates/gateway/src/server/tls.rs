@@ -12,10 +12,7 @@ use rustls::{
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject},
-};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{ClientCertificates, Tls, TlsVersion};
@@ -139,18 +136,21 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = versions
         .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => problem(
-                "tls.key",
-                key_path,
-                "is not the key of the certificate in tls.cert",
-            ),
-            // The library's words may quote what it read.
-            _ => problem(
-                "tls.cert",
-                cert,
-                "the certificate and its key can't be used together",
-            ),
+        .map_err(|error| {
+            if matches!(error, rustls::Error::InconsistentKeys(_)) {
+                problem(
+                    "tls.key",
+                    key_path,
+                    "is not the key of the certificate in tls.cert",
+                )
+            } else {
+                // The library's words may quote what it read.
+                problem(
+                    "tls.cert",
+                    cert,
+                    "the certificate and its key can't be used together",
+                )
+            }
         })?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     // Connections live long, so resuming sessions would save little. Without it each of them shows its certificates to
@@ -186,13 +186,12 @@ fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = text("tls.key", path)?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => problem("tls.key", path, "has no private key in PEM"),
-        _ => problem(
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        problem(
             "tls.key",
             path,
             "has no private key in PEM that can be read",
-        ),
+        )
     })
 }
 
