@@ -45,7 +45,6 @@ pub struct Gateway {
     drain: Drain,
     health: Health,
     server: Server,
-    tls: Option<Reloader>,
     rotator: Rotator,
     changeable: Changeable,
     tasks: Tasks,
@@ -60,6 +59,7 @@ pub(crate) struct Changeable {
     pub(crate) overload: Overload,
     pub(crate) rotator: Rotator,
     pub(crate) gatekeeper: Gatekeeper,
+    pub(crate) tls: Option<Reloader>,
 }
 
 /// Why a gateway did not start.
@@ -199,6 +199,7 @@ impl Gateway {
             overload: Overload::new(limits.bounds, metrics.clone()),
             rotator: rotator.clone(),
             gatekeeper: Gatekeeper::new(auth),
+            tls: tls.clone(),
         };
         let service = ServiceBuilder::new()
             .layer(ObserveLayer::new(metrics.clone()))
@@ -210,7 +211,7 @@ impl Gateway {
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
-        let server = Server::start(grpc, service, tls.clone(), port);
+        let server = Server::start(grpc, service, tls, port);
         let exposition = Exposition::new(&metrics, client.clone(), about);
         let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
@@ -230,7 +231,6 @@ impl Gateway {
             drain,
             health,
             server,
-            tls,
             rotator,
             changeable,
             tasks,
@@ -268,7 +268,10 @@ impl Gateway {
     /// # Errors
     /// [`TlsError`] if a file can't be used: all stays as it was then.
     pub fn reload_tls(&self) -> Result<(), TlsError> {
-        self.tls.as_ref().map_or(Ok(()), Reloader::reload)
+        self.changeable
+            .tls
+            .as_ref()
+            .map_or(Ok(()), |tls| tls.reload().map(|_| ()))
     }
 
     /// Stops: tells health checks first, takes no more connections, lets the calls in flight finish within the grace,
@@ -303,7 +306,6 @@ impl Gateway {
             drain,
             health,
             server,
-            tls: _,
             rotator,
             changeable: _,
             tasks,

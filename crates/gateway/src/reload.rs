@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::signal::unix::Signal;
 
 use crate::{
-    config::{Config, Flags, Problems, Settings, State, Upstream},
+    config::{Config, Flags, Port, Problems, Settings, State, Upstream},
     gateway::Changeable,
     log::Level,
+    server::tls,
 };
 
 /// How often it is looked whether a file has changed.
@@ -147,6 +148,13 @@ impl Reloader {
             && !names.contains(&"auth.mtls")
             && self.changeable.gatekeeper.replace(auth);
         let mut changed = Changed::default();
+        match self.changeable.tls.as_ref().map(tls::Reloader::reload) {
+            Some(Ok(true)) => changed.applied.push("tls"),
+            Some(Ok(false)) | None => {}
+            Some(Err(error)) => {
+                tracing::error!(%error, "the certificates in force stay");
+            }
+        }
         for name in names {
             let change = if AUTH.contains(&name) && auth_applied {
                 Change::Applied
@@ -172,6 +180,7 @@ impl Reloader {
             overload,
             rotator,
             gatekeeper: _,
+            tls: _,
         } = &self.changeable;
         match (name, &config.upstream) {
             ("partner.secret", Upstream::Vendor(vendor))
@@ -180,7 +189,8 @@ impl Reloader {
                 rotator.take_up(&vendor.partner_secret).await.into()
             }
             ("log.level", _) => self.level.set(&config.log.level).into(),
-            (name, _) if name.starts_with("limits.") => {
+            // Those of connections hold from the start.
+            (name, _) if name.starts_with("limits.") && !Port::has(name) => {
                 limit.set(config.limits);
                 overload.set_bounds(config.limits.bounds);
                 Change::Applied

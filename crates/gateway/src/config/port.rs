@@ -208,6 +208,11 @@ impl Port {
         ]
     }
 
+    /// Whether the setting `name` is one of these.
+    pub(crate) fn has(name: &str) -> bool {
+        Self::default().show(name).is_some()
+    }
+
     /// The value of the setting `name`, if it is one of these.
     pub(super) fn show(mut self, name: &str) -> Option<String> {
         let number = self.numbers().into_iter().find(|(key, ..)| *key == name);

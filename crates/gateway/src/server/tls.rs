@@ -13,6 +13,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{ClientCertificates, Tls, TlsVersion};
@@ -38,8 +39,17 @@ pub(crate) struct Reloader(Arc<Inner>);
 
 struct Inner {
     files: Tls,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Current>,
 }
+
+/// What connections are made with.
+struct Current {
+    config: Arc<ServerConfig>,
+    /// What tells the files that it was read from, from others.
+    mark: Mark,
+}
+
+type Mark = [u8; 32];
 
 impl Reloader {
     /// Reads the files.
@@ -51,24 +61,32 @@ impl Reloader {
         Ok(Self(Arc::new(Inner { files, current })))
     }
 
-    /// Reads the files again. Connections from now on have what is in them; those that there are keep what they have.
+    /// Reads the files again, and says whether anything in them is new. Connections from now on have what is in them; those that there are keep what they have.
     ///
     /// # Errors
     /// [`TlsError`] if one of them can't be used. Nothing changes then.
-    pub(crate) fn reload(&self) -> Result<(), TlsError> {
+    pub(crate) fn reload(&self) -> Result<bool, TlsError> {
         let new = read(&self.0.files)?;
-        *self
+        let mut current = self
             .0
             .current
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_new = new.mark != current.mark;
+        if is_new {
+            *current = new;
+        }
+        Ok(is_new)
     }
 
     /// What the next connection is served with.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        let current = self.0.current.read();
-        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner)).into()
+        let current = self
+            .0
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.config).into()
     }
 }
 
@@ -86,7 +104,7 @@ pub(crate) fn check(files: &Tls) -> Vec<TlsError> {
         files
             .client_ca
             .as_deref()
-            .and_then(|path| authorities(path).err()),
+            .and_then(|path| authorities(path).and_then(|found| roots(path, found)).err()),
     ];
     let problems: Vec<_> = problems.into_iter().flatten().collect();
     match problems.is_empty() {
@@ -95,7 +113,7 @@ pub(crate) fn check(files: &Tls) -> Vec<TlsError> {
     }
 }
 
-fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &Tls) -> Result<Current, TlsError> {
     let Tls {
         cert,
         key: key_path,
@@ -103,8 +121,11 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
         min_version,
         client_certificates,
     } = files;
+    let mut mark = Sha256::new();
     let chain = certificates("tls.cert", cert)?;
+    chain.iter().for_each(|one| mark.update(one));
     let key = key(key_path)?;
+    mark.update(key.secret_der());
     let provider = Arc::new(ring::default_provider());
     let versions: &[&SupportedProtocolVersion] = match min_version {
         TlsVersion::V1_2 => &[&TLS12, &TLS13],
@@ -122,7 +143,9 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
     let clients: Arc<dyn ClientCertVerifier> = match client_ca {
         None => WebPkiClientVerifier::no_client_auth(),
         Some(path) => {
-            let roots = Arc::new(authorities(path)?);
+            let authorities = authorities(path)?;
+            authorities.iter().for_each(|one| mark.update(one));
+            let roots = Arc::new(roots(path, authorities)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
             let verifier = match client_certificates {
                 ClientCertificates::Required => verifier,
@@ -157,7 +180,10 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
     // the verifier of today, and there are no ticket keys to look after.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(Current {
+        config: Arc::new(config),
+        mark: mark.finalize().into(),
+    })
 }
 
 const NO_CERTIFICATE: &str = "has no certificate in PEM that can be used";
@@ -174,9 +200,16 @@ fn certificates(
     }
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    certificates("tls.client_ca", path)
+}
+
+fn roots(
+    path: &Path,
+    authorities: Vec<CertificateDer<'static>>,
+) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("tls.client_ca", path)? {
+    for certificate in authorities {
         roots
             .add(certificate)
             .map_err(|_| problem("tls.client_ca", path, NO_CERTIFICATE))?;

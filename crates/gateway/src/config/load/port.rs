@@ -40,6 +40,8 @@ impl Reader {
                 false => ClientCertificates::Required,
             },
         };
+        let files = [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()];
+        self.read.files.extend(files.into_iter().flatten().cloned());
         let problems = tls::check(&tls);
         let is_right = problems.is_empty();
         for problem in problems {
