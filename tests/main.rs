@@ -13,6 +13,7 @@ mod common;
 mod comparison;
 mod consumer;
 mod customer;
+mod deploy;
 mod dice;
 #[cfg(feature = "external")]
 mod external;
