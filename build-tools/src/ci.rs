@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{deny, import, spec};
+use crate::{deny, import, smoke, spec};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -31,6 +31,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())
 sys.exit(problem and str(problem))
 ";
+
+/// The schemas of Kubernetes and what checks files against them.
+const KUBERNETES: &str = "kubernetes-validate==1.37.0";
 
 /// A document of our own with a little of everything, which is compiled whole.
 const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
@@ -62,15 +65,8 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         "warnings",
     ];
     ci.step(out, "lints", ci.cargo(&lints))?;
-    // The image that ships has no sandbox in it.
-    let lean = [
-        "check",
-        "--package",
-        "openfinance-gateway",
-        "--no-default-features",
-        "--locked",
-    ];
-    ci.step(out, "gateway without sandbox", ci.cargo(&lean))?;
+    writeln!(out, "\n== the image's program, without the sandbox")?;
+    smoke::run(smoke::Build::Debug, root, out)?;
     let mut docs = ci.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     ci.step(out, "docs", docs)?;
@@ -106,6 +102,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
         "comparison::",
         None,
     )?;
+    ci.kubernetes(out)?;
     passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
     passed += ci.redis(out)?;
@@ -201,6 +198,25 @@ impl Ci<'_> {
             "schemathesis::",
             Some(tools),
         )
+    }
+
+    /// Holds the files for a cluster against the schemas of Kubernetes.
+    fn kubernetes(&self, out: &mut dyn Write) -> Result<()> {
+        let tools = self.python(out, &[KUBERNETES])?;
+        let mut validate = Command::new(tools.join("kubernetes-validate"));
+        validate.arg("--strict");
+        for folder in ["deploy/kubernetes/base", "deploy/kubernetes/valkey"] {
+            for entry in std::fs::read_dir(self.root.join(folder))? {
+                let path = entry?.path();
+                let is_yaml = path.extension().is_some_and(|ending| ending == "yaml");
+                // kustomize's own file is no resource of a cluster.
+                if is_yaml && !path.ends_with("kustomization.yaml") {
+                    validate.arg(path);
+                }
+            }
+        }
+        self.step(out, "the files for a cluster", validate)?;
+        Ok(())
     }
 
     /// Installs packages of Python below `target/` and answers the folder with their programs and the `python` that

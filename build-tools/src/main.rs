@@ -17,6 +17,7 @@ mod output;
 mod rest;
 mod rpc;
 mod sbom;
+mod smoke;
 mod spec;
 mod standalone;
 mod tidy;
@@ -74,6 +75,12 @@ enum Command {
         /// What the runs differ by; a failure names the seed that repeats it.
         #[arg(long, default_value_t = chaos::SEED)]
         seed: u64,
+    },
+    /// Builds the program as the image has it, without the sandbox, and runs it as a container would.
+    Smoke {
+        /// Build it soon rather than as it ships.
+        #[arg(long)]
+        debug: bool,
     },
     /// Writes the bill of materials of the gateway as it ships, CycloneDX 1.6, to standard output or to a file.
     Sbom {
@@ -223,6 +230,9 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         }
         Command::Ci { full } => {
             ci::run(root, out)?;
+            if full {
+                smoke::run(smoke::Build::Release, root, out)?;
+            }
             let held = !full || chaos::run(chaos::REPEATS, chaos::SEED, root)?;
             Ok(if held { GOOD } else { BROKEN })
         }
@@ -237,6 +247,13 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Chaos { repeats, seed } => {
             let held = chaos::run(repeats, seed, root)?;
             Ok(if held { GOOD } else { BROKEN })
+        }
+        Command::Smoke { debug } => {
+            let build = match debug {
+                true => smoke::Build::Debug,
+                false => smoke::Build::Release,
+            };
+            smoke::run(build, root, out).map(|()| GOOD)
         }
         Command::Sbom { out: file } => {
             let text = sbom::document(root)?;
