@@ -195,9 +195,18 @@ fn names_records(messages: &[Vec<(u64, Meaning)>], place: usize, depth: u8) -> b
         return false;
     };
     let fields = messages.get(place).into_iter().flatten();
-    fields.copied().any(|(_, meaning)| match meaning {
-        Meaning::Message(place) => names_records(messages, place, depth),
-        meaning => meaning.is_record(),
+    fields.copied().any(|(_, meaning)| {
+        let inside = match meaning {
+            Meaning::Message(place) => Some(place),
+            Meaning::Customer
+            | Meaning::Consumer
+            | Meaning::Business
+            | Meaning::InstitutionLogin
+            | Meaning::RequestId
+            | Meaning::Username
+            | Meaning::ValidateOnly => None,
+        };
+        meaning.is_record() || inside.is_some_and(|place| names_records(messages, place, depth))
     })
 }
 
