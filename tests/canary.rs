@@ -1,16 +1,23 @@
-//! Canaries: values that are sent through every test, and must turn up in no log line, error, `Debug` or panic.
+//! Canaries: values that are sent through every test, and must turn up in no log line, error, `Debug`, panic, metric or
+//! file, as they are or encoded.
 //!
 //! Every test of this binary logs at TRACE into a writer that looks for them, so each test is a test of this too.
 
 use std::{
     cell::Cell,
     io::{self, Write},
+    path::Path,
     sync::{
-        Once,
+        LazyLock, Once,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use aho_corasick::AhoCorasick;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use openfinance_rpc::pb;
 use openfinance_sandbox::{Commit, FaultRule, Operation};
 use tonic::Status;
@@ -71,13 +78,87 @@ static LINES: AtomicU64 = AtomicU64::new(0);
 /// Panics if `text` holds a canary. The message says which rule it breaks, not what leaked.
 #[track_caller]
 pub(crate) fn scan(text: &str) {
-    if let Some(canary) = find(text) {
+    if let Some(canary) = find(text.as_bytes()) {
         panic!("canary number {canary} leaked: a personal value or a secret has been printed");
     }
 }
 
-fn find(text: &str) -> Option<usize> {
-    FORBIDDEN.iter().position(|canary| text.contains(canary))
+/// Panics if `artefact` holds a canary: something that was stored or sent, which `name` tells.
+#[track_caller]
+pub(crate) fn scan_bytes(name: &str, artefact: &[u8]) {
+    if let Some(canary) = find(artefact) {
+        panic!("canary number {canary} leaked into {name}");
+    }
+}
+
+/// Panics if a file of the gateway's holds a canary, where it is there.
+#[track_caller]
+pub(crate) fn scan_file(path: &Path) {
+    if let Ok(bytes) = std::fs::read(path) {
+        scan_bytes(&path.display().to_string(), &bytes);
+    }
+}
+
+fn find(text: &[u8]) -> Option<usize> {
+    static SEARCH: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
+        let (mut needles, mut canaries) = (Vec::new(), Vec::new());
+        for (canary, word) in FORBIDDEN.iter().enumerate() {
+            for needle in encodings(word) {
+                needles.push(needle);
+                canaries.push(canary);
+            }
+        }
+        let search = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(needles);
+        (search.unwrap(), canaries)
+    });
+    let (search, canaries) = &*SEARCH;
+    let found = search.find(text)?;
+    Some(canaries[found.pattern().as_usize()])
+}
+
+/// A word as it is, and as base64 wherever it begins in what is encoded, hexadecimal, percent-encoded, with the escapes of
+/// JSON, and in both orders of UTF-16.
+fn encodings(word: &str) -> Vec<Vec<u8>> {
+    let each = |write: fn(u8) -> String| word.bytes().map(write).collect::<String>().into_bytes();
+    let mut all = vec![
+        word.as_bytes().to_vec(),
+        each(|byte| format!("{byte:02x}")),
+        each(|byte| format!("%{byte:02x}")),
+        each(|byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        }),
+        each(|byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'*' | b'-' | b'.' | b'_' => {
+                char::from(byte).to_string()
+            }
+            b' ' => "+".to_owned(),
+            _ => format!("%{byte:02x}"),
+        }),
+        each(|byte| format!("\\u{byte:04x}")),
+        each(|byte| match byte {
+            b'"' | b'\\' => format!("\\{}", char::from(byte)),
+            _ => char::from(byte).to_string(),
+        }),
+        word.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        word.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ];
+    for before in 0..3 {
+        let text = STANDARD.encode([&vec![0; before], word.as_bytes()].concat());
+        // The digits that only this word makes: those at the ends hold bits of its neighbours.
+        let (from, to) = ((before * 8).div_ceil(6), (before + word.len()) * 8 / 6);
+        let digits = &text.as_bytes()[from..to];
+        all.push(digits.to_vec());
+        all.push(
+            String::from_utf8_lossy(digits)
+                .replace('+', "-")
+                .replace('/', "_")
+                .into_bytes(),
+        );
+    }
+    all
 }
 
 /// Sends every log line of this process through the search, once and for all tests.
@@ -117,7 +198,7 @@ impl<'a> MakeWriter<'a> for Watch {
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         LINES.fetch_add(1, Ordering::Relaxed);
-        if let Some(canary) = find(&String::from_utf8_lossy(line)) {
+        if let Some(canary) = find(line) {
             // A panic here would only end the task that logs, so the whole run ends.
             let text = String::from_utf8_lossy(line);
             let place = text.split_whitespace().nth(2).unwrap_or_default();
@@ -232,9 +313,24 @@ async fn a_vendor_that_repeats_personal_data_in_its_errors_leaks_nothing() {
 #[test]
 fn the_search_finds_what_it_should() {
     for canary in FORBIDDEN {
-        assert!(find(&format!("before{canary}after")).is_some());
+        let text = format!("before{canary}after");
+        assert!(find(text.as_bytes()).is_some());
+        let in_utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(find(&in_utf_16).is_some());
+        let in_hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+        assert!(find(in_hex.as_bytes()).is_some());
+        for before in ["", "b", "be", "bef"] {
+            let text = format!("{before}{canary}after");
+            assert!(find(STANDARD.encode(&text).as_bytes()).is_some());
+            assert!(find(URL_SAFE_NO_PAD.encode(&text).as_bytes()).is_some());
+        }
+        let query = [("q", canary)];
+        let url = reqwest::Url::parse_with_params("http://host/", query).unwrap();
+        assert!(find(url.as_str().as_bytes()).is_some(), "{url}");
+        let json = serde_json::to_vec(canary).unwrap();
+        assert!(find(&json).is_some());
     }
-    assert_eq!(find("nothing to see"), None);
+    assert_eq!(find(b"nothing to see"), None);
 }
 
 #[tokio::test]

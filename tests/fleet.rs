@@ -141,6 +141,7 @@ impl Replica {
     pub(crate) async fn stop(self) {
         let Self { gateway, channel } = self;
         drop(channel);
+        world::scan_metrics(&gateway).await;
         gateway.stop().await;
     }
 }

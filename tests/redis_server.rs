@@ -78,6 +78,11 @@ impl RedisServer {
         line.trim_end().to_owned()
     }
 
+    /// Whether it was started and not stopped since.
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// All that it holds, as it would be on disk.
     pub(crate) fn dump(&self) -> Vec<u8> {
         assert_eq!(self.say("CONFIG SET rdbcompression no"), "+OK");

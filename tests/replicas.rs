@@ -70,6 +70,9 @@ impl World {
             replica.stop().await;
         }
         self.fleet.stop().await;
+        if self.redis.is_running() {
+            canary::scan_bytes("Redis", &self.redis.dump());
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! A gateway over a sandbox, both real, in this process and on ports of their own.
 
-use std::sync::Arc;
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use openfinance::store::Store;
 use openfinance_gateway::{Gateway, StartError, config};
@@ -28,6 +33,8 @@ pub(crate) struct World {
     sandbox: Sandbox,
     gateway: Gateway,
     channel: Channel,
+    /// What the gateway writes.
+    files: Vec<PathBuf>,
 }
 
 impl World {
@@ -52,11 +59,13 @@ impl World {
         let sandbox = Sandbox::start(config).await.unwrap();
         let mut settings = settings(&sandbox);
         gateway(&mut settings);
+        let files = files(&settings);
         let (gateway, channel) = start_gateway(settings).await;
         Self {
             sandbox,
             gateway,
             channel,
+            files,
         }
     }
 
@@ -70,6 +79,7 @@ impl World {
             sandbox,
             gateway,
             channel,
+            files: Vec::new(),
         }
     }
 
@@ -100,6 +110,7 @@ impl World {
             sandbox,
             gateway,
             channel,
+            mut files,
         } = self;
         drop(channel);
         gateway.stop().await;
@@ -107,6 +118,7 @@ impl World {
         let gateway = loop {
             let mut settings = settings(&sandbox);
             change(&mut settings);
+            files.extend(self::files(&settings));
             match Gateway::start(settings).await {
                 Ok(gateway) => break gateway,
                 Err(StartError::Store { .. }) => tokio::task::yield_now().await,
@@ -118,6 +130,7 @@ impl World {
             sandbox,
             gateway,
             channel,
+            files,
         }
     }
 
@@ -130,8 +143,12 @@ impl World {
             );
         }
         drop(self.channel);
+        scan_metrics(&self.gateway).await;
         self.gateway.stop().await;
         self.sandbox.stop().await;
+        for file in &self.files {
+            canary::scan_file(file);
+        }
     }
 
     /// Ends the gateway alone, as a signal does.
@@ -394,6 +411,33 @@ pub(crate) fn settings(sandbox: &Sandbox) -> config::Config {
         },
         ..config::Config::for_tests(upstream)
     }
+}
+
+/// The files that a gateway with these settings writes.
+fn files(settings: &config::Config) -> Vec<PathBuf> {
+    let stored = settings.shared.store_path.iter();
+    stored.chain(&settings.audit_path).cloned().collect()
+}
+
+/// Looks for canaries in all that the gateway has counted. Over a socket of the system's own, since a clock that is held
+/// would let the time-outs of a client pass.
+pub(crate) async fn scan_metrics(gateway: &Gateway) {
+    let address = gateway.admin_address();
+    let page = tokio::task::spawn_blocking(move || page(address, "/metrics"));
+    let page = page.await.unwrap().unwrap();
+    assert!(!page.is_empty(), "there are no metrics");
+    canary::scan_bytes("the metrics", &page);
+}
+
+fn page(address: SocketAddr, path: &str) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut page = Vec::new();
+    stream.read_to_end(&mut page)?;
+    Ok(page)
 }
 
 async fn start_gateway(settings: config::Config) -> (Gateway, Channel) {

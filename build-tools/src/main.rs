@@ -17,6 +17,7 @@ mod output;
 mod rest;
 mod rpc;
 mod sbom;
+mod shown;
 mod smoke;
 mod spec;
 mod standalone;

@@ -3,7 +3,7 @@
 //! A customer has at most one business, which can't be deleted. Where the owner is personally liable for loans, the
 //! customer's consumer must exist before the business is created.
 
-mod convert;
+pub(crate) mod convert;
 mod create;
 mod update;
 

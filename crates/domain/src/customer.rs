@@ -6,7 +6,7 @@
 mod convert;
 mod create;
 mod delete;
-mod list;
+pub(crate) mod list;
 mod update;
 
 use jiff::Timestamp;

@@ -58,6 +58,9 @@ mod credential;
 pub mod customer;
 mod deadline;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(test, allow(unreachable_pub, reason = "fuzz targets call it"))]
+pub mod fuzz;
 mod gate;
 mod guard;
 pub mod id;

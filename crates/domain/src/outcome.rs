@@ -99,7 +99,7 @@ impl<T: DeserializeOwned> Outcome<T> {
     }
 
     /// Judges an answer with another status than the one that the document promises.
-    fn of_answer(operation: Operation, answer: &rest::Answer) -> Self {
+    pub(crate) fn of_answer(operation: Operation, answer: &rest::Answer) -> Self {
         let status = answer.status.as_u16();
         if status < 400 {
             return Self::of_success(operation, answer);

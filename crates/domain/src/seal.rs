@@ -157,6 +157,34 @@ mod tests {
         assert_ne!(keys(1).fingerprint(b"a"), keys(2).fingerprint(b"a"));
     }
 
+    /// There are 10^9 social security numbers, so whoever can try them all needs no weakness of the hash.
+    #[test]
+    fn a_number_can_not_be_guessed_from_what_is_kept() {
+        use sha2::Digest as _;
+
+        let content = |number: u32| {
+            let digits = format!("{number:09}");
+            let (area, group, serial) = (&digits[..3], &digits[3..5], &digits[5..]);
+            format!(r#"{{"lastName":"Quackenbush","ssn":"{area}-{group}-{serial}"}}"#)
+        };
+        let truth = 509_318_642;
+        let kept = keys(1).fingerprint(content(truth).as_bytes());
+        let stranger = keys(0);
+        let empty: Hmac<Sha256> = Hmac::new(&[0; 64].into());
+        for number in truth - 10_000..truth + 10_000 {
+            let content = content(number);
+            let guesses = [
+                hex(&Sha256::digest(&content)),
+                hex(&Sha256::digest(number.to_string())),
+                stranger.fingerprint(content.as_bytes()),
+                hex(&hash(&empty, &[content.as_bytes()])),
+            ];
+            assert!(!guesses.contains(&kept), "a number has been guessed");
+        }
+        // With the key the search would have found it.
+        assert_eq!(keys(1).fingerprint(content(truth).as_bytes()), kept);
+    }
+
     #[test]
     fn what_is_sealed_opens_where_it_belongs_and_nowhere_else() {
         let place = store::Key::new(Space::Token, "1");

@@ -254,6 +254,30 @@ impl<T> Change<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{business::TaxId, consumer::Consumer, customer::Customer, partner::PartnerSecret};
+
+    /// Does not compile if the type has the trait: then there are two ways to be `Told`, and none is said.
+    macro_rules! never {
+        ($trait:path: $($type:ty),+) => {
+            $({
+                trait Told<Way> {
+                    fn told() {}
+                }
+                impl<T: ?Sized> Told<()> for T {}
+                struct Too;
+                impl<T: ?Sized + $trait> Told<Too> for T {}
+                <$type as Told<_>>::told();
+            })+
+        };
+    }
+
+    #[test]
+    fn what_is_personal_or_secret_can_be_neither_shown_nor_serialized() {
+        never!(fmt::Display: Ssn, Birthday, PartialDate, Personal, Text, Phone, Ein, TaxId);
+        never!(serde::Serialize: Ssn, Birthday, PartialDate, Personal, Text, Phone, Ein, TaxId);
+        never!(fmt::Display: PartnerSecret, Customer, Consumer);
+        never!(serde::Serialize: PartnerSecret, Customer, Consumer);
+    }
 
     #[test]
     fn a_social_security_number_is_nine_digits_with_or_without_hyphens() {

@@ -82,7 +82,7 @@ async fn result(client: &Client, id: InstitutionLoginId) -> pb::AuthorizationDet
     }
 }
 
-fn batch(ids: &[i64]) -> Result<Vec<InstitutionLoginId>, BadFields> {
+pub(crate) fn batch(ids: &[i64]) -> Result<Vec<InstitutionLoginId>, BadFields> {
     let mut check = Check::new();
     if ids.is_empty() || ids.len() > MOST_IN_BATCH {
         check.refuse(

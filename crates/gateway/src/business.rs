@@ -1,7 +1,7 @@
 //! Businesses: handlers.
 
 mod convert;
-mod update;
+pub(crate) mod update;
 
 use openfinance::{business::NewBusiness, id::CustomerId};
 use openfinance_rpc::pb::{self, business_service_server::BusinessService};

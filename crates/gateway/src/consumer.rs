@@ -1,7 +1,7 @@
 //! Consumers: handlers.
 
-mod convert;
-mod update;
+pub(crate) mod convert;
+pub(crate) mod update;
 
 use openfinance::{Client, RequestId, consumer::NewConsumer, id::CustomerId};
 use openfinance_rpc::pb::{self, consumer_service_server::ConsumerService};

@@ -1,7 +1,7 @@
 //! Customers: handlers.
 
 mod convert;
-mod update;
+pub(crate) mod update;
 
 use std::pin::Pin;
 

@@ -36,6 +36,9 @@ mod deadline;
 mod drain;
 mod embedded;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(test, allow(unreachable_pub, reason = "fuzz targets call it"))]
+pub mod fuzz;
 mod gateway;
 mod harden;
 mod health;

@@ -1,6 +1,6 @@
 //! Onboarding: the handler.
 
-mod convert;
+pub(crate) mod convert;
 
 use openfinance::{
     Error,

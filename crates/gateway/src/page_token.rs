@@ -111,7 +111,7 @@ impl PageTokens {
 
 /// The cursor as bytes: the version, the position, how many customers there are in front of it, and the ids of these and
 /// of the one behind it, where there is one, each after its length.
-fn written(cursor: &Cursor) -> Vec<u8> {
+pub(crate) fn written(cursor: &Cursor) -> Vec<u8> {
     let before = cursor.before();
     let mut text = vec![VERSION];
     text.extend(cursor.at().get().to_be_bytes());
@@ -125,7 +125,7 @@ fn written(cursor: &Cursor) -> Vec<u8> {
 }
 
 /// The cursor that was written so; `None` if it is none, or one of another version.
-fn read(text: &[u8]) -> Option<Cursor> {
+pub(crate) fn read(text: &[u8]) -> Option<Cursor> {
     let (version, text) = text.split_first()?;
     if *version != VERSION {
         return None;

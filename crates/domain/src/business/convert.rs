@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A whole business on its way to the vendor: what was read, what was set, not yet checked against the document.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     name: Option<String>,
     personally_liable: Option<bool>,
     address: Address,

@@ -101,8 +101,8 @@ impl Client {
 }
 
 /// What an answer of the vendor's holds.
-pub(super) struct Listed<More> {
-    pub(super) customers: Vec<Customer>,
+pub(crate) struct Listed<More> {
+    pub(crate) customers: Vec<Customer>,
     /// Whether there are more behind these.
     more: More,
     /// How many there are in all.
@@ -110,7 +110,7 @@ pub(super) struct Listed<More> {
 }
 
 /// Reads an answer. It need not say whether there are more.
-pub(super) fn customers(page: wire::Customers) -> Result<Listed<Option<bool>>, &'static str> {
+pub(crate) fn customers(page: wire::Customers) -> Result<Listed<Option<bool>>, &'static str> {
     let wire::Customers {
         found,
         displaying,

@@ -1,3 +1,5 @@
+//! What the file holds, what the verifier finds, and what a query answers.
+
 use std::{
     fs,
     os::unix::fs::symlink,

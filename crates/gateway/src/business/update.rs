@@ -33,7 +33,7 @@ static FIELDS: Fields = Fields {
     fixed: &["business_id", "customer_id", "create_time", "update_time"],
 };
 
-pub(super) fn update(
+pub(crate) fn update(
     request: pb::UpdateBusinessRequest,
 ) -> Result<(BusinessId, BusinessUpdate), Status> {
     let pb::UpdateBusinessRequest {

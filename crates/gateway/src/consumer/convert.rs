@@ -9,7 +9,7 @@ use openfinance_rpc::pb;
 
 use crate::convert::{BadFields, Check, FromPb, IntoPb, given, text};
 
-pub(super) fn for_business(
+pub(crate) fn for_business(
     request: pb::CreateConsumerForBusinessRequest,
 ) -> Result<(CustomerId, BusinessConsumer), BadFields> {
     let pb::CreateConsumerForBusinessRequest {

@@ -45,7 +45,7 @@ static FIELDS: Fields = Fields {
     ],
 };
 
-pub(super) fn update(
+pub(crate) fn update(
     request: pb::UpdateConsumerRequest,
 ) -> Result<(ConsumerId, ConsumerUpdate), Status> {
     let pb::UpdateConsumerRequest {

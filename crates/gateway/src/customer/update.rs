@@ -24,7 +24,7 @@ static FIELDS: Fields = Fields {
     ],
 };
 
-pub(super) fn update(
+pub(crate) fn update(
     request: pb::UpdateCustomerRequest,
 ) -> Result<(CustomerId, CustomerUpdate), Status> {
     let pb::UpdateCustomerRequest {

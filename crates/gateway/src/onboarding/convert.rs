@@ -16,7 +16,7 @@ const NEEDED: &str = "is required where consumer_from_business is set";
 /// How many characters the telephone number of a consumer may have.
 const MOST_PHONE: usize = 15;
 
-pub(super) fn onboarding(request: pb::OnboardCustomerRequest) -> Result<Onboarding, BadFields> {
+pub(crate) fn onboarding(request: pb::OnboardCustomerRequest) -> Result<Onboarding, BadFields> {
     let pb::OnboardCustomerRequest {
         customer,
         consumer,
