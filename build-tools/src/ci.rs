@@ -7,11 +7,12 @@ use std::{
     io::{BufRead as _, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{deny, import, smoke, spec};
+use crate::{deny, fuzz, import, smoke, spec};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -48,8 +49,12 @@ const BROWSERS: [&str; 4] = [
     "google-chrome-stable",
 ];
 
-/// Runs every step, stops at the first that fails, and prints how many tests passed.
-pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
+/// How long each fuzz target runs, and how long where time does not matter.
+const FUZZ: Duration = Duration::from_secs(60);
+const FUZZ_FULL: Duration = Duration::from_secs(600);
+
+/// Runs every step, stops at the first that fails, and prints how many tests passed. `full` takes longer over some.
+pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
     let mut passed = 0;
     let ci = Ci { root };
     passed += ci.step(out, "tests", ci.cargo(&["test", "--workspace", "--locked"]))?;
@@ -106,6 +111,7 @@ pub(crate) fn run(root: &Path, out: &mut dyn Write) -> Result<()> {
     passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
     passed += ci.redis(out)?;
+    ci.fuzz(out, if full { FUZZ_FULL } else { FUZZ })?;
 
     writeln!(out, "\n{passed} passed, 0 failed")?;
     Ok(())
@@ -281,6 +287,18 @@ impl Ci<'_> {
         ensure!(passed > 0, "no test is called redis::");
         let name = "replicas that share a real Redis";
         Ok(passed + self.external(out, name, "replicas::", None)?)
+    }
+
+    /// Builds the fuzz targets and runs each for a time.
+    fn fuzz(&self, out: &mut dyn Write, time: Duration) -> Result<()> {
+        let tools = self.python(out, &[fuzz::PACKAGE])?;
+        if !is_on_path("c++") {
+            self.apt(out, "a C++ compiler, for libFuzzer", &["g++"])?;
+        }
+        let build = fuzz::build(self.root, &tools.join("cargo-fuzz"))?;
+        self.step(out, "build the fuzz targets", build)?;
+        writeln!(out, "\n== fuzz")?;
+        fuzz::run(self.root, time, out)
     }
 
     /// Runs the tests of one module that call tools which are not ours, with a folder of such tools on the path.

@@ -10,6 +10,7 @@ mod ci;
 mod compare;
 mod deny;
 mod diff;
+mod fuzz;
 mod gate;
 mod import;
 mod lineage;
@@ -230,7 +231,7 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
             diff::run(root, &old, &new, format, out)
         }
         Command::Ci { full } => {
-            ci::run(root, out)?;
+            ci::run(root, full, out)?;
             if full {
                 smoke::run(smoke::Build::Release, root, out)?;
             }
