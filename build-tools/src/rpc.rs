@@ -4,6 +4,8 @@
 //! them: a `Debug` that redacts, and the table of methods. A string or bytes field without `data_class`, or a method
 //! without `permission`, is refused here.
 
+mod redact;
+
 use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -108,6 +110,7 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
     {
         debug_impl(&message, &mut source, &mut problems)?;
     }
+    redact::impls(pool, &mut source)?;
     source.push_str(
         "/// What the options say of every method, by path.\npub static METHODS: &[Method] = &[\n",
     );
@@ -127,7 +130,7 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
     );
 
     let parsed = syn::parse_file(&format!(
-        "use std::fmt;\nuse super::pb::*;\nuse crate::{{Idempotency, Method, Redacted}};\n{source}"
+        "use std::fmt;\nuse super::pb::*;\nuse crate::{{Idempotency, Method, Redact, Redacted, Sight}};\n{source}"
     ))?;
     Ok(format!("{HEADER}\n{}", prettyplease::unparse(&parsed)))
 }

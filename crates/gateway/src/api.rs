@@ -19,7 +19,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::{
     about::About, auth::Caller, config::Port, metrics::Metrics, page_token::PageTokens,
-    rotation::Rotator,
+    rotation::Rotator, seen::Seen,
 };
 
 /// The largest request, in bytes, that any settings allow.
@@ -80,13 +80,11 @@ pub(crate) fn once(caller: String, method: &'static str, request_id: &str) -> Op
 
 /// Mounts a service with the limits that all have.
 macro_rules! limited {
-    ($server:ident, $api:expr) => {{
-        let api: Api = $api;
-        let sizes = api.sizes;
-        $server::new(api)
-            .max_decoding_message_size(sizes.request)
-            .max_encoding_message_size(sizes.answer)
-    }};
+    ($server:ident, $api:expr, $sizes:expr) => {
+        $server::new($api)
+            .max_decoding_message_size($sizes.request)
+            .max_encoding_message_size($sizes.answer)
+    };
 }
 
 impl Api {
@@ -111,15 +109,16 @@ impl Api {
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let most_in = self.sizes.request;
-        let routes = Routes::new(limited!(CustomerServiceServer, self.clone()))
-            .add_service(limited!(BusinessServiceServer, self.clone()))
-            .add_service(limited!(ConsumerServiceServer, self.clone()))
-            .add_service(limited!(AuthorizationServiceServer, self.clone()))
-            .add_service(limited!(OnboardingServiceServer, self.clone()))
-            .add_service(limited!(PartnerServiceServer, self.clone()))
-            .add_service(limited!(GatewayServiceServer, self))
-            .add_service(health.max_decoding_message_size(most_in))
+        let sizes = self.sizes;
+        let seen = || Seen(self.clone());
+        let routes = Routes::new(limited!(CustomerServiceServer, seen(), sizes))
+            .add_service(limited!(BusinessServiceServer, seen(), sizes))
+            .add_service(limited!(ConsumerServiceServer, seen(), sizes))
+            .add_service(limited!(AuthorizationServiceServer, seen(), sizes))
+            .add_service(limited!(OnboardingServiceServer, seen(), sizes))
+            .add_service(limited!(PartnerServiceServer, self.clone(), sizes))
+            .add_service(limited!(GatewayServiceServer, self.clone(), sizes))
+            .add_service(health.max_decoding_message_size(sizes.request))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
         Ok(routes.prepare())

@@ -6,17 +6,14 @@
 //! machine alone, or was told aloud that this does not matter.
 
 mod caller;
+mod certificate;
+mod jwks;
+mod jwt;
 mod key;
 mod layer;
 mod rules;
 
 pub(crate) use caller::{Caller, Method};
+pub(crate) use jwks::check_file;
 pub(crate) use layer::AuthLayer;
 pub(crate) use rules::Gatekeeper;
-
-/// That the file at this path can be read.
-pub(crate) fn read_key_set(path: &std::path::Path) -> Result<(), String> {
-    std::fs::read(path)
-        .map(|_| ())
-        .map_err(|error| format!("can't be read: {error}"))
-}

@@ -81,6 +81,7 @@ impl CustomerService for Api {
         request: Request<pb::ListCustomersRequest>,
     ) -> Result<Response<pb::ListCustomersResponse>, Status> {
         let client = self.client(&request);
+        let api = self.tokens_of(&request);
         let pb::ListCustomersRequest {
             page_size,
             page_token,
@@ -91,9 +92,9 @@ impl CustomerService for Api {
         let size = page_size_of(&mut check, page_size);
         let query = query(&mut check, r#type, search);
         let (size, query) = check.finish(|| Some((size?, query?)))?;
-        let from = self.page_tokens.open(&query, "page_token", &page_token)?;
+        let from = api.page_tokens.open(&query, "page_token", &page_token)?;
         let page = self.page(&client, &query, &from, size).await?;
-        let next_page_token = self.token(&query, page.next.as_ref())?;
+        let next_page_token = api.token(&query, page.next.as_ref())?;
         Ok(Response::new(pb::ListCustomersResponse {
             customers: page.customers,
             next_page_token,
@@ -110,6 +111,7 @@ impl CustomerService for Api {
     ) -> Result<Response<Self::StreamCustomersStream>, Status> {
         let client = self.client(&request);
         let admission = request.extensions().get::<Admission>().cloned();
+        let api = self.tokens_of(&request);
         let pb::StreamCustomersRequest {
             r#type,
             search,
@@ -118,10 +120,9 @@ impl CustomerService for Api {
         let mut check = Check::new();
         let query = query(&mut check, r#type, search);
         let query = check.finish(|| query)?;
-        let first = self
+        let first = api
             .page_tokens
             .open(&query, "resume_token", &resume_token)?;
-        let api = self.clone();
         // The next page is fetched only when the one before has been taken.
         Ok(Response::new(Box::pin(async_stream::try_stream! {
             let mut next = Some(first);
@@ -228,6 +229,14 @@ impl Api {
             next,
             total: total.and_then(|total| i32::try_from(total).ok()),
         })
+    }
+
+    /// With the page tokens of whoever makes the request.
+    fn tokens_of<T>(&self, request: &Request<T>) -> Self {
+        Self {
+            page_tokens: self.page_tokens.of(&caller(request)),
+            ..self.clone()
+        }
     }
 
     fn token(&self, query: &CustomerQuery, next: Option<&Cursor>) -> Result<String, Status> {

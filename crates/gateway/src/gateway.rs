@@ -193,12 +193,14 @@ impl Gateway {
             rotator: rotator.clone(),
             now: Timestamp::now,
         };
+        let gatekeeper = Gatekeeper::new(Timestamp::now);
+        gatekeeper.set(auth).await;
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let changeable = Changeable {
             limit: LimitLayer::new(limits, &shared.key, store, Arc::clone(&replica)),
             overload: Overload::new(limits.bounds, metrics.clone()),
             rotator: rotator.clone(),
-            gatekeeper: Gatekeeper::new(auth),
+            gatekeeper,
             tls: tls.clone(),
         };
         let service = ServiceBuilder::new()

@@ -18,6 +18,8 @@ impl GatewayService for Api {
         let caller = Caller::of(request.extensions());
         let method = match caller.method() {
             Method::None => pb::CallerMethod::None,
+            Method::Mtls => pb::CallerMethod::Mtls,
+            Method::Jwt => pb::CallerMethod::Jwt,
             Method::Key => pb::CallerMethod::Key,
         };
         Ok(Response::new(pb::CallerIdentity {

@@ -57,6 +57,7 @@ pub mod reason;
 mod reload;
 mod rotation;
 mod secret_file;
+mod seen;
 mod server;
 mod status;
 mod store;

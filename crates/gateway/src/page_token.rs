@@ -1,6 +1,6 @@
 //! Page tokens: where a list goes on, sealed.
 //!
-//! A token is opaque and can't be made by a caller, belongs to the query that it was made for, and is good on every
+//! A token is opaque and can't be made by a caller, belongs to the caller and the query that it was made for, and is good on every
 //! replica with the same `shared.key`, after a restart too. It holds a position and up to four ids, by which the place is
 //! found again, and no personal data: the query is only bound to it.
 
@@ -26,6 +26,8 @@ pub(crate) struct PageTokens {
     cipher: ChaCha20Poly1305,
     /// Nonces are derived from what is sealed: two tokens have one nonce only where they are the same token.
     nonce_key: [u8; 32],
+    /// For whom alone its tokens are good.
+    caller: String,
 }
 
 /// The first byte of what is sealed, so that another version can tell. Version 1 had the position alone, from which a list
@@ -47,6 +49,15 @@ impl PageTokens {
         Self {
             cipher: ChaCha20Poly1305::new(&derive(b"page token").into()),
             nonce_key: derive(b"page token nonce"),
+            caller: String::new(),
+        }
+    }
+
+    /// The tokens of this caller, which are no other's.
+    pub(crate) fn of(&self, caller: &str) -> Self {
+        Self {
+            caller: caller.to_owned(),
+            ..self.clone()
         }
     }
 
@@ -56,7 +67,7 @@ impl PageTokens {
     /// INTERNAL, never met: the cipher refuses only texts of many gigabytes.
     pub(crate) fn seal(&self, query: &CustomerQuery, cursor: &Cursor) -> Result<String, Status> {
         let text = written(cursor);
-        let bound = bound(query);
+        let bound = self.bound(query);
         let nonce = self.nonce(&text, &bound);
         let payload = Payload {
             msg: &text,
@@ -95,10 +106,24 @@ impl PageTokens {
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
         let payload = Payload {
             msg: sealed,
-            aad: &bound(query),
+            aad: &self.bound(query),
         };
         let text = self.cipher.decrypt(&Nonce::from(nonce), payload).ok()?;
         read(&text)
+    }
+
+    /// The caller and the query as bytes, no two of them as the same.
+    fn bound(&self, query: &CustomerQuery) -> Vec<u8> {
+        let CustomerQuery {
+            customer_type,
+            search,
+        } = query;
+        let word = customer_type.map_or("", CustomerType::as_str);
+        let search = search.as_ref().map_or("", |search| search.as_str());
+        // Only the search may hold any byte, and it stands last.
+        ["customers", &self.caller, word, search]
+            .join("\0")
+            .into_bytes()
     }
 
     fn nonce(&self, text: &[u8], bound: &[u8]) -> [u8; NONCE_LEN] {
@@ -144,17 +169,6 @@ pub(crate) fn read(text: &[u8]) -> Option<Cursor> {
         _ => return None,
     };
     Cursor::new(Start::new(u32::from_be_bytes(*at))?, ids, after)
-}
-
-/// The query as bytes, no two queries as the same.
-fn bound(query: &CustomerQuery) -> Vec<u8> {
-    let CustomerQuery {
-        customer_type,
-        search,
-    } = query;
-    let word = customer_type.map_or("", CustomerType::as_str);
-    let search = search.as_ref().map_or("", |search| search.as_str());
-    [b"customers\0", word.as_bytes(), b"\0", search.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -253,6 +267,17 @@ mod tests {
             assert_eq!(status.code(), tonic::Code::InvalidArgument);
             assert!(status.message().starts_with(FIELD), "{status}");
             assert_eq!(violated(status), [FIELD]);
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_caller_is_refused() {
+        let query = query(None, "smith");
+        let token = tokens(7).of("web").seal(&query, &Cursor::FIRST).unwrap();
+        assert!(tokens(7).of("web").open(&query, FIELD, &token).is_ok());
+        for other in ["batch", "we", "web2", ""] {
+            let opened = tokens(7).of(other).open(&query, FIELD, &token);
+            assert!(opened.is_err(), "{other}");
         }
     }
 

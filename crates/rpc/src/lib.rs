@@ -28,6 +28,43 @@ pub use generated::{pb, policy::METHODS};
 /// what server reflection serves.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptor.binpb");
 
+/// What a reader may see of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Fields of the class `DATA_CLASS_PERSONAL`.
+    pub personal: bool,
+    /// Tax ids.
+    pub tax_id: bool,
+}
+
+/// A message of an answer, which can be emptied of what its reader may not see, as the option `data_class` of its fields
+/// says.
+pub trait Redact {
+    /// The paths of the personal fields, such as `customers.first_name`.
+    const PERSONAL: &'static [&'static str] = &[];
+    /// The paths of the tax ids.
+    const TAX_IDS: &'static [&'static str] = &[];
+
+    /// Empties what is not in sight, and always what never comes back.
+    fn redact(&mut self, sight: Sight);
+
+    /// Whether the personal or restricted field at `path` is empty, or a part of it is.
+    fn lacks(&self, path: &str) -> bool;
+}
+
+/// Whether a value is what it is where nothing was set.
+fn unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Redact for () {
+    fn redact(&mut self, _: Sight) {}
+
+    fn lacks(&self, _: &str) -> bool {
+        false
+    }
+}
+
 /// What the options in `proto/` say of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {

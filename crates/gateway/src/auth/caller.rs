@@ -21,6 +21,10 @@ struct Inner {
 pub(crate) enum Method {
     /// Not at all: authentication is off, or the call needs none.
     None,
+    /// By the certificate of the connection.
+    Mtls,
+    /// By a token in the header `authorization`.
+    Jwt,
     /// By a key in the header `x-api-key`.
     Key,
 }
@@ -30,6 +34,8 @@ impl Method {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Mtls => "mtls",
+            Self::Jwt => "jwt",
             Self::Key => "key",
         }
     }

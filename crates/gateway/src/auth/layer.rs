@@ -11,7 +11,7 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{Caller, Gatekeeper};
-use crate::{audit::Trail, failure::Failure, method::Called, reason::Reason};
+use crate::{audit::Trail, failure::Failure, method::Called, reason::Reason, server::peer::Peer};
 
 /// Lets through what callers may do.
 #[derive(Clone, Debug)]
@@ -31,12 +31,15 @@ impl AuthLayer {
     /// records: it is the same whether what the caller asks for exists or not.
     fn admit(&self, request: &mut Request<Body>) -> Result<Caller, Status> {
         let called = Called::at(request.uri().path());
-        let caller = self.gatekeeper.caller(request.headers_mut());
+        let peer = request.extensions().get::<Peer>().cloned();
+        let caller = self.gatekeeper.caller(request.headers_mut(), peer.as_ref());
         // What checks health has no credential, and learns nothing but whether the gateway is well.
         if called.is_health() {
             return Ok(caller.unwrap_or_else(|_| Caller::unknown()));
         }
         let caller = caller.map_err(|_| {
+            let address = peer.map(|peer| peer.address.ip());
+            tracing::debug!(?address, "a caller is unknown");
             let message = "the gateway does not know the caller: there is no credential, or none that it takes";
             Failure::new(Reason::CallerUnauthenticated, message)
         })?;

@@ -5,22 +5,43 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
-use super::{Caller, Method, key};
-use crate::config::auth::{Auth, StaticKey};
+use super::{Caller, Method, certificate, jwks::Jwks, jwt::Tokens, key};
+use crate::{
+    config::auth::{Auth, Jwt, StaticKey},
+    server::peer::Peer,
+};
 
 /// Knows callers and what they may do. Clones share what they know, which can be replaced while calls go on.
 #[derive(Clone, Debug)]
-pub(crate) struct Gatekeeper(Arc<RwLock<Arc<Rules>>>);
+pub(crate) struct Gatekeeper {
+    rules: Arc<RwLock<Arc<Rules>>>,
+    /// The wall clock, by which tokens end.
+    now: fn() -> Timestamp,
+}
 
 /// The settings at one time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Rules {
     /// Who everybody is, where callers are not told apart.
     everybody: Option<Caller>,
+    mtls: bool,
+    tokens: Option<Arc<(Tokens, Keeping)>>,
     keys: Vec<StaticKey>,
     policy: BTreeMap<String, Arc<BTreeSet<&'static str>>>,
+}
+
+/// The task that keeps an issuer's keys fresh, which ends with the settings that named it.
+#[derive(Debug)]
+struct Keeping(JoinHandle<()>);
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// There is no credential, or none that holds.
@@ -28,60 +49,101 @@ struct Rules {
 pub(crate) struct Stranger;
 
 impl Gatekeeper {
-    pub(crate) fn new(auth: Auth) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(Rules::new(auth)))))
+    /// One who lets nobody in.
+    pub(crate) fn new(now: fn() -> Timestamp) -> Self {
+        Self {
+            rules: Arc::default(),
+            now,
+        }
     }
 
-    /// Other settings from now on. Answers whether they are in force: authentication is not switched on or off under
-    /// calls that go on.
+    /// Other keys and another policy from now on; certificates and tokens stay as they were. Answers whether they are in
+    /// force: authentication is not switched on or off under calls that go on.
     pub(crate) fn replace(&self, auth: Auth) -> bool {
-        let rules = Rules::new(auth);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if rules.everybody.is_some() != known.everybody.is_some() {
+        let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        if auth.is_on() == known.everybody.is_some() {
             return false;
         }
-        *known = Arc::new(rules);
+        *known = Arc::new(Rules {
+            mtls: known.mtls,
+            tokens: known.tokens.clone(),
+            ..Rules::new(auth, None)
+        });
         true
     }
 
-    fn rules(&self) -> Arc<Rules> {
-        // Nothing panics with the lock held.
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    /// Lets in whom these settings say, from the next call on. Waits a while for an issuer's keys, so that its first
+    /// callers are not refused; they are looked for further on where they can't be had yet.
+    pub(crate) async fn set(&self, auth: Auth) {
+        let tokens = match &auth.jwt {
+            Some(jwt) => Some(Arc::new(tokens(jwt.clone()).await)),
+            None => None,
+        };
+        let rules = Arc::new(Rules::new(auth, tokens));
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
-    /// Who sends a request with these headers. Takes the credentials out of the
-    /// headers: what is below has no use for them.
-    pub(super) fn caller(&self, headers: &mut HeaderMap) -> Result<Caller, Stranger> {
-        let rules = self.rules();
-        headers.remove(AUTHORIZATION);
-        let key = take_one(headers, key::HEADER)?;
+    /// Who sends a request with these headers over the connection to `peer`. A credential in the headers goes before the
+    /// connection's, and must hold; two of them are none. Takes them out of the headers: what is below has no use for them.
+    pub(super) fn caller(
+        &self,
+        headers: &mut HeaderMap,
+        peer: Option<&Peer>,
+    ) -> Result<Caller, Stranger> {
+        // Nothing panics with the lock held.
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let (token, key) = (
+            take_one(headers, AUTHORIZATION.as_str()),
+            take_one(headers, key::HEADER),
+        );
         if let Some(caller) = &rules.everybody {
             return Ok(caller.clone());
         }
-        if let Some(key) = key {
-            let holder = key::holder(&rules.keys, &key).ok_or(Stranger)?;
-            return Ok(rules.known(holder, Method::Key));
+        let token = token?.filter(|_| rules.tokens.is_some());
+        let key = key?.filter(|_| !rules.keys.is_empty());
+        match (token, key) {
+            (Some(_), Some(_)) => Err(Stranger),
+            (Some(token), None) => {
+                let (tokens, _) = rules.tokens.as_deref().ok_or(Stranger)?;
+                let holder = tokens.holder(&token, (self.now)()).ok_or(Stranger)?;
+                Ok(rules.known(&holder, Method::Jwt))
+            }
+            (None, Some(key)) => {
+                let holder = key::holder(&rules.keys, &key).ok_or(Stranger)?;
+                Ok(rules.known(holder, Method::Key))
+            }
+            (None, None) if rules.mtls => {
+                let own = peer.and_then(|peer| peer.certificates.first());
+                let holder = own.and_then(certificate::holder).ok_or(Stranger)?;
+                Ok(rules.known(&holder, Method::Mtls))
+            }
+            (None, None) => Err(Stranger),
         }
-        Err(Stranger)
     }
 }
 
 /// The value of a header that must not be there twice: of two, another program may take the other one.
-fn take_one(headers: &mut HeaderMap, name: &str) -> Result<Option<http::HeaderValue>, Stranger> {
-    if headers.get_all(name).iter().nth(1).is_some() {
-        headers.remove(name);
-        return Err(Stranger);
-    }
-    Ok(headers.remove(name))
+fn take_one(headers: &mut HeaderMap, name: &str) -> Result<Option<HeaderValue>, Stranger> {
+    let is_one = headers.get_all(name).iter().nth(1).is_none();
+    let value = headers.remove(name);
+    if is_one { Ok(value) } else { Err(Stranger) }
 }
 
 impl Rules {
-    fn new(auth: Auth) -> Self {
+    fn new(auth: Auth, tokens: Option<Arc<(Tokens, Keeping)>>) -> Self {
         let everybody = (!auth.is_on()).then(Caller::anonymous);
-        let policy = auth.policy.into_iter();
+        let Auth {
+            mtls,
+            jwt: _,
+            keys,
+            policy,
+        } = auth;
+        let policy = policy.into_iter();
         Self {
             everybody,
-            keys: auth.keys,
+            mtls,
+            tokens,
+            keys,
             policy: policy
                 .map(|grant| (grant.principal, Arc::new(grant.permissions)))
                 .collect(),
@@ -93,4 +155,14 @@ impl Rules {
         let permissions = self.policy.get(principal).cloned().unwrap_or_default();
         Caller::new(principal, method, permissions)
     }
+}
+
+async fn tokens(jwt: Jwt) -> (Tokens, Keeping) {
+    let jwks = Arc::new(Jwks::default());
+    if let Err(error) = jwks.look(&jwt.keys).await {
+        tracing::warn!(%error, "the keys of the callers' issuer can't be read yet; its callers are refused");
+    }
+    let tokens = Tokens::new(&jwt, Arc::clone(&jwks));
+    let keeping = tokio::spawn(async move { jwks.keep(jwt.keys).await });
+    (tokens, Keeping(keeping))
 }

@@ -111,6 +111,11 @@ impl Role {
     }
 }
 
+/// Whether this can be a caller's name. Names are compared byte by byte, so nothing may be in one that can't be seen.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Every permission there is, in alphabetical order.
 pub(crate) fn all_permissions() -> BTreeSet<&'static str> {
     let methods = openfinance_rpc::METHODS.iter();

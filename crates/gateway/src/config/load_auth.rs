@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Problem, Source, auth,
-    auth::{Auth, Grant, Jwt, KeySource, Role, StaticKey},
+    auth::{Auth, Grant, Jwt, KeySource, Role, StaticKey, is_name},
     check,
     load::Reader,
     source::{Row, Words},
@@ -65,7 +65,7 @@ impl Reader {
         let audience_text = self.word(audience);
         let path = self.take(file).and_then(|entry| {
             let path = PathBuf::from(&entry.text);
-            match crate::auth::read_key_set(&path) {
+            match crate::auth::check_file(&path) {
                 Ok(_) => Some(path),
                 Err(message) => {
                     self.refuse(file, &entry, &message);
@@ -241,11 +241,6 @@ impl Reader {
             None => Vec::new(),
         }
     }
-}
-
-/// Names are compared byte by byte, so nothing may be in one that can't be seen.
-fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 const NOT_A_NAME: &str = "must be 1 to 255 printable ASCII characters without spaces";

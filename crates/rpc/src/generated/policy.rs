@@ -2,7 +2,7 @@
 
 use std::fmt;
 use super::pb::*;
-use crate::{Idempotency, Method, Redacted};
+use crate::{Idempotency, Method, Redact, Redacted, Sight};
 impl fmt::Debug for AuthorizationDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("AuthorizationDetails");
@@ -573,6 +573,618 @@ impl fmt::Debug for RotatePartnerSecretRequest {
         }
         out.field("immediate", &self.immediate);
         out.finish()
+    }
+}
+impl Redact for Address {
+    const PERSONAL: &'static [&'static str] = &[
+        "address_line1",
+        "address_line2",
+        "city",
+        "state",
+        "country",
+        "postal_code",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.address_line1 = Default::default();
+        }
+        if !sight.personal {
+            self.address_line2 = Default::default();
+        }
+        if !sight.personal {
+            self.city = Default::default();
+        }
+        if !sight.personal {
+            self.state = Default::default();
+        }
+        if !sight.personal {
+            self.country = Default::default();
+        }
+        if !sight.personal {
+            self.postal_code = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "address_line1" => crate::unset(&self.address_line1),
+            "address_line2" => crate::unset(&self.address_line2),
+            "city" => crate::unset(&self.city),
+            "state" => crate::unset(&self.state),
+            "country" => crate::unset(&self.country),
+            "postal_code" => crate::unset(&self.postal_code),
+            _ => false,
+        }
+    }
+}
+impl Redact for AuthorizationDetails {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for AuthorizationDetailsError {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for AuthorizationDetailsResult {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        match &mut self.result {
+            None => {}
+            Some(authorization_details_result::Result::Details(inner)) => {
+                inner.redact(sight)
+            }
+            Some(authorization_details_result::Result::Error(inner)) => {
+                inner.redact(sight)
+            }
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for BatchGetAuthorizationDetailsResponse {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        for inner in &mut self.results {
+            inner.redact(sight);
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for Business {
+    const PERSONAL: &'static [&'static str] = &[
+        "name",
+        "address",
+        "phone_number",
+        "url",
+        "email",
+        "type",
+    ];
+    const TAX_IDS: &'static [&'static str] = &["tax_id"];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.name = Default::default();
+        }
+        if !sight.personal {
+            self.address = Default::default();
+        }
+        if !sight.personal {
+            self.phone_number = Default::default();
+        }
+        if !sight.personal {
+            self.url = Default::default();
+        }
+        if !sight.personal {
+            self.email = Default::default();
+        }
+        if !sight.personal {
+            self.r#type = Default::default();
+        }
+        if !sight.tax_id {
+            self.tax_id = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "name" => crate::unset(&self.name),
+            "address" => {
+                self.address
+                    .as_ref()
+                    .is_none_or(|inner| {
+                        [
+                            "address_line1",
+                            "address_line2",
+                            "city",
+                            "state",
+                            "country",
+                            "postal_code",
+                        ]
+                            .iter()
+                            .any(|part| inner.lacks(part))
+                    })
+            }
+            "address.address_line1" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("address_line1"))
+            }
+            "address.address_line2" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("address_line2"))
+            }
+            "address.city" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("city"))
+            }
+            "address.state" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("state"))
+            }
+            "address.country" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("country"))
+            }
+            "address.postal_code" => {
+                self.address.as_ref().is_none_or(|inner| inner.lacks("postal_code"))
+            }
+            "phone_number" => {
+                self.phone_number
+                    .as_ref()
+                    .is_none_or(|inner| {
+                        ["country_code", "number"].iter().any(|part| inner.lacks(part))
+                    })
+            }
+            "phone_number.country_code" => {
+                self.phone_number
+                    .as_ref()
+                    .is_none_or(|inner| inner.lacks("country_code"))
+            }
+            "phone_number.number" => {
+                self.phone_number.as_ref().is_none_or(|inner| inner.lacks("number"))
+            }
+            "url" => crate::unset(&self.url),
+            "email" => crate::unset(&self.email),
+            "type" => crate::unset(&self.r#type),
+            "tax_id" => crate::unset(&self.tax_id),
+            _ => false,
+        }
+    }
+}
+impl Redact for CallerIdentity {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for Consumer {
+    const PERSONAL: &'static [&'static str] = &[
+        "first_name",
+        "last_name",
+        "suffix",
+        "address",
+        "city",
+        "state",
+        "zip",
+        "phone",
+        "email",
+        "ssn_last_four",
+        "birthday",
+        "end_user",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.first_name = Default::default();
+        }
+        if !sight.personal {
+            self.last_name = Default::default();
+        }
+        if !sight.personal {
+            self.suffix = Default::default();
+        }
+        if !sight.personal {
+            self.address = Default::default();
+        }
+        if !sight.personal {
+            self.city = Default::default();
+        }
+        if !sight.personal {
+            self.state = Default::default();
+        }
+        if !sight.personal {
+            self.zip = Default::default();
+        }
+        if !sight.personal {
+            self.phone = Default::default();
+        }
+        if !sight.personal {
+            self.email = Default::default();
+        }
+        if true {
+            self.ssn = Default::default();
+        }
+        if !sight.personal {
+            self.ssn_last_four = Default::default();
+        }
+        if !sight.personal {
+            self.birthday = Default::default();
+        }
+        if !sight.personal {
+            self.end_user = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "first_name" => crate::unset(&self.first_name),
+            "last_name" => crate::unset(&self.last_name),
+            "suffix" => crate::unset(&self.suffix),
+            "address" => crate::unset(&self.address),
+            "city" => crate::unset(&self.city),
+            "state" => crate::unset(&self.state),
+            "zip" => crate::unset(&self.zip),
+            "phone" => crate::unset(&self.phone),
+            "email" => crate::unset(&self.email),
+            "ssn" => crate::unset(&self.ssn),
+            "ssn_last_four" => crate::unset(&self.ssn_last_four),
+            "birthday" => {
+                self.birthday
+                    .as_ref()
+                    .is_none_or(|inner| {
+                        ["year", "month", "day"].iter().any(|part| inner.lacks(part))
+                    })
+            }
+            "birthday.year" => {
+                self.birthday.as_ref().is_none_or(|inner| inner.lacks("year"))
+            }
+            "birthday.month" => {
+                self.birthday.as_ref().is_none_or(|inner| inner.lacks("month"))
+            }
+            "birthday.day" => {
+                self.birthday.as_ref().is_none_or(|inner| inner.lacks("day"))
+            }
+            "end_user" => {
+                self.end_user
+                    .as_ref()
+                    .is_none_or(|inner| {
+                        [
+                            "name",
+                            "address",
+                            "city",
+                            "state",
+                            "zip",
+                            "phone",
+                            "email",
+                            "url",
+                        ]
+                            .iter()
+                            .any(|part| inner.lacks(part))
+                    })
+            }
+            "end_user.name" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("name"))
+            }
+            "end_user.address" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("address"))
+            }
+            "end_user.city" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("city"))
+            }
+            "end_user.state" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("state"))
+            }
+            "end_user.zip" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("zip"))
+            }
+            "end_user.phone" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("phone"))
+            }
+            "end_user.email" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("email"))
+            }
+            "end_user.url" => {
+                self.end_user.as_ref().is_none_or(|inner| inner.lacks("url"))
+            }
+            _ => false,
+        }
+    }
+}
+impl Redact for Customer {
+    const PERSONAL: &'static [&'static str] = &[
+        "username",
+        "first_name",
+        "last_name",
+        "phone",
+        "email",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.username = Default::default();
+        }
+        if !sight.personal {
+            self.first_name = Default::default();
+        }
+        if !sight.personal {
+            self.last_name = Default::default();
+        }
+        if !sight.personal {
+            self.phone = Default::default();
+        }
+        if !sight.personal {
+            self.email = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "username" => crate::unset(&self.username),
+            "first_name" => crate::unset(&self.first_name),
+            "last_name" => crate::unset(&self.last_name),
+            "phone" => crate::unset(&self.phone),
+            "email" => crate::unset(&self.email),
+            _ => false,
+        }
+    }
+}
+impl Redact for CustomerApplication {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for Date {
+    const PERSONAL: &'static [&'static str] = &["year", "month", "day"];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.year = Default::default();
+        }
+        if !sight.personal {
+            self.month = Default::default();
+        }
+        if !sight.personal {
+            self.day = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "year" => crate::unset(&self.year),
+            "month" => crate::unset(&self.month),
+            "day" => crate::unset(&self.day),
+            _ => false,
+        }
+    }
+}
+impl Redact for EndUser {
+    const PERSONAL: &'static [&'static str] = &[
+        "name",
+        "address",
+        "city",
+        "state",
+        "zip",
+        "phone",
+        "email",
+        "url",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.name = Default::default();
+        }
+        if !sight.personal {
+            self.address = Default::default();
+        }
+        if !sight.personal {
+            self.city = Default::default();
+        }
+        if !sight.personal {
+            self.state = Default::default();
+        }
+        if !sight.personal {
+            self.zip = Default::default();
+        }
+        if !sight.personal {
+            self.phone = Default::default();
+        }
+        if !sight.personal {
+            self.email = Default::default();
+        }
+        if !sight.personal {
+            self.url = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "name" => crate::unset(&self.name),
+            "address" => crate::unset(&self.address),
+            "city" => crate::unset(&self.city),
+            "state" => crate::unset(&self.state),
+            "zip" => crate::unset(&self.zip),
+            "phone" => crate::unset(&self.phone),
+            "email" => crate::unset(&self.email),
+            "url" => crate::unset(&self.url),
+            _ => false,
+        }
+    }
+}
+impl Redact for ErrorReason {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for GatewayInfo {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for ListCustomersResponse {
+    const PERSONAL: &'static [&'static str] = &[
+        "customers.username",
+        "customers.first_name",
+        "customers.last_name",
+        "customers.phone",
+        "customers.email",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        for inner in &mut self.customers {
+            inner.redact(sight);
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for ListErrorReasonsResponse {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        for inner in &mut self.reasons {
+            inner.redact(sight);
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for OnboardCustomerResponse {
+    const PERSONAL: &'static [&'static str] = &[
+        "customer.username",
+        "customer.first_name",
+        "customer.last_name",
+        "customer.phone",
+        "customer.email",
+        "consumer.first_name",
+        "consumer.last_name",
+        "consumer.suffix",
+        "consumer.address",
+        "consumer.city",
+        "consumer.state",
+        "consumer.zip",
+        "consumer.phone",
+        "consumer.email",
+        "consumer.ssn_last_four",
+        "consumer.birthday",
+        "consumer.end_user",
+        "business.name",
+        "business.address",
+        "business.phone_number",
+        "business.url",
+        "business.email",
+        "business.type",
+    ];
+    const TAX_IDS: &'static [&'static str] = &["business.tax_id"];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if let Some(inner) = &mut self.customer {
+            inner.redact(sight);
+        }
+        if let Some(inner) = &mut self.consumer {
+            inner.redact(sight);
+        }
+        if let Some(inner) = &mut self.business {
+            inner.redact(sight);
+        }
+        for inner in &mut self.steps {
+            inner.redact(sight);
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for OnboardingStep {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for PartnerAuthentication {
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
+    }
+}
+impl Redact for PhoneNumber {
+    const PERSONAL: &'static [&'static str] = &["country_code", "number"];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        if !sight.personal {
+            self.country_code = Default::default();
+        }
+        if !sight.personal {
+            self.number = Default::default();
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            "country_code" => crate::unset(&self.country_code),
+            "number" => crate::unset(&self.number),
+            _ => false,
+        }
+    }
+}
+impl Redact for StreamCustomersResponse {
+    const PERSONAL: &'static [&'static str] = &[
+        "customers.username",
+        "customers.first_name",
+        "customers.last_name",
+        "customers.phone",
+        "customers.email",
+    ];
+    fn redact(&mut self, sight: Sight) {
+        let _ = sight;
+        for inner in &mut self.customers {
+            inner.redact(sight);
+        }
+    }
+    fn lacks(&self, path: &str) -> bool {
+        match path {
+            _ => false,
+        }
     }
 }
 /// What the options say of every method, by path.
