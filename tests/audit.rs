@@ -192,7 +192,7 @@ async fn visit(world: &World, number: usize) -> Vec<Told> {
         nobody,
         customer_id
     );
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let delete = pb::DeleteCustomerRequest {
             customer_id: customer_id.clone(),
             allow_missing: false,
@@ -226,9 +226,10 @@ async fn the_audit_file_and_the_journal_match_one_to_one_under_faults() {
     }
     let mut answered = BTreeMap::<(String, String, String), usize>::new();
     for (name, code, id) in visits.join_all().await.into_iter().flatten() {
-        let code = match code {
-            Code::Ok => "OK".to_owned(),
-            other => format!("{other:?}"),
+        let code = if code == Code::Ok {
+            "OK".to_owned()
+        } else {
+            format!("{code:?}")
         };
         let key = (name.to_owned(), code, id.unwrap_or_default());
         *answered.entry(key).or_default() += 1;

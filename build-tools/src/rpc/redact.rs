@@ -58,10 +58,9 @@ fn sight(field: &FieldDescriptor) -> Sight {
 
 /// The message of ours in a field.
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
-    match field.kind() {
-        Kind::Message(inner) if inner.package_name() == PACKAGE => Some(inner),
-        _ => None,
-    }
+    let kind = field.kind();
+    let inner = kind.as_message()?;
+    (inner.package_name() == PACKAGE).then(|| inner.clone())
 }
 
 /// The paths of the fields in `message` that only this sight sees.

@@ -45,9 +45,12 @@ pub(super) fn load(
     };
     let shared = read.shared(flags.sandbox);
     let auth = read.auth();
-    let grpc_listen = read.grpc_listen(flags.insecure);
-    let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let tls = read.tls(&auth);
+    // What is wrong with TLS is told already.
+    let encrypted =
+        tls.is_some() || read.entries.is_wrong("tls.cert") || read.entries.is_wrong("tls.key");
+    let grpc_listen = read.grpc_listen(flags.insecure || (encrypted && auth.is_on()));
+    let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let port = read.port();
     let deadline = read.deadlines();
     let retry = read.retry();
@@ -267,15 +270,16 @@ impl Reader {
         key
     }
 
-    fn grpc_listen(&mut self, insecure: bool) -> SocketAddr {
+    fn grpc_listen(&mut self, anywhere: bool) -> SocketAddr {
         let Some(entry) = self.take("grpc.listen") else {
             return GRPC_LISTEN;
         };
         match entry.text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() || insecure => address,
+            Ok(address) if address.ip().is_loopback() || anywhere => address,
             Ok(_) => {
-                let message = "other machines could call with nothing to protect or identify them, since this version \
-                               has no TLS: listen on 127.0.0.1, or start with --insecure";
+                let message = "other machines could call with nothing to protect or identify them: set tls.cert and \
+                               tls.key, and auth.mtls, auth.jwt or [[auth.keys]]; or listen on 127.0.0.1, or start with \
+                               --insecure";
                 self.refuse("grpc.listen", &entry, message);
                 GRPC_LISTEN
             }
