@@ -58,6 +58,19 @@ fn read(customer_id: &str) -> pb::GetCustomerRequest {
     }
 }
 
+/// A create under a request id.
+fn noted(username: &str) -> pb::CreateCustomerRequest {
+    pb::CreateCustomerRequest {
+        customer: Some(pb::Customer {
+            username: username.to_owned(),
+            r#type: pb::CustomerType::Testing.into(),
+            ..Default::default()
+        }),
+        request_id: REQUEST_ID.to_owned(),
+        validate_only: false,
+    }
+}
+
 #[tokio::test]
 async fn the_gateway_tells_what_it_is() {
     let world = World::start().await;
@@ -161,15 +174,7 @@ async fn a_scrape_tells_attempts_retries_failures_and_the_token() {
 async fn a_scrape_tells_what_became_of_request_ids_and_lost_answers() {
     let world = World::start().await;
     world.loses_answer(Operation::AddTestingCustomer, 502, "text/html", "<html/>");
-    let request = pb::CreateCustomerRequest {
-        customer: Some(pb::Customer {
-            username: "watched_customer".to_owned(),
-            r#type: pb::CustomerType::Testing.into(),
-            ..Default::default()
-        }),
-        request_id: REQUEST_ID.to_owned(),
-        validate_only: false,
-    };
+    let request = noted("watched_customer");
     for _ in 0..2 {
         world
             .customers()
@@ -206,5 +211,69 @@ async fn a_refused_login_opens_the_guard_for_all_to_see() {
     assert!(!scrape.has("openfinance_token_age_seconds"));
     let failed = [("reason", "PARTNER_CREDENTIALS_REJECTED")];
     assert_eq!(scrape.sum("openfinance_call_failures_total", &failed), 1.0);
+    world.stop().await;
+}
+
+/// What the names of our figures begin with.
+const FAMILIES: [&str; 4] = ["openfinance_", "rpc_server_", "http_client_", "process_"];
+
+/// The names of figures in a text.
+fn names(text: &str) -> std::collections::BTreeSet<&str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| FAMILIES.iter().any(|family| word.starts_with(family)))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_dashboard_and_alerts_and_documents_name_is_in_a_scrape() {
+    let world = World::start().await;
+    // A family without a series is not announced, so each has one.
+    let customer = world.customer().await;
+    world.answers(Operation::GetCustomer, 503, json!({}));
+    let found = world.customers().get_customer(read(&customer)).await;
+    found.unwrap();
+    let lost = world.customers().get_customer(read("99999")).await;
+    lost.unwrap_err();
+    world.loses_answer(Operation::AddTestingCustomer, 502, "text/html", "<html/>");
+    let made = world.customers().create_customer(noted("watched")).await;
+    made.unwrap();
+    let text = world.admin("/metrics").await;
+    let mut known = std::collections::BTreeSet::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let suffixes: &[&str] = match kind {
+            "counter" => &["_total"],
+            "histogram" => &["_count", "_sum", "_bucket"],
+            _ => &[""],
+        };
+        known.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+        if kind == "histogram" {
+            known.insert(name.to_owned());
+        }
+    }
+    let mut missing = Vec::new();
+    for (place, named) in [
+        (
+            "alerts",
+            include_str!("../deploy/prometheus/openfinance.rules.yaml"),
+        ),
+        (
+            "dashboard",
+            include_str!("../deploy/grafana/openfinance.json"),
+        ),
+        ("runbook", include_str!("../docs/runbook.md")),
+        ("operations", include_str!("../docs/operations.md")),
+    ] {
+        for name in names(named) {
+            // A prefix that the text speaks of as such.
+            if FAMILIES.contains(&name) {
+                continue;
+            }
+            if !known.contains(name) {
+                missing.push((place, name));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
     world.stop().await;
 }

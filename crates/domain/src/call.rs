@@ -6,6 +6,7 @@ use openfinance_rest as rest;
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::{
     Client, Error,
@@ -297,7 +298,9 @@ impl Client {
             call = call.token(token.expose());
         }
         let attempt = Attempt::begin(&self.inner.config.observer, operation);
-        let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http)).await;
+        let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http))
+            .instrument(attempt.span())
+            .await;
         self.inner.clock.hear(call.answer());
         tracing::debug!(
             operation = operation.name(),

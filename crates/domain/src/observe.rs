@@ -9,8 +9,13 @@ use std::{
 
 use openfinance_rest as rest;
 use tokio::time::Instant;
+use tracing::{Span, field::Empty};
 
 use crate::{Client, operation::Operation, token::TokenAge};
+
+/// The target of the spans that a client makes, one for each request that goes out. They hold the operation, the template
+/// of the path and the status, and nothing of a record.
+pub const SPAN_TARGET: &str = "openfinance::trace";
 
 /// Hears of what a client does, in the middle of its work: it must be quick and must not block.
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
@@ -238,6 +243,7 @@ pub(crate) struct Attempt<'a> {
     observer: &'a Arc<dyn Observer>,
     route: Route,
     began: Instant,
+    span: Span,
     ended: bool,
 }
 
@@ -245,12 +251,30 @@ impl<'a> Attempt<'a> {
     pub(crate) fn begin(observer: &'a Arc<dyn Observer>, operation: Operation) -> Self {
         let route = operation.route();
         observer.notice(Event::AttemptBegan(route));
+        let span = tracing::info_span!(
+            target: SPAN_TARGET,
+            "request",
+            otel.name = format_args!("{} {}", route.method, route.template),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = route.method,
+            url.template = route.template,
+            openfinance.operation = route.operation,
+            http.response.status_code = Empty,
+            error.type = Empty,
+        );
         Self {
             observer,
             route,
+            span,
             began: Instant::now(),
             ended: false,
         }
+    }
+
+    /// The span of this request.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
     }
 
     pub(crate) fn end(mut self, status: Option<u16>, error: Option<AttemptError>) {
@@ -259,6 +283,23 @@ impl<'a> Attempt<'a> {
 
     fn tell(&mut self, status: Option<u16>, error: Option<AttemptError>) {
         self.ended = true;
+        if !self.span.is_disabled() {
+            if let Some(status) = status {
+                self.span.record("http.response.status_code", status);
+            }
+            match (error, status) {
+                (Some(error), _) => {
+                    self.span.record("error.type", error.as_str());
+                    self.span.record("otel.status_code", "ERROR");
+                }
+                (None, Some(status)) if status >= 400 => {
+                    self.span
+                        .record("error.type", tracing::field::display(status));
+                    self.span.record("otel.status_code", "ERROR");
+                }
+                (None, _) => {}
+            }
+        }
         let ended = Ended {
             status,
             error,

@@ -7,6 +7,7 @@ use std::sync::{
 };
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::{Client, Error, operation::Operation};
 
@@ -81,11 +82,17 @@ impl Client {
     ) -> T {
         let under_way = self.inner.writes.begin();
         let caller = Caller(Arc::default());
-        let task = tokio::spawn(CALLER_GONE.scope(Arc::clone(&caller.0), async move {
+        let task = async move {
             let value = write.await;
             drop(under_way);
             value
-        }));
+        };
+        // In the trace of its caller.
+        let task = tokio::spawn(
+            CALLER_GONE
+                .scope(Arc::clone(&caller.0), task)
+                .in_current_span(),
+        );
         match task.await {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {
@@ -103,10 +110,11 @@ impl Client {
         task: impl Future<Output = T> + Send + 'static,
     ) {
         let under_way = self.inner.writes.begin();
-        tokio::spawn(async move {
+        let task = async move {
             task.await;
             drop(under_way);
-        });
+        };
+        tokio::spawn(task.in_current_span());
     }
 
     /// Waits until no write and no login is under way. They run to their end although their callers have gone, so

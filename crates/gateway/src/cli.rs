@@ -19,6 +19,7 @@ use crate::{
     gateway::Gateway,
     log,
     reload::Reloader,
+    trace::Traces,
 };
 
 /// gRPC gateway to the customer records of Mastercard Open Finance US.
@@ -232,12 +233,13 @@ fn serve(
     environment: Vec<(String, String)>,
     out: &mut dyn Write,
 ) -> Result<(), Exit> {
-    let level = log::start(&settings.config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Exit::failure)?;
     let served = runtime.block_on(async {
+        let traces = Traces::of(|name| std::env::var(name).ok()).map_err(Exit::failure)?;
+        let level = log::start(&settings.config.log, traces.as_ref());
         let mut stop = Stop::listen().map_err(Exit::failure)?;
         let hangup = signal(SignalKind::hangup()).map_err(Exit::failure)?;
         let reloader = Reloader::new(flags, environment, &settings, level);
@@ -253,6 +255,9 @@ fn serve(
         reloading.abort();
         let _ = reloading.await;
         gateway.stop_or_hurry(stop.told()).await;
+        if let Some(traces) = traces {
+            traces.stop().await;
+        }
         tracing::info!("stopped");
         Ok(())
     });

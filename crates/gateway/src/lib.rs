@@ -61,6 +61,7 @@ mod seen;
 mod server;
 mod status;
 mod store;
+mod trace;
 
 pub use gateway::{Gateway, StartError};
 pub use harden::harden;

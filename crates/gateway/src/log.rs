@@ -1,8 +1,13 @@
-//! The log.
+//! The log, and where spans go.
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+};
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    config::{Log, LogFormat},
+    trace::{self, Traces},
+};
 
 /// The embedded sandbox has a line for each request, beside ours for each call. Settings that name it win.
 const QUIETER: &str = "openfinance_sandbox=warn";
@@ -17,16 +22,22 @@ impl Level {
     }
 }
 
+/// Lines of this level, and none of the spans that make traces.
 fn filter(level: &str) -> EnvFilter {
     // The settings have been checked; were they wrong, the default level is better than none.
-    EnvFilter::try_new(format!("{QUIETER},{level}")).unwrap_or_else(|_| EnvFilter::new("info"))
+    EnvFilter::try_new(format!("{QUIETER},{level},{}=off", trace::TARGET))
+        .unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
-/// Sends log lines to standard error from now on. Standard output is for what was asked for.
-pub(crate) fn start(log: &Log) -> Level {
+/// Sends log lines to standard error from now on, and spans to where `traces` go. Standard output is for what was asked
+/// for.
+pub(crate) fn start(log: &Log, traces: Option<&Traces>) -> Level {
     // Colours are for eyes that want them; in a file or a pipe they are noise.
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !unwanted;
+    if let Some(traces) = traces {
+        return with_traces(log, traces, colours);
+    }
     let lines = fmt()
         .with_env_filter(filter(&log.level))
         .with_ansi(colours)
@@ -51,4 +62,24 @@ pub(crate) fn start(log: &Log) -> Level {
             Level(Box::new(move |level| handle.reload(level).is_ok()))
         }
     }
+}
+
+/// As without traces, but lines and spans each have a filter of their own, which costs a little for every line.
+fn with_traces(log: &Log, traces: &Traces, colours: bool) -> Level {
+    let lines = fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
+    };
+    let (filter, handle) = reload::Layer::new(filter(&log.level));
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces.layer())
+        .try_init();
+    Level(Box::new(move |level| handle.reload(level).is_ok()))
 }

@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
-use tracing::Level;
+use tracing::{Instrument as _, Level, Span};
 
 use crate::{
     method::Called,
     metrics::{Metrics, Open, code_name},
     reason::Reason,
+    trace,
 };
 
 /// Tells of the calls of a service.
@@ -70,13 +71,15 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let method = Called::at(request.uri().path()).name;
+        let span = trace::call(method, request.headers());
         let mut call = Call {
             metrics: self.metrics.clone(),
             method,
             started: Instant::now(),
+            span: span.clone(),
             open: Some(self.metrics.begin()),
         };
-        let answer = self.inner.call(request);
+        let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
         Box::pin(async move {
             let Ok(response) = answer.await;
             Ok(if response.headers().contains_key(Status::GRPC_STATUS) {
@@ -94,6 +97,7 @@ struct Call {
     metrics: Metrics,
     method: &'static str,
     started: Instant,
+    span: Span,
     /// `None` once it has ended.
     open: Option<Open>,
 }
@@ -134,6 +138,7 @@ impl Call {
         let took = self.started.elapsed();
         let known = reason.and_then(Reason::of);
         self.metrics.call(self.method, code, known, took);
+        trace::ended(&self.span, code, known);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
         // No reason is given where none is needed.
@@ -286,6 +291,7 @@ mod tests {
                     metrics,
                     method: "Get",
                     started: Instant::now(),
+                    span: Span::none(),
                 };
                 let answer = Status::from(Failure::new(reason, "no")).into_http::<Body>();
                 call.end(answer.headers());

@@ -5,6 +5,8 @@
 //! `ListErrorReasons`, the documents, the dashboard and the alert rules are made.
 
 pub mod catalogue;
+#[cfg(test)]
+mod documents;
 
 use tonic::Code;
 use tracing::Level;

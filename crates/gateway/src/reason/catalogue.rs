@@ -323,8 +323,8 @@ impl Reason {
             ),
             Self::UpstreamMalformed => (
                 "Report it; a write may have been done.",
-                "The vendor has changed its answers: `openfinance_vendor_drift_total` says where. Compare \
-                 with a new document of the vendor's (`cargo xtask spec diff`), and upgrade.",
+                "The vendor has changed its answers: the log has a line with the place in the answer. Compare with a new document \
+                 of the vendor's (`cargo xtask spec diff`), and upgrade.",
                 Repeat::Never,
             ),
             Self::GatewayInternal => (

@@ -1,0 +1,370 @@
+//! The documents that are made of the catalogue: for callers, for operators, for Prometheus and for Grafana.
+//!
+//! They are checked in; this test says when they are stale, and `OPENFINANCE_WRITE=1 cargo test -p openfinance-gateway
+//! documents` writes them anew.
+
+use std::{fmt::Write as _, path::Path};
+
+use super::catalogue::{Entry, Severity, entries};
+
+const NOTE: &str = "Made of the catalogue of reasons (crates/gateway/src/reason); do not edit.";
+
+/// An alert that no single reason stands for.
+struct Alert {
+    name: &'static str,
+    expression: &'static str,
+    lasting: &'static str,
+    severity: &'static str,
+    summary: &'static str,
+    action: &'static str,
+}
+
+const ALERTS: &[Alert] = &[
+    Alert {
+        name: "OpenfinanceDown",
+        expression: "absent(openfinance_gateway_info)",
+        lasting: "2m",
+        severity: "page",
+        summary: "No gateway answers a scrape.",
+        action: "Look whether the processes run and what their last lines of log say.",
+    },
+    Alert {
+        name: "OpenfinanceLoginGuardOpen",
+        expression: "max(openfinance_login_guard_open) > 0",
+        lasting: "0m",
+        severity: "page",
+        summary: "The vendor has refused the gateway's credentials, and no call goes out.",
+        action: "Do as PARTNER_CREDENTIALS_REJECTED says below. Restarting changes nothing.",
+    },
+    Alert {
+        name: "OpenfinanceStoreUnusable",
+        expression: "min(openfinance_store_usable) < 1",
+        lasting: "1m",
+        severity: "page",
+        summary: "What restarts and replicas share can't be used.",
+        action: "Do as STORE_UNAVAILABLE says below.",
+    },
+    Alert {
+        name: "OpenfinanceTokenEnds",
+        expression: "min(openfinance_token_usable_for_seconds) < 900",
+        lasting: "1m",
+        severity: "page",
+        summary: "The vendor's token ends soon and was not renewed, although that was due 10 to 20 minutes ago.",
+        action: "Look at `openfinance_logins_total` and at the log for why logins fail; calls fail when the token has ended.",
+    },
+    Alert {
+        name: "OpenfinanceIntentsOpen",
+        expression: "max(openfinance_intents_open) > 0",
+        lasting: "15m",
+        severity: "ticket",
+        summary: "Creates whose outcome is not known stay open.",
+        action: "Do as OUTCOME_UNKNOWN says below.",
+    },
+    Alert {
+        name: "OpenfinanceCircuitOpen",
+        expression: "max by (operation) (openfinance_circuit_state{state=\"open\"}) > 0",
+        lasting: "5m",
+        severity: "page",
+        summary: "The vendor keeps failing at an operation, and hardly any call of it goes out.",
+        action: "Do as UPSTREAM_UNAVAILABLE says below.",
+    },
+    Alert {
+        name: "OpenfinanceRetriesDenied",
+        expression: "sum(rate(openfinance_retries_denied_total[5m])) > 1",
+        lasting: "5m",
+        severity: "ticket",
+        summary: "So much fails at the vendor that the budget for retries is used up.",
+        action: "Do as UPSTREAM_UNAVAILABLE says below.",
+    },
+];
+
+/// The name of the alert of a reason; `None` where there is none.
+fn alert(entry: &Entry) -> Option<String> {
+    if entry.severity == Severity::Business {
+        return None;
+    }
+    let word = entry.reason.as_str().split('_');
+    let camel = word.map(|part| part[..1].to_owned() + &part[1..].to_lowercase());
+    Some(format!("Openfinance{}", camel.collect::<String>()))
+}
+
+/// The query of a reason's alert, for how long it must hold, and whom it wakes.
+fn rule(entry: &Entry) -> (String, &'static str, &'static str) {
+    let series = format!(
+        "openfinance_call_failures_total{{reason=\"{}\"}}",
+        entry.reason.as_str()
+    );
+    match entry.severity {
+        Severity::Defect => (format!("sum(increase({series}[5m])) > 0"), "0m", "page"),
+        Severity::Trouble | Severity::Business => {
+            (format!("sum(rate({series}[5m])) > 0.05"), "10m", "ticket")
+        }
+    }
+}
+
+fn errors() -> String {
+    let mut text = format!(
+        "# Reasons\n\n<!-- {NOTE} -->\n\nEvery status has `google.rpc.ErrorInfo` with one of these reasons. \
+         `GatewayService.ListErrorReasons` answers the same list.\n\n\
+         | reason | code | meaning | what the caller does | repeat as it is |\n|---|---|---|---|---|\n"
+    );
+    for entry in entries() {
+        let Entry {
+            code,
+            meaning,
+            caller_action,
+            retryable,
+            ..
+        } = entry;
+        let repeat = if retryable { "yes" } else { "no" };
+        let _ = writeln!(
+            text,
+            "| `{}` | {code} | {meaning} | {caller_action} | {repeat} |",
+            entry.reason.as_str()
+        );
+    }
+    text
+}
+
+fn runbook() -> String {
+    let mut text = format!(
+        "# Runbook\n\n<!-- {NOTE} -->\n\nWhat to do when an alert of `deploy/prometheus/` fires, or when a caller reports \
+         a reason.\n\n## Alerts\n"
+    );
+    for alert in ALERTS {
+        let Alert {
+            name,
+            summary,
+            action,
+            expression,
+            ..
+        } = alert;
+        let _ = write!(
+            text,
+            "\n### {name}\n\n{summary}\n\nFires on: `{expression}`\n\n{action}\n"
+        );
+    }
+    text.push_str("\n## Reasons\n");
+    for entry in entries() {
+        let _ = write!(
+            text,
+            "\n### {}\n\n{} (code {}",
+            entry.reason.as_str(),
+            entry.meaning,
+            entry.code
+        );
+        if let Some(alert) = alert(&entry) {
+            let _ = write!(text, ", alert {alert}");
+        }
+        let _ = write!(text, ")\n\n- Caller: {}\n", entry.caller_action);
+        let operator = match entry.operator_action {
+            "" => "Nothing: it is between the caller and the vendor.",
+            action => action,
+        };
+        let _ = writeln!(text, "- Operator: {operator}");
+    }
+    text
+}
+
+fn rules() -> String {
+    let mut text = format!("# {NOTE}\ngroups:\n  - name: openfinance\n    rules:\n");
+    let mut add = |name: &str,
+                   expression: &str,
+                   lasting: &str,
+                   severity: &str,
+                   summary: &str,
+                   anchor: &str| {
+        let _ = write!(
+            text,
+            "      - alert: {name}\n        expr: '{expression}'\n        for: {lasting}\n        labels:\n          \
+             severity: {severity}\n        annotations:\n          summary: '{}'\n          runbook: docs/runbook.md#{}\n",
+            summary.replace('\'', "''"),
+            anchor.to_lowercase()
+        );
+    };
+    for alert in ALERTS {
+        let Alert {
+            name,
+            expression,
+            lasting,
+            severity,
+            summary,
+            action: _,
+        } = alert;
+        add(name, expression, lasting, severity, summary, name);
+    }
+    for entry in entries() {
+        if let Some(name) = alert(&entry) {
+            let (expression, lasting, severity) = rule(&entry);
+            add(
+                &name,
+                &expression,
+                lasting,
+                severity,
+                entry.meaning,
+                entry.reason.as_str(),
+            );
+        }
+    }
+    text
+}
+
+/// Title, unit and queries of each panel of the dashboard.
+const PANELS: &[(&str, &str, &[&str])] = &[
+    (
+        "Calls by method",
+        "reqps",
+        &["sum by (rpc_method) (rate(rpc_server_call_duration_seconds_count[$__rate_interval]))"],
+    ),
+    (
+        "Calls by code",
+        "reqps",
+        &[
+            "sum by (rpc_response_status_code) (rate(rpc_server_call_duration_seconds_count[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Failures by reason",
+        "reqps",
+        &["sum by (reason) (rate(openfinance_call_failures_total[$__rate_interval]))"],
+    ),
+    (
+        "Duration of calls, median and 99th percentile",
+        "s",
+        &[
+            "histogram_quantile(0.5, sum by (le) (rate(rpc_server_call_duration_seconds_bucket[$__rate_interval])))",
+            "histogram_quantile(0.99, sum by (le) (rate(rpc_server_call_duration_seconds_bucket[$__rate_interval])))",
+        ],
+    ),
+    (
+        "Calls open, at the vendor and waiting",
+        "short",
+        &[
+            "sum(openfinance_calls_open)",
+            "sum(openfinance_calls_in_flight)",
+            "sum(openfinance_calls_waiting)",
+        ],
+    ),
+    (
+        "Requests to the vendor by operation",
+        "reqps",
+        &[
+            "sum by (operation) (rate(http_client_request_duration_seconds_count[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Requests that failed, by type",
+        "reqps",
+        &[
+            "sum by (error_type) (rate(http_client_request_duration_seconds_count{error_type!=\"\"}[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Duration of requests, 99th percentile",
+        "s",
+        &[
+            "histogram_quantile(0.99, sum by (le, operation) (rate(http_client_request_duration_seconds_bucket[$__rate_interval])))",
+        ],
+    ),
+    (
+        "Retries, and retries without budget",
+        "reqps",
+        &[
+            "sum by (cause) (rate(openfinance_upstream_retries_total[$__rate_interval]))",
+            "sum(rate(openfinance_retries_denied_total[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Circuits that are not closed",
+        "short",
+        &["sum by (operation, state) (openfinance_circuit_state{state!=\"closed\"}) > 0"],
+    ),
+    (
+        "Token: age and time left",
+        "s",
+        &[
+            "max(openfinance_token_age_seconds)",
+            "min(openfinance_token_usable_for_seconds)",
+        ],
+    ),
+    (
+        "Logins, and the guard",
+        "short",
+        &[
+            "sum by (outcome) (increase(openfinance_logins_total[$__rate_interval]))",
+            "max(openfinance_login_guard_open)",
+        ],
+    ),
+    (
+        "Request ids",
+        "reqps",
+        &["sum by (state) (rate(openfinance_request_ids_total[$__rate_interval]))"],
+    ),
+    (
+        "Creates noted and open; read-backs",
+        "short",
+        &[
+            "max(openfinance_intents_open)",
+            "sum by (finding) (increase(openfinance_read_backs_total[$__rate_interval]))",
+        ],
+    ),
+];
+
+fn dashboard() -> String {
+    let panel = |(index, (title, unit, queries)): (usize, &(&str, &str, &[&str]))| {
+        let targets: Vec<_> = queries
+            .iter()
+            .zip('A'..)
+            .map(|(query, name)| serde_json::json!({ "refId": name.to_string(), "expr": query, "datasource": source() }))
+            .collect();
+        serde_json::json!({
+            "id": index + 1,
+            "type": "timeseries",
+            "title": title,
+            "datasource": source(),
+            "gridPos": { "x": (index % 2) * 12, "y": (index / 2) * 8, "w": 12, "h": 8 },
+            "fieldConfig": { "defaults": { "unit": unit }, "overrides": [] },
+            "targets": targets,
+        })
+    };
+    let panels: Vec<_> = PANELS.iter().enumerate().map(panel).collect();
+    let dashboard = serde_json::json!({
+        "uid": "openfinance",
+        "title": "openfinance gateway",
+        "description": NOTE,
+        "schemaVersion": 39,
+        "time": { "from": "now-6h", "to": "now" },
+        "refresh": "30s",
+        "templating": { "list": [{ "name": "source", "type": "datasource", "query": "prometheus" }] },
+        "panels": panels,
+    });
+    serde_json::to_string_pretty(&dashboard).unwrap() + "\n"
+}
+
+fn source() -> serde_json::Value {
+    serde_json::json!({ "type": "prometheus", "uid": "${source}" })
+}
+
+#[test]
+fn the_documents_are_those_of_the_catalogue() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let write = std::env::var_os("OPENFINANCE_WRITE").is_some();
+    for (path, text) in [
+        ("docs/errors.md", errors()),
+        ("docs/runbook.md", runbook()),
+        ("deploy/prometheus/openfinance.rules.yaml", rules()),
+        ("deploy/grafana/openfinance.json", dashboard()),
+    ] {
+        let path = root.join(path);
+        if write {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            there == text,
+            "{} is stale: OPENFINANCE_WRITE=1 cargo test -p openfinance-gateway documents",
+            path.display()
+        );
+    }
+}
