@@ -18,7 +18,7 @@ const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_silent_peers_do_not_hold_it_up() {
-    let process = Process::start("").await;
+    let process = Process::start("[limits]\nconnections_per_peer = \"128\"\n").await;
     let mut peers = Vec::new();
     for number in 0..100 {
         let mut peer = TcpStream::connect(process.grpc).await.unwrap();
