@@ -33,7 +33,7 @@ const HASH: &str = "x-structure-sha256";
 /// # Errors
 /// A document that is refused, with every reason and its place; nothing is written then.
 pub(crate) fn run(root: &Path, vendor: &Path, add: &[String], out: &mut dyn Write) -> Result<()> {
-    let target = replay::target(root);
+    let target = crate::target(root);
     let replay = |root: &Path, files: &[File]| replay::replay(&target, root, files);
     import(root, vendor, add, &replay, out)
 }

@@ -294,6 +294,11 @@ fn codegen(bindings: Bindings, check: bool, root: &Path, out: &mut dyn Write) ->
     Ok(if stale.is_empty() { GOOD } else { STALE })
 }
 
+/// The folder for build results.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 /// The workspace this tool was built in.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -100,7 +100,7 @@ fn serve(image: &Image, gateway: &mut Child) -> Result<()> {
 /// Builds the program and says where it is.
 fn program(build: Build, root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = root.join("target/smoke");
+    let target = crate::target(root).join("smoke");
     let mut command = Command::new(cargo);
     command
         .args(["build", "--locked", "--package", "openfinance-gateway"])
@@ -112,7 +112,7 @@ fn program(build: Build, root: &Path) -> Result<PathBuf> {
             target.join("release")
         }
         // Most of it is there already.
-        Build::Debug => root.join("target/debug"),
+        Build::Debug => crate::target(root).join("debug"),
     };
     ensure!(command.status()?.success(), "it does not build");
     Ok(folder.join("openfinance-gateway"))

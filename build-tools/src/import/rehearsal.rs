@@ -20,7 +20,7 @@ const WIDER: &str = "GetCustomerAccounts";
 /// # Errors
 /// What did not come out so.
 pub(crate) fn run(root: &Path, whole: Option<&Path>, out: &mut dyn Write) -> Result<()> {
-    let target = replay::target(root);
+    let target = crate::target(root);
     let copy = target.join(COPY);
     replay::renew(root, &copy)?;
     let document = spec::load(&copy.join(spec::DOCUMENT))?;

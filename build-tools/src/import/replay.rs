@@ -60,11 +60,6 @@ impl Outcome {
     }
 }
 
-/// The folder for build results, below which the copy stands.
-pub(super) fn target(root: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 /// Replays the corpus with these files in place.
 ///
 /// # Errors
