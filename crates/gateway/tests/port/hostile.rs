@@ -19,6 +19,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
 const END_HEADERS: u8 = 4;
@@ -169,6 +170,17 @@ async fn a_flood_of_settings_ends_its_connection() {
 #[tokio::test]
 async fn a_flood_of_empty_data_ends_its_connection() {
     ends_on(few_frames, &call(1), |_| frame(DATA, 0, 1, &[]), &[]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_window_updates_ends_its_connection() {
+    let update = |_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
+    ends_on(few_frames, &[], update, &[]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_that_nobody_knows_ends_its_connection() {
+    ends_on(few_frames, &[], |_| frame(0xaf, 0, 0, &[]), &[]).await;
 }
 
 #[tokio::test]

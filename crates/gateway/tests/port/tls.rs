@@ -285,6 +285,24 @@ async fn only_clients_of_the_known_authority_are_let_in_where_certificates_are_r
     served.gateway.stop().await;
 }
 
+#[tokio::test]
+async fn clients_without_a_certificate_are_let_in_where_it_is_optional_and_strangers_are_not() {
+    let served = Served::new(|tls| {
+        tls.client_ca = Some(tls.cert.with_file_name("clients"));
+        tls.client_certificates = ClientCertificates::Optional;
+    })
+    .await;
+    let known = served.clients.issues("web.example.com");
+    for shown in [None, Some(&known)] {
+        let channel = served.endpoint(shown).connect().await.unwrap();
+        list(channel).await.unwrap();
+    }
+    let stranger = Authority::new("of strangers").issues("web.example.com");
+    let refused = served.refuses(served.config(&[&TLS13], Some(&stranger)));
+    assert_eq!(refused.await, AlertDescription::UnknownCA);
+    served.gateway.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_change_cost_no_call() {
     let served = Served::new(|_| ()).await;
