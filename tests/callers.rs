@@ -1,5 +1,6 @@
 //! Who may call what, end to end: every role at every method, and what callers say of themselves.
 
+mod redacted;
 mod refused;
 
 use std::collections::BTreeSet;

@@ -63,7 +63,7 @@ fn business() -> pb::Business {
 }
 
 /// A customer with a person as consumer, and the person's business.
-fn household() -> pb::OnboardCustomerRequest {
+pub(crate) fn household() -> pb::OnboardCustomerRequest {
     pb::OnboardCustomerRequest {
         customer: Some(customer()),
         consumer: Some(person()),
