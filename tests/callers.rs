@@ -1,7 +1,9 @@
 //! Who may call what, end to end: every role at every method, and what callers say of themselves.
 
+mod certificates;
 mod redacted;
 mod refused;
+mod tokens;
 
 use std::collections::BTreeSet;
 
