@@ -18,7 +18,8 @@ pub(crate) use refused::CASES;
 
 const UNKNOWN: &str = "1234";
 
-fn testing(username: &str) -> pb::Customer {
+/// A customer for tests, with every value that a caller may give.
+pub(crate) fn testing(username: &str) -> pb::Customer {
     pb::Customer {
         username: username.to_owned(),
         r#type: pb::CustomerType::Testing.into(),

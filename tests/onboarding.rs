@@ -16,15 +16,7 @@ use crate::{canary, world::World};
 pub(crate) use refused::CASES;
 
 fn customer() -> pb::Customer {
-    pb::Customer {
-        username: "household-4711".to_owned(),
-        r#type: pb::CustomerType::Testing.into(),
-        first_name: canary::FIRST_NAME.to_owned(),
-        last_name: canary::LAST_NAME.to_owned(),
-        phone: canary::PHONE.to_owned(),
-        email: canary::EMAIL.to_owned(),
-        ..Default::default()
-    }
+    crate::customer::testing("household-4711")
 }
 
 fn person() -> pb::Consumer {

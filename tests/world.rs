@@ -365,6 +365,34 @@ impl World {
             .into_inner()
     }
 
+    /// Adds the business of a customer, for whom nobody is personally liable.
+    pub(crate) async fn business_of(&self, customer_id: &str) -> pb::Business {
+        let business = pb::Business {
+            name: "ABC Tires Inc".to_owned(),
+            personally_liable: Some(false),
+            address: Some(pb::Address {
+                city: "Murray".to_owned(),
+                ..Default::default()
+            }),
+            phone_number: Some(pb::PhoneNumber {
+                number: "7992222".to_owned(),
+                ..Default::default()
+            }),
+            tax_id: canary::TAX_ID.to_owned(),
+            ..Default::default()
+        };
+        let request = pb::CreateBusinessRequest {
+            customer_id: customer_id.to_owned(),
+            business: Some(business),
+            ..Default::default()
+        };
+        self.businesses()
+            .create_business(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
     /// Links an account over OAuth, as Data Connect does, and answers the institution login.
     pub(crate) fn institution_login(&self, customer_id: &str) -> i64 {
         self.institution_login_of(customer_id, Connection::Oauth)

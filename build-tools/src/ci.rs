@@ -38,8 +38,6 @@ const KUBERNETES: &str = "kubernetes-validate==1.37.0";
 
 /// A document of our own with a little of everything, which is compiled whole.
 const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
-/// The vendor's newest whole document, in the folder of its documents.
-const VENDOR: &str = "open-finance-us-1.42.0.structure.yaml";
 
 /// Any of these does, as long as a driver of its version is there too.
 const BROWSERS: [&str; 4] = [
@@ -159,8 +157,7 @@ impl Ci<'_> {
     fn standalone(&self, out: &mut dyn Write) -> Result<u64> {
         let small = self.root.join(SMALL);
         let mut passed = self.whole_document(out, "a small document", &small)?;
-        if let Some(folder) = std::env::var_os("OPENFINANCE_VENDOR_DOCS") {
-            let vendor = PathBuf::from(folder).join(VENDOR);
+        if let Some(vendor) = spec::vendor_document() {
             passed += self.whole_document(out, "the vendor's whole document", &vendor)?;
         }
         Ok(passed)

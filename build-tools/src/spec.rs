@@ -3,12 +3,13 @@
 pub(crate) mod fit;
 mod normalise;
 mod overlay;
+pub(crate) mod path;
 mod slice;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -53,6 +54,16 @@ pub(crate) const NAMED: [&str; 15] = [
     "schemas",
     "securitySchemes",
     "variables",
+];
+
+/// What a document says to people, in any object that is part of it. Extensions (`x-...`) say more.
+pub(crate) const WORDS: [&str; 6] = [
+    "description",
+    "summary",
+    "title",
+    "example",
+    "examples",
+    "externalDocs",
 ];
 
 const SCHEMAS: &str = "#/components/schemas/";
@@ -191,6 +202,22 @@ pub(crate) fn all_references(value: &Value, found: &mut BTreeSet<String>) {
             map.values().for_each(|value| all_references(value, found));
         }
         Value::Array(items) => items.iter().for_each(|value| all_references(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Leads references elsewhere.
+fn redirect(value: &mut Value, moved: &BTreeMap<String, String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(reference)) = map.get_mut("$ref")
+                && let Some(new) = moved.get(reference)
+            {
+                *reference = new.clone();
+            }
+            map.values_mut().for_each(|value| redirect(value, moved));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| redirect(value, moved)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -12,10 +12,7 @@ use super::{
     plan::{Plan, of_any},
     reason, requests, run, world,
 };
-use crate::{
-    canary,
-    world::{World, mask},
-};
+use crate::world::{World, mask};
 
 const NEW: &str = "Brunhilde";
 
@@ -43,29 +40,7 @@ impl Change {
         match self {
             Self::Customer | Self::Deletion => customer_id,
             Self::Consumer => world.consumer_of(&customer_id).await.consumer_id,
-            Self::Business => {
-                let business = pb::Business {
-                    name: "ABC Tires Inc".to_owned(),
-                    personally_liable: Some(false),
-                    address: Some(pb::Address {
-                        city: "Murray".to_owned(),
-                        ..Default::default()
-                    }),
-                    phone_number: Some(pb::PhoneNumber {
-                        number: "7992222".to_owned(),
-                        ..Default::default()
-                    }),
-                    tax_id: canary::TAX_ID.to_owned(),
-                    ..Default::default()
-                };
-                let request = pb::CreateBusinessRequest {
-                    customer_id,
-                    business: Some(business),
-                    ..Default::default()
-                };
-                let made = world.businesses().create_business(request).await;
-                made.unwrap().into_inner().business_id
-            }
+            Self::Business => world.business_of(&customer_id).await.business_id,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     plan::{Plan, of_any},
     reason, requests, run, world,
 };
-use crate::{canary, world::World};
+use crate::world::World;
 
 const USERNAME: &str = "household-4711";
 
@@ -53,21 +53,7 @@ impl There {
         let customer_id = world.customers().create_customer(request).await;
         let customer_id = customer_id.unwrap().into_inner().customer_id;
         let consumer_id = world.consumer_of(&customer_id).await.consumer_id;
-        let business = pb::Business {
-            name: "ABC Tires Inc".to_owned(),
-            personally_liable: Some(false),
-            address: Some(pb::Address::default()),
-            phone_number: Some(pb::PhoneNumber::default()),
-            tax_id: canary::TAX_ID.to_owned(),
-            ..Default::default()
-        };
-        let request = pb::CreateBusinessRequest {
-            customer_id: customer_id.clone(),
-            business: Some(business),
-            ..Default::default()
-        };
-        let business_id = world.businesses().create_business(request).await;
-        let business_id = business_id.unwrap().into_inner().business_id;
+        let business_id = world.business_of(&customer_id).await.business_id;
         let login = world.institution_login(&customer_id);
         // Somebody else, who must not be taken for the one.
         world.customer().await;

@@ -7,7 +7,7 @@ use openfinance_rpc::pb::{
 use openfinance_sandbox::{Operation, RecordKind};
 use tonic::{Status, transport::Channel};
 
-use crate::{canary, world::REQUEST_ID};
+use crate::world::REQUEST_ID;
 
 /// The methods that create something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,15 +168,7 @@ pub(super) fn some<T: Default>(value: &mut Option<T>) -> &mut T {
 
 pub(super) fn customer(username: &str) -> pb::CreateCustomerRequest {
     pb::CreateCustomerRequest {
-        customer: Some(pb::Customer {
-            username: username.to_owned(),
-            r#type: pb::CustomerType::Testing.into(),
-            first_name: canary::FIRST_NAME.to_owned(),
-            last_name: canary::LAST_NAME.to_owned(),
-            phone: canary::PHONE.to_owned(),
-            email: canary::EMAIL.to_owned(),
-            ..Default::default()
-        }),
+        customer: Some(crate::customer::testing(username)),
         ..Default::default()
     }
 }

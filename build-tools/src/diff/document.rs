@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::Which;
-use crate::spec::METHODS;
 pub(super) use crate::spec::escaped;
+use crate::spec::{METHODS, path};
 
 /// A value and the JSON pointer that leads to it.
 #[derive(Clone, Debug)]
@@ -90,32 +90,8 @@ pub(super) struct Operation<'a> {
 impl Operation<'_> {
     /// What a caller sends first: the method, and the path without the names of its parameters.
     pub(super) fn route(&self) -> (String, String) {
-        (self.method.to_owned(), erased(self.path))
+        (self.method.to_owned(), path::erased(self.path))
     }
-}
-
-/// The path without the names of its parameters, which nobody sees on the wire.
-pub(super) fn erased(path: &str) -> String {
-    let mut erased = String::new();
-    for (index, part) in path.split('{').enumerate() {
-        match (index, part.split_once('}')) {
-            (0, _) | (_, None) => erased.push_str(part),
-            (_, Some((_, rest))) => {
-                erased.push_str("{}");
-                erased.push_str(rest);
-            }
-        }
-    }
-    erased
-}
-
-/// The names of the path's parameters, in order.
-pub(super) fn names(path: &str) -> Vec<&str> {
-    path.split('{')
-        .skip(1)
-        .filter_map(|part| part.split_once('}'))
-        .map(|(name, _)| name)
-        .collect()
 }
 
 impl<'a> Document<'a> {
@@ -198,13 +174,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_path_is_told_apart_without_the_names_of_its_parameters() {
-        assert_eq!(erased("/a/{one}/b/{two}"), "/a/{}/b/{}");
-        assert_eq!(erased("/a"), "/a");
-        assert_eq!(names("/a/{one}/b/{two}"), ["one", "two"]);
-    }
 
     #[test]
     fn a_pointer_leads_through_references_and_escapes_slashes() {

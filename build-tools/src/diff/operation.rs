@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::{
     Class, Side, Which, answer,
-    document::{Document, Node, Operation, names},
+    document::{Document, Node, Operation},
     lineage_parameter, security,
     walk::{Direction, Found, Place, Walk},
 };
+use crate::spec::path;
 
 /// Compares an operation; answers what changed and on which side of it.
 ///
@@ -173,7 +174,7 @@ fn all<'a>(
     by_place: bool,
 ) -> Result<BTreeMap<(String, String), Parameter<'a>>> {
     let mut parameters = BTreeMap::new();
-    let places = names(operation.path);
+    let places = path::names(operation.path);
     for at in [&operation.item, &operation.node] {
         for node in at.elements("parameters") {
             let node = document.follow(&node)?;

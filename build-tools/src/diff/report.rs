@@ -19,6 +19,15 @@ struct Group<'d> {
     fields: BTreeSet<&'d str>,
 }
 
+/// The changes of each class that has any, less words.
+fn sections(differences: &[Difference]) -> Vec<(Class, Vec<Group<'_>>)> {
+    CLASSES
+        .map(|class| (class, groups(differences, class)))
+        .into_iter()
+        .filter(|(_, groups)| !groups.is_empty())
+        .collect()
+}
+
 fn groups(differences: &[Difference], class: Class) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let told = differences
@@ -67,13 +76,10 @@ fn counted(count: usize, what: &str) -> String {
 
 /// For people: the same change reached from several operations is one paragraph, and words are a number.
 pub(super) fn text(differences: &[Difference]) -> String {
-    let mut text = summary(differences);
+    let sections = sections(differences);
+    let mut text = summary(differences, &sections);
     text.push('\n');
-    for class in CLASSES {
-        let groups = groups(differences, class);
-        if groups.is_empty() {
-            continue;
-        }
+    for (class, groups) in sections {
         let _ = write!(text, "\n{}\n", class.word().to_uppercase());
         for group in groups {
             let _ = write!(text, "\n  {}\n", group.first.change);
@@ -87,13 +93,10 @@ pub(super) fn text(differences: &[Difference]) -> String {
 
 /// In Markdown, for a pull request; a list for each class there is.
 pub(crate) fn markdown(differences: &[Difference]) -> String {
-    let mut text = summary(differences);
+    let sections = sections(differences);
+    let mut text = summary(differences, &sections);
     text.push('\n');
-    for class in CLASSES {
-        let groups = groups(differences, class);
-        if groups.is_empty() {
-            continue;
-        }
+    for (class, groups) in sections {
         let word = class.word();
         let (initial, rest) = word.split_at(1);
         let _ = write!(text, "\n### {}{rest}\n\n", initial.to_uppercase());
@@ -116,7 +119,7 @@ fn code(text: &str) -> String {
     }
 }
 
-fn summary(differences: &[Difference]) -> String {
+fn summary(differences: &[Difference], sections: &[(Class, Vec<Group<'_>>)]) -> String {
     let Some(class) = worst(differences) else {
         return "No difference.".to_owned();
     };
@@ -127,11 +130,10 @@ fn summary(differences: &[Difference]) -> String {
     if differences.iter().all(|told| told.words) {
         return format!("No difference but words: {words}.");
     }
-    let counts = CLASSES.map(|class| {
-        let count = groups(differences, class).len();
-        (count > 0).then(|| format!("{count} {}", class.word()))
-    });
-    let mut parts: Vec<String> = counts.into_iter().flatten().collect();
+    let mut parts: Vec<String> = sections
+        .iter()
+        .map(|(class, groups)| format!("{} {}", groups.len(), class.word()))
+        .collect();
     if !words.is_empty() {
         parts.push(words);
     }

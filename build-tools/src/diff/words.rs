@@ -5,16 +5,8 @@ use serde_json::Value;
 use super::document::Node;
 use crate::spec;
 
-const WORDS: [&str; 8] = [
-    "description",
-    "summary",
-    "title",
-    "example",
-    "examples",
-    "tags",
-    "externalDocs",
-    "xml",
-];
+/// What is for people too, where it is no matter of whose words they are.
+const MORE_WORDS: [&str; 2] = ["tags", "xml"];
 
 /// The keywords for people that say something else in `new` than in `old`. How often and in which order parts say it is
 /// no matter.
@@ -38,7 +30,8 @@ fn said(nodes: &[Node<'_>]) -> Vec<(String, String)> {
         .flatten();
     members
         .filter(|(keyword, value)| {
-            WORDS.contains(&keyword.as_str())
+            spec::WORDS.contains(&keyword.as_str())
+                || MORE_WORDS.contains(&keyword.as_str())
                 || keyword.starts_with("x-")
                 || (*keyword == "format" && value.as_str() == Some("password"))
         })

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{Problem, refuse, shown};
-use crate::spec::{Operation, escaped, operations, resolve};
+use crate::spec::{Operation, escaped, operations, path, resolve};
 
 /// Refuses a document that lacks one of these operations, or has one of them with a path that does not fit its
 /// parameters. What other operations do wrong is no concern of ours. `before` is the document that the operations were
@@ -53,7 +53,8 @@ fn missing(
             present
                 .iter()
                 .filter(|operation| {
-                    operation.method == before.method && blank(operation.path) == blank(before.path)
+                    operation.method == before.method
+                        && path::erased(operation.path) == path::erased(before.path)
                 })
                 .map(|operation| {
                     format!(
@@ -69,7 +70,7 @@ fn missing(
                 .as_object()
                 .into_iter()
                 .flatten()
-                .any(|(path, _)| blank(path) == blank(before.path));
+                .any(|(path, _)| path::erased(path) == path::erased(before.path));
             hints.push(if path {
                 format!("its path is there, without the method {}", before.method)
             } else {
@@ -89,27 +90,6 @@ fn at(operation: &Operation<'_>) -> String {
     format!("/paths/{}/{}", escaped(operation.path), operation.method)
 }
 
-/// A path without the names of its parameters, which are no part of what is sent.
-fn blank(path: &str) -> String {
-    let mut blank = String::new();
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        blank += before;
-        blank += "{}";
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    blank + rest
-}
-
-/// The names in a path template, in their order.
-fn names(path: &str) -> Vec<&str> {
-    path.split('{')
-        .skip(1)
-        .filter_map(|part| part.split_once('}'))
-        .map(|(name, _)| name)
-        .collect()
-}
-
 /// Whether every brace of a path template opens or closes one name.
 fn matched(path: &str) -> bool {
     let mut braces = path.matches(['{', '}']);
@@ -125,7 +105,7 @@ fn matched(path: &str) -> bool {
 fn mismatches(document: &Value, operation: &Operation<'_>, problems: &mut Vec<Problem>) {
     let place = at(operation);
     let id = shown(operation.id);
-    let template = names(operation.path);
+    let template = path::names(operation.path);
     if !matched(operation.path) {
         problems.push(Problem::at(
             &place,

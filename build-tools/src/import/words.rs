@@ -10,15 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::spec::{self, escaped};
 
-/// What a document says to people. Extensions (`x-...`) count as words too.
-const WORDS: [&str; 6] = [
-    "description",
-    "summary",
-    "title",
-    "example",
-    "examples",
-    "externalDocs",
-];
 /// What the keys of an object are.
 #[derive(Clone, Copy, PartialEq)]
 enum Keys {
@@ -42,7 +33,7 @@ impl Keys {
 }
 
 fn is_word(key: &str) -> bool {
-    WORDS.contains(&key) || key.starts_with("x-")
+    spec::WORDS.contains(&key) || key.starts_with("x-")
 }
 
 /// Values that belong to a contract as they are, whatever keys they hold. What `security` asks for has names that

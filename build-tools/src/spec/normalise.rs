@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     METHODS, SCHEMAS, all_references,
     fit::{Names, fit, folded, schemas_mut},
-    operations, resolve,
+    operations, redirect, resolve,
 };
 
 /// The component that stands for every integer that is read.
@@ -417,20 +417,6 @@ fn prune(document: &mut Value, errors: &BTreeSet<String>) {
 
 /// Renames a schema component and everything that names it.
 pub(crate) fn rename_schema(document: &mut Value, from: &str, to: &str) -> Result<()> {
-    fn redirect(value: &mut Value, from: &str, to: &str) {
-        match value {
-            Value::Object(map) => {
-                if let Some(Value::String(reference)) = map.get_mut("$ref")
-                    && reference == from
-                {
-                    *reference = to.to_owned();
-                }
-                map.values_mut().for_each(|value| redirect(value, from, to));
-            }
-            Value::Array(items) => items.iter_mut().for_each(|value| redirect(value, from, to)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
     let schemas = document
         .pointer_mut("/components/schemas")
         .and_then(Value::as_object_mut);
@@ -443,11 +429,8 @@ pub(crate) fn rename_schema(document: &mut Value, from: &str, to: &str) -> Resul
         "cannot rename the schema {from}: {to} is taken"
     );
     schemas.insert(to.to_owned(), schema);
-    redirect(
-        document,
-        &format!("{SCHEMAS}{from}"),
-        &format!("{SCHEMAS}{to}"),
-    );
+    let moved = BTreeMap::from([(format!("{SCHEMAS}{from}"), format!("{SCHEMAS}{to}"))]);
+    redirect(document, &moved);
     Ok(())
 }
 

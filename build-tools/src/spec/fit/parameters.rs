@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{WIRE_NAMES, folded, kind, refuse, remark};
-use crate::spec::{Operation, operations, resolve};
+use crate::spec::{Operation, operations, path, resolve};
 
 /// Names that generated methods use themselves, folded.
 const RESERVED: [&str; 2] = ["headermap", "self"];
@@ -190,13 +190,7 @@ fn expressible(
 
 /// Parameters of the path and names in its template are the same.
 fn in_the_path(operation: &Operation<'_>, parameters: &[Value]) -> Result<()> {
-    let template: BTreeSet<&str> = operation
-        .path
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name)
-        .collect();
+    let template: BTreeSet<&str> = path::names(operation.path).into_iter().collect();
     let declared: BTreeSet<&str> = parameters
         .iter()
         .filter(|parameter| parameter["in"] == "path")

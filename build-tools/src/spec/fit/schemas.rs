@@ -7,7 +7,7 @@ use heck::{ToPascalCase as _, ToSnakeCase as _};
 use serde_json::{Map, Value};
 
 use super::{Names, WIRE_NAMES, folded, parameters::names as mentions, schemas_mut};
-use crate::spec::{SCHEMAS, all_references};
+use crate::spec::{SCHEMAS, all_references, redirect};
 
 /// Rewrites every schema in place.
 pub(super) fn fit(document: &mut Value) -> Result<()> {
@@ -78,21 +78,6 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_ascii_uppercase().to_string() + letters.as_str()
     })
-}
-
-fn redirect(value: &mut Value, moved: &BTreeMap<String, String>) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(reference)) = map.get_mut("$ref")
-                && let Some(new) = moved.get(reference)
-            {
-                *reference = new.clone();
-            }
-            map.values_mut().for_each(|value| redirect(value, moved));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| redirect(value, moved)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// Calls `change` for every schema of the document, the inner ones first.

@@ -94,24 +94,11 @@ pub(super) enum Delay {
 
 /// How long no login goes out after `count` failures in a row.
 pub(super) fn pause(count: u32, error: &Error, fraction: f64) -> Duration {
-    let asked = match error {
-        Error::RateLimited { retry_after, .. } => retry_after.unwrap_or_default(),
-        Error::Refused { .. }
-        | Error::NothingToUpdate
-        | Error::NoSuchUsername
-        | Error::RecordIncomplete { .. }
-        | Error::CredentialsRejected { .. }
-        | Error::TokenRejected { .. }
-        | Error::Unavailable { .. }
-        | Error::OutcomeUnknown { .. }
-        | Error::DeadlineExceeded { .. }
-        | Error::CircuitOpen { .. }
-        | Error::StoreUnavailable
-        | Error::RequestInFlight
-        | Error::RequestIdReused
-        | Error::UpdateConflict { .. }
-        | Error::ListChanged
-        | Error::Malformed { .. } => Duration::ZERO,
+    // No other failure says how long to wait.
+    let asked = if let Error::RateLimited { retry_after, .. } = error {
+        retry_after.unwrap_or_default()
+    } else {
+        Duration::ZERO
     };
     let doubled = PAUSE.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1)));
     let drawn = doubled
