@@ -50,6 +50,27 @@ fn keys_and_policy_are_lists_of_tables() {
 }
 
 #[test]
+fn the_callers_of_the_readme_are_taken_word_for_word() {
+    let readme = include_str!("../../../../../README.md");
+    let (_, rest) = readme.split_once("```toml\n[[auth.keys]]").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let given = with(&format!("[[auth.keys]]{example}"));
+    let auth = given.load().unwrap().auth;
+    let [loans] = auth.policy.as_slice() else {
+        panic!("not one entry");
+    };
+    assert_eq!(loans.principal, auth.keys[0].principal);
+    for (permission, granted) in [
+        ("customers.create", true),
+        ("partner.rotate", false),
+        ("pii.read", true),
+        ("tax_id.read", false),
+    ] {
+        assert_eq!(loans.permissions.contains(permission), granted);
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_with_its_place() {
     let given = with(&format!(
         "[[policy]]\nroles = [\"king\"]\npermissions = [\"customers.forge\"]\n\
