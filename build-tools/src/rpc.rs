@@ -5,6 +5,7 @@
 //! without `permission`, is refused here.
 
 mod redact;
+mod sought;
 
 use std::{fmt::Write as _, path::Path};
 
@@ -111,6 +112,7 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
         debug_impl(&message, &mut source, &mut problems)?;
     }
     redact::impls(pool, &mut source)?;
+    sought::impls(pool, &mut source, &mut problems)?;
     source.push_str(
         "/// What the options say of every method, by path.\npub static METHODS: &[Method] = &[\n",
     );
@@ -130,7 +132,7 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
     );
 
     let parsed = syn::parse_file(&format!(
-        "use std::fmt;\nuse super::pb::*;\nuse crate::{{Idempotency, Method, Redact, Redacted, Sight}};\n{source}"
+        "use std::fmt;\nuse super::pb::*;\nuse crate::{{Idempotency, Method, Redact, Redacted, Sight, Sought}};\n{source}"
     ))?;
     Ok(format!("{HEADER}\n{}", prettyplease::unparse(&parsed)))
 }
@@ -320,6 +322,24 @@ mod tests {
         let error = refused("message Thing { string name = 1; }");
         assert!(
             error.contains("openfinance.v1.Thing.name has no (data_class)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_read_by_a_restricted_field_or_by_a_message_is_refused_by_name() {
+        let service = "service Things { rpc FindThing(FindThingRequest) returns (Thing) {
+            option idempotency_level = NO_SIDE_EFFECTS; option (permission) = \"things.read\"; } } message Thing {}";
+        let by =
+            |field: &str| refused(&format!("message FindThingRequest {{ {field} }} {service}"));
+        let error = by("string code = 1 [(data_class) = DATA_CLASS_RESTRICTED];");
+        assert!(
+            error.contains("openfinance.v1.FindThingRequest.code is restricted"),
+            "{error}"
+        );
+        let error = by("Thing like = 1;");
+        assert!(
+            error.contains("openfinance.v1.FindThingRequest.like is a message"),
             "{error}"
         );
     }

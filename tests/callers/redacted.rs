@@ -314,6 +314,47 @@ async fn lists_streams_and_batches_keep_the_same_back() {
 }
 
 #[tokio::test]
+async fn what_is_not_seen_is_not_found_out_by_searching_for_it() {
+    let office = office().await;
+    let world = &office.world;
+    let calls = world.calls();
+    // Names that somebody has, that nobody has, and the beginning of one: the answer is the same.
+    for search in [canary::LAST_NAME, LOGIN, "nobody", "E"] {
+        for name in ["reader", "writer", "accountant"] {
+            let list = pb::ListCustomersRequest {
+                search: search.to_owned(),
+                ..Default::default()
+            };
+            let list = world.customers().list_customers(by(name, list)).await;
+            let stream = pb::StreamCustomersRequest {
+                search: search.to_owned(),
+                ..Default::default()
+            };
+            let stream = world.customers().stream_customers(by(name, stream)).await;
+            for status in [list.unwrap_err(), stream.map(drop).unwrap_err()] {
+                assert_eq!(
+                    (status.code(), reason(&status).as_str()),
+                    (Code::PermissionDenied, "CALLER_FORBIDDEN")
+                );
+                assert_eq!(
+                    status.message(),
+                    "the caller lacks the permission pii.read, which a read by search needs"
+                );
+            }
+        }
+    }
+    assert_eq!(world.calls(), calls, "nothing went to the vendor");
+    let list = pb::ListCustomersRequest {
+        search: canary::LAST_NAME.to_owned(),
+        ..Default::default()
+    };
+    let found = world.customers().list_customers(by("agent", list)).await;
+    let found = found.map(world.seen()).unwrap();
+    assert_eq!(found.customers.len(), 1);
+    office.world.stop().await;
+}
+
+#[tokio::test]
 async fn a_writer_does_not_get_back_what_it_sent() {
     let office = office().await;
     let (world, name) = (&office.world, "writer");

@@ -27,4 +27,18 @@ refusals! {
         world.stop().await;
         status
     }
+    customers_searched_unseen: "CustomerService/ListCustomers" => PERMISSION_DENIED "CALLER_FORBIDDEN" from OURS at [], |_world| {
+        let world = world(by_key(&[("reader", &[Role::Reader], &[])])).await;
+        let request = pb::ListCustomersRequest { search: canary::LAST_NAME.to_owned(), ..Default::default() };
+        let status = world.customers().list_customers(by("reader", request)).await.unwrap_err();
+        world.stop().await;
+        status
+    }
+    customers_streamed_unseen: "CustomerService/StreamCustomers" => PERMISSION_DENIED "CALLER_FORBIDDEN" from OURS at [], |_world| {
+        let world = world(by_key(&[("reader", &[Role::Reader], &[])])).await;
+        let request = pb::StreamCustomersRequest { search: canary::LAST_NAME.to_owned(), ..Default::default() };
+        let status = world.customers().stream_customers(by("reader", request)).await.unwrap_err();
+        world.stop().await;
+        status
+    }
 }

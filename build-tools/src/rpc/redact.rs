@@ -174,7 +174,8 @@ fn lacks(message: &MessageDescriptor, source: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn ident(field: &FieldDescriptor) -> &str {
+/// The name of a field in Rust.
+pub(super) fn ident(field: &FieldDescriptor) -> &str {
     match field.name() {
         "type" => "r#type",
         name => name,

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use http::Extensions;
 use openfinance_rpc::{
-    Redact, Sight,
+    Redact, Sight, Sought,
     pb::{
         self, authorization_service_server::AuthorizationService,
         business_service_server::BusinessService, consumer_service_server::ConsumerService,
@@ -67,6 +67,18 @@ fn tell<T: Redact, B>(sight: Sight, mut answer: Response<B>) -> Response<B> {
     answer
 }
 
+/// Refuses a read by fields that its caller does not see: whether something is found would tell what they hold.
+fn check_read(sight: Sight, request: &impl Sought) -> Result<(), Status> {
+    let fields = request.by_personal();
+    if sight.personal || fields.is_empty() {
+        return Ok(());
+    }
+    let fields = fields.join(", ");
+    let message =
+        format!("the caller lacks the permission {PII_READ}, which a read by {fields} needs");
+    Err(Failure::new(Reason::CallerForbidden, message).into())
+}
+
 /// Refuses an update that would empty what its caller does not see: one of the whole record, and one whose mask names
 /// such a field while it is empty.
 fn check_update<T: Redact>(
@@ -105,6 +117,7 @@ macro_rules! seen {
                     request: Request<pb::$request>,
                 ) -> Result<Response<$answer>, Status> {
                     let sight = sight(request.extensions());
+                    check_read(sight, request.get_ref())?;
                     $(
                         let asked = request.get_ref();
                         check_update(sight, asked.update_mask.as_ref(), asked.$record.as_ref())?;
@@ -137,6 +150,7 @@ seen! {
         request: Request<pb::StreamCustomersRequest>,
     ) -> Result<Response<Self::StreamCustomersStream>, Status> {
         let sight = sight(request.extensions());
+        check_read(sight, request.get_ref())?;
         let answer = CustomerService::stream_customers(&self.0, request).await?;
         let answer = answer.map(|stream| {
             let hidden = stream.map(move |message| {
@@ -243,6 +257,32 @@ mod tests {
         assert!(refused(without_tax_ids, &["*"], &business));
         assert!(refused(without_tax_ids, &["tax_id"], &business));
         assert!(!refused(without_tax_ids, &["email"], &business));
+    }
+
+    #[test]
+    fn names_are_searched_by_those_who_see_them_and_whole_keys_are_looked_up_by_all() {
+        let all = Sight {
+            personal: true,
+            tax_id: false,
+        };
+        let search = || "trude".to_owned();
+        let list = pb::ListCustomersRequest {
+            search: search(),
+            ..Default::default()
+        };
+        let stream = pb::StreamCustomersRequest {
+            search: search(),
+            ..Default::default()
+        };
+        let status = check_read(BLIND, &list).unwrap_err();
+        assert!(status.message().contains("pii.read") && status.message().contains("search"));
+        assert!(!status.message().contains("trude"));
+        assert!(check_read(BLIND, &stream).is_err());
+        assert!(check_read(all, &list).is_ok() && check_read(all, &stream).is_ok());
+        let unfiltered = pb::ListCustomersRequest::default();
+        assert!(check_read(BLIND, &unfiltered).is_ok());
+        let lookup = pb::LookupCustomerRequest { username: search() };
+        assert!(check_read(BLIND, &lookup).is_ok());
     }
 
     #[test]

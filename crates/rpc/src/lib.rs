@@ -52,6 +52,15 @@ pub trait Redact {
     fn lacks(&self, path: &str) -> bool;
 }
 
+/// A request, which may look for records by what their fields hold.
+pub trait Sought {
+    /// The personal fields of a read that are set and that find records by less than their whole key: whom they find tells
+    /// what is in a field that the caller may not see. A write has none.
+    fn by_personal(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
+
 /// Whether a value is what it is where nothing was set.
 fn unset<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -293,13 +293,15 @@ fn unavailable() -> Status {
         .into()
 }
 
-/// Whether the status in these headers or trailers says that we refused the request for what it says.
+/// Whether the status in these headers or trailers says that we refused the request for what it says, or for who says it.
 fn is_our_refusal(headers: &HeaderMap) -> bool {
     Status::from_header_map(headers).is_some_and(|status| {
-        status.code() == Code::InvalidArgument
-            && status
-                .get_details_error_info()
-                .is_some_and(|info| info.domain == OURS)
+        matches!(
+            status.code(),
+            Code::InvalidArgument | Code::PermissionDenied
+        ) && status
+            .get_details_error_info()
+            .is_some_and(|info| info.domain == OURS)
     })
 }
 

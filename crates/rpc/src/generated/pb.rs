@@ -2343,6 +2343,7 @@ pub struct GetCustomerRequest {
 #[prost(skip_debug)]
 pub struct LookupCustomerRequest {
     /// The whole username, 1 to 255 characters of those that a username may have. Required.
+    /// The permission `customers.read` is enough: who has all of a username learns whether it is taken, and whose id it is.
     #[prost(string, tag = "1")]
     pub username: ::prost::alloc::string::String,
 }
@@ -2363,6 +2364,7 @@ pub struct ListCustomersRequest {
     #[prost(enumeration = "CustomerType", tag = "3")]
     pub r#type: i32,
     /// Only customers with this text anywhere in their username, first name or last name. At most 1,000 characters.
+    /// Needs the permission `pii.read`: whom it finds tells what their names hold.
     #[prost(string, tag = "4")]
     pub search: ::prost::alloc::string::String,
 }
@@ -2388,6 +2390,7 @@ pub struct StreamCustomersRequest {
     #[prost(enumeration = "CustomerType", tag = "1")]
     pub r#type: i32,
     /// Only customers with this text anywhere in their username, first name or last name. At most 1,000 characters.
+    /// Needs the permission `pii.read`: whom it finds tells what their names hold.
     #[prost(string, tag = "2")]
     pub search: ::prost::alloc::string::String,
     /// The last `resume_token` of a stream that broke, or a `next_page_token` of ListCustomers, to go on behind it. The
@@ -2688,6 +2691,7 @@ pub mod customer_service_client {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a filter or the page size is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |`search` is set, and the caller may not see personal data|PERMISSION_DENIED|CALLER_FORBIDDEN|leave it out; whoever runs the gateway must allow it|
         /// |the page token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
         /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         pub async fn list_customers(
@@ -2729,6 +2733,7 @@ pub mod customer_service_client {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a filter is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |`search` is set, and the caller may not see personal data|PERMISSION_DENIED|CALLER_FORBIDDEN|leave it out; whoever runs the gateway must allow it|
         /// |the resume token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
         /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         pub async fn stream_customers(
@@ -2950,6 +2955,7 @@ pub mod customer_service_server {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a filter or the page size is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |`search` is set, and the caller may not see personal data|PERMISSION_DENIED|CALLER_FORBIDDEN|leave it out; whoever runs the gateway must allow it|
         /// |the page token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
         /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         async fn list_customers(
@@ -2978,6 +2984,7 @@ pub mod customer_service_server {
         /// |condition|code|reason|what the caller does|
         /// |---------|----|------|--------------------|
         /// |a filter is malformed|INVALID_ARGUMENT|INVALID_FIELD|correct the fields named|
+        /// |`search` is set, and the caller may not see personal data|PERMISSION_DENIED|CALLER_FORBIDDEN|leave it out; whoever runs the gateway must allow it|
         /// |the resume token is broken, or belongs to another query|INVALID_ARGUMENT|INVALID_PAGE_TOKEN|start again without a token|
         /// |so many customers came or went since the page before that its end can't be found|ABORTED|LIST_CHANGED|start again without a token|
         async fn stream_customers(

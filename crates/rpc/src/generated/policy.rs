@@ -2,7 +2,7 @@
 
 use std::fmt;
 use super::pb::*;
-use crate::{Idempotency, Method, Redact, Redacted, Sight};
+use crate::{Idempotency, Method, Redact, Redacted, Sight, Sought};
 impl fmt::Debug for AuthorizationDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("AuthorizationDetails");
@@ -1187,6 +1187,48 @@ impl Redact for StreamCustomersResponse {
         }
     }
 }
+impl Sought for BatchGetAuthorizationDetailsRequest {}
+impl Sought for CreateBusinessRequest {}
+impl Sought for CreateConsumerForBusinessRequest {}
+impl Sought for CreateConsumerRequest {}
+impl Sought for CreateCustomerRequest {}
+impl Sought for DeleteCustomerRequest {}
+impl Sought for GetAuthorizationDetailsRequest {}
+impl Sought for GetBusinessByCustomerRequest {}
+impl Sought for GetBusinessRequest {}
+impl Sought for GetCallerIdentityRequest {}
+impl Sought for GetConsumerByCustomerRequest {}
+impl Sought for GetConsumerRequest {}
+impl Sought for GetCustomerApplicationRequest {}
+impl Sought for GetCustomerRequest {}
+impl Sought for GetGatewayInfoRequest {}
+impl Sought for GetPartnerAuthenticationRequest {}
+impl Sought for ListCustomersRequest {
+    fn by_personal(&self) -> Vec<&'static str> {
+        let mut found = Vec::new();
+        if !crate::unset(&self.search) {
+            found.push("search");
+        }
+        found
+    }
+}
+impl Sought for ListErrorReasonsRequest {}
+impl Sought for LookupCustomerRequest {}
+impl Sought for OnboardCustomerRequest {}
+impl Sought for ResetAuthenticationGuardRequest {}
+impl Sought for RotatePartnerSecretRequest {}
+impl Sought for StreamCustomersRequest {
+    fn by_personal(&self) -> Vec<&'static str> {
+        let mut found = Vec::new();
+        if !crate::unset(&self.search) {
+            found.push("search");
+        }
+        found
+    }
+}
+impl Sought for UpdateBusinessRequest {}
+impl Sought for UpdateConsumerRequest {}
+impl Sought for UpdateCustomerRequest {}
 /// What the options say of every method, by path.
 pub static METHODS: &[Method] = &[
     Method {
