@@ -54,7 +54,7 @@ async fn calls_in_flight_finish_and_those_that_take_too_long_are_told() {
     }
     process.signal(Signal::TERM);
     // The admin port says so while calls go on.
-    while ready(&process).await {
+    while process.says_yes("/readyz").await {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let mut ends = Vec::new();
@@ -68,15 +68,6 @@ async fn calls_in_flight_finish_and_those_that_take_too_long_are_told() {
     };
     let details = refused.get_error_details();
     assert_eq!(details.error_info().unwrap().reason, "DRAINING");
-}
-
-async fn ready(process: &Process) -> bool {
-    let mut stream = TcpStream::connect(process.admin).await.unwrap();
-    let request = b"GET /readyz HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.starts_with("HTTP/1.1 200 ")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
 mod drain;
+mod health;
 mod process;
 mod reload;

@@ -1,26 +1,49 @@
-//! The gateway as a process of its own, over a sandbox in this one.
+//! The gateway as a process of its own, over a sandbox in this one. Benchmarks include this file too.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "its users need different parts of it, and one that can't go on ends there"
+)]
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
 use openfinance_sandbox::{Config, Control, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
-    process::{Child, ChildStderr, Command},
-    time::timeout,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::{Child, Command},
+    time::{sleep, timeout},
 };
 use tonic::{Status, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often it is looked for more of the log.
+const LOOK: Duration = Duration::from_millis(5);
+
 pub(crate) struct Process {
-    sandbox: Sandbox,
-    /// With `settings.toml`, `secret` and `store`.
+    /// Shared with the processes that were started beside it.
+    sandbox: Arc<Sandbox>,
+    /// With `settings.toml`, `secret`, `store` and `log`.
     folder: tempfile::TempDir,
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    /// A file, as a pipe that nobody reads would hold the gateway up.
+    log: BufReader<File>,
     pub(crate) grpc: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -28,16 +51,34 @@ pub(crate) struct Process {
 impl Process {
     /// A gateway with these settings beside those that it needs.
     pub(crate) async fn start(settings: &str) -> Self {
-        let mut config = Config::for_tests();
-        config.start = openfinance_sandbox::Start::Host;
-        let partner = config.partner.clone();
-        let sandbox = Sandbox::start(config).await.unwrap();
+        Self::with(settings, &[]).await
+    }
+
+    /// The same, with these variables.
+    pub(crate) async fn with(settings: &str, variables: &[(&str, String)]) -> Self {
+        Self::over(vendor().await, settings, variables).await
+    }
+
+    /// One more gateway over the sandbox of this one.
+    pub(crate) async fn beside(&self, settings: &str) -> Self {
+        Self::over(Arc::clone(&self.sandbox), settings, &[]).await
+    }
+
+    /// A gateway over this sandbox.
+    pub(crate) async fn over(
+        sandbox: Arc<Sandbox>,
+        settings: &str,
+        variables: &[(&str, String)],
+    ) -> Self {
+        let partner = Config::for_tests().partner;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("secret"), &partner.secret).unwrap();
         fs::write(path("settings.toml"), settings).unwrap();
         let text = |path: PathBuf| path.display().to_string();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_openfinance-gateway"))
+        let log = File::create(path("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openfinance-gateway"));
+        command
             .arg("--config")
             .arg(path("settings.toml"))
             .env_clear()
@@ -46,16 +87,21 @@ impl Process {
                 ("OPENFINANCE_PARTNER__SECRET_FILE", text(path("secret"))),
                 ("OPENFINANCE_PARTNER__APP_KEY", partner.app_key),
                 ("OPENFINANCE_UPSTREAM__BASE_URL", sandbox.base_url()),
-                ("OPENFINANCE_SHARED__STORE_PATH", text(path("store"))),
                 ("OPENFINANCE_SHARED__KEY", "07".repeat(32)),
                 ("OPENFINANCE_GRPC__LISTEN", "127.0.0.1:0".to_owned()),
                 ("OPENFINANCE_ADMIN__LISTEN", "127.0.0.1:0".to_owned()),
-            ])
-            .stderr(Stdio::piped())
+            ]);
+        if !settings.contains("redis_url") {
+            command.env("OPENFINANCE_SHARED__STORE_PATH", text(path("store")));
+        }
+        let child = command
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdout(std::process::Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = BufReader::new(File::open(path("log")).unwrap());
         let line = until(&mut log, "\"message\":\"serving\"").await;
         let address = |key: &str| {
             let (_, rest) = line.split_once(&format!("\"{key}\":\"")).unwrap();
@@ -75,16 +121,26 @@ impl Process {
         self.sandbox.control()
     }
 
+    /// A place in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Puts this into a file of its folder, at once as a whole.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let draft = self.folder.path().join("draft");
+        let draft = self.path("draft");
         fs::write(&draft, text).unwrap();
-        fs::rename(draft, self.folder.path().join(name)).unwrap();
+        fs::rename(draft, self.path(name)).unwrap();
     }
 
     /// The next line of its log with this in it.
     pub(crate) async fn logs(&mut self, words: &str) -> String {
         until(&mut self.log, words).await
+    }
+
+    /// All that it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -101,19 +157,60 @@ impl Process {
         let ended = timeout(PATIENCE, self.child.wait()).await;
         let status = ended.expect("it does not end").unwrap();
         let mut log = String::new();
-        while let Some(line) = self.log.next_line().await.unwrap() {
-            log.push_str(&line);
-            log.push('\n');
-        }
+        std::io::Read::read_to_string(&mut self.log, &mut log).unwrap();
         assert!(status.success(), "{status}: {log}");
-        self.sandbox.stop().await;
+        assert!(!self.log().contains("Secret1234"), "{log}");
+        // The last one over a sandbox ends it.
+        if let Some(sandbox) = Arc::into_inner(self.sandbox) {
+            sandbox.stop().await;
+        }
         log
     }
 
-    pub(crate) async fn customers(&self) -> CustomerServiceClient<Channel> {
-        let address = format!("http://{}", self.grpc);
-        CustomerServiceClient::connect(address).await.unwrap()
+    /// Tells it to stop, and waits for its end as [`Process::ends`] does.
+    pub(crate) async fn stop(self) -> String {
+        self.signal(Signal::TERM);
+        self.ends().await
     }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        let endpoint = Channel::from_shared(format!("http://{}", self.grpc)).unwrap();
+        endpoint.connect().await.unwrap()
+    }
+
+    pub(crate) async fn customers(&self) -> CustomerServiceClient<Channel> {
+        CustomerServiceClient::new(self.channel().await)
+    }
+
+    /// What gRPC health says.
+    pub(crate) async fn health(&self) -> ServingStatus {
+        let mut health = HealthClient::new(self.channel().await);
+        let answer = health.check(HealthCheckRequest::default()).await;
+        answer.unwrap().into_inner().status()
+    }
+
+    /// What the admin port answers, its head included.
+    pub(crate) async fn admin(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.admin).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Whether the admin port says yes.
+    pub(crate) async fn says_yes(&self, path: &str) -> bool {
+        self.admin(path).await.starts_with("HTTP/1.1 200 ")
+    }
+}
+
+/// A sandbox that gateways can be started over.
+pub(crate) async fn vendor() -> Arc<Sandbox> {
+    let mut config = Config::for_tests();
+    config.start = openfinance_sandbox::Start::Host;
+    config.testing_customer_limit = usize::MAX;
+    Arc::new(Sandbox::start(config).await.unwrap())
 }
 
 /// Lists the customers, of whom there are none.
@@ -122,18 +219,24 @@ pub(crate) async fn list(customers: &mut CustomerServiceClient<Channel>) -> Resu
     answer.await.map(|_| ())
 }
 
-async fn until(log: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String {
+async fn until(log: &mut BufReader<File>, words: &str) -> String {
+    let mut line = String::new();
     let found = async {
         loop {
-            let line = log.next_line().await.unwrap();
-            let line = line.unwrap_or_else(|| panic!("the log ended before: {words}"));
+            log.read_line(&mut line).unwrap();
+            // Half a line is read on when there is more.
+            if !line.ends_with('\n') {
+                sleep(LOOK).await;
+                continue;
+            }
             assert!(!line.contains("Secret1234"), "{line}");
             if line.contains(words) {
-                return line;
+                return;
             }
+            line.clear();
         }
     };
-    timeout(PATIENCE, found)
-        .await
-        .unwrap_or_else(|_| panic!("the log has no line with: {words}"))
+    let found = timeout(PATIENCE, found).await;
+    assert!(found.is_ok(), "the log has no line with: {words}");
+    line
 }

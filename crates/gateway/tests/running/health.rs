@@ -1,0 +1,169 @@
+//! What it says of itself before it serves, while it does and while it stops, and that a restart costs no call.
+
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
+use openfinance_sandbox::{FaultRule, Operation};
+use rustix::process::Signal;
+use tokio::{net::TcpListener, time::Instant};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint, channel::Change},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::process::{Process, list};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_alive_and_not_ready_while_its_store_does_not_answer() {
+    // Takes connections and says nothing.
+    let redis = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", redis.local_addr().unwrap());
+    let process = Process::start(&format!("[shared]\nredis_url = \"{url}\"\n")).await;
+    assert_eq!(process.health().await, ServingStatus::NotServing);
+    assert!(process.says_yes("/livez").await);
+    assert!(!process.says_yes("/readyz").await);
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_not_ready_from_the_signal_on_while_calls_finish() {
+    let process = Process::start("").await;
+    assert_eq!(process.health().await, ServingStatus::Serving);
+    assert!(process.says_yes("/livez").await && process.says_yes("/readyz").await);
+    let mut watch = HealthClient::new(process.channel().await)
+        .watch(HealthCheckRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let mut said = async || watch.message().await.unwrap().unwrap().status();
+    assert_eq!(said().await, ServingStatus::Serving);
+
+    let mut customers = process.customers().await;
+    list(&mut customers).await.unwrap();
+    let slow = FaultRule::on(Operation::GetCustomers).latency(Duration::from_secs(2));
+    process.sandbox().add_fault(slow).unwrap();
+    let call = tokio::spawn(async move { list(&mut customers).await });
+    let arrived = || process.sandbox().requests(Some(Operation::GetCustomers));
+    while arrived().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = Instant::now();
+    process.signal(Signal::TERM);
+    // The watcher hears it without having asked, and before its call is cut.
+    assert_eq!(said().await, ServingStatus::NotServing);
+    let took = told.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // It lives, for the call that it waits for, and is not ready.
+    assert!(process.says_yes("/livez").await);
+    assert!(!process.says_yes("/readyz").await);
+    assert!(
+        Channel::from_shared(format!("http://{}", process.grpc))
+            .unwrap()
+            .connect()
+            .await
+            .is_err()
+    );
+    call.await.unwrap().unwrap();
+    process.ends().await;
+}
+
+/// How often a replica is replaced by another one.
+const RESTARTS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_are_replaced_under_load_cost_no_call() {
+    let first = Process::start("").await;
+    let mut replicas = vec![first.beside("").await, first];
+    // What a resolver does for a client that spreads its calls over all addresses.
+    let (channel, changes) = Channel::balance_channel(16);
+    let address = |process: &Process| {
+        let endpoint = Endpoint::from_shared(format!("http://{}", process.grpc));
+        Change::Insert(process.grpc, endpoint.unwrap())
+    };
+    for replica in &replicas {
+        changes.send(address(replica)).await.unwrap();
+    }
+    let ends = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..8)
+        .map(|caller| {
+            let (channel, ends) = (channel.clone(), Arc::clone(&ends));
+            tokio::spawn(calls(caller, CustomerServiceClient::new(channel), ends))
+        })
+        .collect();
+    for _ in 0..RESTARTS {
+        let fresh = replicas[0].beside("").await;
+        changes.send(address(&fresh)).await.unwrap();
+        replicas.insert(0, fresh);
+        // Its clients learn of it from itself (GOAWAY), and from their resolver only when it has gone.
+        if let Some(old) = replicas.pop() {
+            let gone = old.grpc;
+            old.stop().await;
+            changes.send(Change::Remove(gone)).await.unwrap();
+        }
+    }
+    ends.store(true, Ordering::Relaxed);
+    let mut creates = 0;
+    for caller in callers {
+        creates += caller.await.unwrap();
+    }
+    let counted = replicas[0].sandbox().counts().customers;
+    assert_eq!(
+        counted, creates,
+        "one record for each create that was answered"
+    );
+    assert!(creates >= 10, "{creates} creates only");
+    for replica in replicas {
+        replica.stop().await;
+    }
+}
+
+/// Reads and creates in turn until they end, and how many creates there were. As a client does whose service config
+/// says so, and as gRPC does by itself for what was not sent, it repeats once what is UNAVAILABLE.
+async fn calls(
+    caller: usize,
+    mut customers: CustomerServiceClient<Channel>,
+    ends: Arc<AtomicBool>,
+) -> usize {
+    let mut creates = 0;
+    while !ends.load(Ordering::Relaxed) {
+        let mut read = list(&mut customers).await;
+        if was_not_served(&read) {
+            read = list(&mut customers).await;
+        }
+        read.unwrap();
+        creates += 1;
+        let request = pb::CreateCustomerRequest {
+            customer: Some(pb::Customer {
+                username: format!("customer-{caller}-{creates}"),
+                r#type: pb::CustomerType::Testing.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let mut made = customers.create_customer(request.clone()).await;
+        if was_not_served(&made) {
+            made = customers.create_customer(request).await;
+        }
+        made.unwrap();
+    }
+    creates
+}
+
+/// Whether a client repeats this by itself. What this client has not sent, since the connection was closed just then, it
+/// calls CANCELLED where others would send it over another connection.
+fn was_not_served<T>(answer: &Result<T, Status>) -> bool {
+    answer.as_ref().is_err_and(|status| match status.code() {
+        Code::Unavailable => true,
+        code => code == Code::Cancelled && status.source().is_some(),
+    })
+}
