@@ -20,6 +20,7 @@ mod external;
 mod faults;
 mod fleet;
 mod fragile;
+mod hostile;
 mod model;
 mod onboarding;
 mod paging;
