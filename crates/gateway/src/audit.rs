@@ -22,11 +22,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread::JoinHandle,
 };
 
 use chacha20poly1305::aead::Generate as _;
 use jiff::Timestamp;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::config::SharedKey;
 
@@ -54,8 +54,8 @@ impl Drop for Inner {
     }
 }
 
-/// The thread that writes.
-pub(crate) struct Writing(JoinHandle<()>);
+/// The thread that writes, which tells when it has ended well.
+pub(crate) struct Writing(oneshot::Receiver<()>);
 
 impl Audit {
     /// Opens the file and begins to write to it.
@@ -72,14 +72,19 @@ impl Audit {
         let queue = Queue::new(now);
         let writer = Writer::open(Arc::clone(&queue), chain.clone(), path, start.clone())?;
         let thread = std::thread::Builder::new().name("audit".to_owned());
-        let writing = Writing(thread.spawn(move || writer.run())?);
+        let (ended, writing) = oneshot::channel();
+        thread.spawn(move || {
+            writer.run();
+            // Who waited may have given up.
+            let _ = ended.send(());
+        })?;
         let audit = Self(Arc::new(Inner {
             queue,
             chain,
             start,
             calls: AtomicU64::new(0),
         }));
-        Ok((audit, writing))
+        Ok((audit, Writing(writing)))
     }
 
     /// Whether lines can be written: if not, most calls are refused.
@@ -87,12 +92,17 @@ impl Audit {
         self.0.queue.is_usable()
     }
 
-    /// Writes what waits, and a last line. Calls that come later are refused.
-    pub(crate) async fn close(&self, writing: Writing) {
+    /// Writes what waits, and a last line; gives up at `limit`, when the disk hangs. Calls that come later are refused.
+    pub(crate) async fn close(&self, writing: Writing, limit: Instant) {
         self.0.queue.close();
-        let joined = tokio::task::spawn_blocking(move || writing.0.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the thread that writes the audit file has ended before its time");
+        match tokio::time::timeout_at(limit, writing.0).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => {
+                tracing::error!("the thread that writes the audit file has ended before its time");
+            }
+            Err(_) => tracing::error!(
+                "the disk of the audit file hangs: the gateway stops without its last lines"
+            ),
         }
     }
 

@@ -329,7 +329,9 @@ impl Gateway {
             rotator.idle().await;
             client.idle().await;
         };
-        if tokio::time::timeout_at(started + DRAIN_LIMIT, idle)
+        // Something is left for what comes behind.
+        let end = started + DRAIN_LIMIT;
+        if tokio::time::timeout_at(end - LAST_MOMENT / 2, idle)
             .await
             .is_err()
         {
@@ -337,13 +339,15 @@ impl Gateway {
                 "the gateway stops while writes are under way; their outcome is unknown"
             );
         }
-        tasks.end().await;
+        if tokio::time::timeout_at(end, tasks.end()).await.is_err() {
+            tracing::warn!("the gateway stops while it is still at work by itself");
+        }
         if let Some((audit, writing)) = audit {
-            audit.close(writing).await;
+            audit.close(writing, end).await;
         }
         if let Some(embedded) = embedded {
             // Nobody calls it any more; it is only given the chance to say goodbye.
-            let _ = tokio::time::timeout_at(started + DRAIN_LIMIT, embedded.stop()).await;
+            let _ = tokio::time::timeout_at(end, embedded.stop()).await;
         }
     }
 }

@@ -71,10 +71,7 @@ impl Open {
         };
         if open.len == 0 {
             // A new name is on disk only with its folder.
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            sync_folder(path)?;
         }
         Ok(open)
     }
@@ -117,6 +114,14 @@ impl Open {
             window = window.saturating_mul(4);
         }
     }
+}
+
+/// Has the names in the file's folder on disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Whether the file at this path is this one.
@@ -189,9 +194,9 @@ impl Head {
         })
     }
 
-    /// Whether there is something that is none of ours.
+    /// Whether there is something that is none of ours. An empty note is none: a machine that loses its power may leave it.
     pub(super) fn is_foreign(&self, chain: &Chain) -> bool {
-        self.path.exists() && self.read(chain).is_none()
+        fs::metadata(&self.path).is_ok_and(|found| found.len() > 0) && self.read(chain).is_none()
     }
 
     /// Says how far the file has come. A failure is no failure of the file: the note only lags behind.
@@ -199,10 +204,12 @@ impl Head {
         // As long as any other, so that it is overwritten at once.
         let note = format!("{:020} {}", place.seq, hex(&place.mac));
         let text = format!("{note} {}\n", chain.head(note.as_bytes()));
+        let mut is_new = false;
         if self.file.is_none() {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600);
             self.file = options.open(&self.path).ok();
+            is_new = true;
         }
         let written = self
             .file
@@ -211,6 +218,10 @@ impl Head {
         if !matches!(written, Some(Ok(()))) {
             tracing::warn!("the note beside the audit file can't be written");
             self.file = None;
+        } else if is_new {
+            // Later ones are as long, and each is followed by another.
+            self.sync();
+            let _ = sync_folder(&self.path);
         }
     }
 

@@ -202,8 +202,12 @@ impl Call {
             .response(&self.audit.0.chain, &answer.message(), &mut record.ids);
         match self.audit.0.queue.write(record).await {
             Err(_) if is_ok => unavailable().into_http(),
+            Ok(()) => answer.into_response(),
             // An error has nothing of a record in it.
-            Ok(()) | Err(_) => answer.into_response(),
+            Err(_) => {
+                self.audit.0.queue.pass_over();
+                answer.into_response()
+            }
         }
     }
 

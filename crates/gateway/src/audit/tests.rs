@@ -30,6 +30,11 @@ fn open(path: &Path) -> (Audit, Writing) {
     Audit::open(path.to_owned(), &key(), Timestamp::now).unwrap()
 }
 
+async fn close(audit: Audit, writing: Writing) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    audit.close(writing, limit).await;
+}
+
 fn read_of(customer: u64) -> Record {
     let ids = ids::Ids {
         customers: vec![customer.to_string()],
@@ -54,7 +59,7 @@ async fn written(path: &Path, reads: u64) {
     for customer in 0..reads {
         audit.0.queue.write(read_of(customer)).await.unwrap();
     }
-    audit.close(writing).await;
+    close(audit, writing).await;
 }
 
 fn verdict(path: &Path) -> Result<String, String> {
@@ -215,7 +220,7 @@ async fn a_file_that_gets_another_name_is_followed_by_a_new_one() {
     let old = folder.path().join("audit-1.jsonl");
     fs::rename(&path, &old).unwrap();
     audit.0.queue.write(read_of(2)).await.unwrap();
-    audit.close(writing).await;
+    close(audit, writing).await;
     assert!(fs::read_to_string(&old).unwrap().contains("\"rotated\""));
     assert!(verdict(&old).is_ok() && verdict(&path).is_ok());
     let both = verify(&key(), &[&old, &path], None).unwrap().to_string();
@@ -257,7 +262,7 @@ async fn a_full_disk_refuses_lines_keeps_outcomes_and_is_recovered_from() {
     fs::remove_file(&path).unwrap();
     until_usable(&audit, true).await;
     queue.write(read_of(6)).await.unwrap();
-    audit.close(writing).await;
+    close(audit, writing).await;
     let text = fs::read_to_string(&path).unwrap();
     for (customer, there) in [(2, false), (3, false), (4, true), (5, false), (6, true)] {
         let id = format!("\"customers\":[\"{customer}\"]");
@@ -275,7 +280,7 @@ async fn a_file_that_is_in_use_or_somebody_elses_is_refused() {
         panic!("two gateways write to one file");
     };
     assert!(error.to_string().contains("another gateway"), "{error}");
-    first.0.close(first.1).await;
+    close(first.0, first.1).await;
     let Err(error) = Audit::open(path.clone(), &SharedKey::new([8; 32]), Timestamp::now) else {
         panic!("the file is of another key");
     };
@@ -299,7 +304,7 @@ async fn many_at_once_share_syncs_and_make_one_chain() {
     for call in calls {
         made += u64::from(call.await.unwrap());
     }
-    audit.close(writing).await;
+    close(audit, writing).await;
     let told = verdict(&path).unwrap();
     assert!(told.starts_with(&format!("{} lines", made + 2)), "{told}");
     assert!(made >= 1_024, "{made}");
@@ -382,4 +387,12 @@ fn a_million_lines_are_not_too_many_for_a_query() {
     let took = started.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
     tracing::info!(lines, ?took, "query");
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_does_not_hold_up_the_stop() {
+    let (_folder, path) = folder();
+    let (audit, _writing) = open(&path);
+    let (_at_work, hangs) = oneshot::channel();
+    audit.close(Writing(hangs), Instant::now()).await;
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read as _},
     path::Path,
 };
 
@@ -210,7 +210,10 @@ impl Reading<'_> {
         let mut number = 0;
         loop {
             bytes.clear();
-            let read = file.read_until(b'\n', &mut bytes);
+            // A file without newlines is not read into memory whole.
+            let read = (&mut file)
+                .take(MOST_TORN as u64 + 1)
+                .read_until(b'\n', &mut bytes);
             if read.map_err(Stop::Unreadable)? == 0 {
                 break;
             }

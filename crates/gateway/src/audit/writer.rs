@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -28,6 +28,15 @@ const MOST_KEPT: usize = 16_384;
 
 /// How often it is tried whether lines can be written again.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// A disk that takes longer over what it was given counts as one that can't be written.
+const HANG: Duration = Duration::from_secs(2);
+
+/// How long refusals without a line are only counted before a line says how many there were.
+const UNTOLD_PAUSE: Duration = Duration::from_secs(1);
+
+/// The writer is not at work.
+const IDLE: i64 = i64::MIN;
 
 /// After how many lines, or how long, the log says how far the file has come.
 const CHECKPOINT_LINES: u64 = 1_000;
@@ -60,7 +69,18 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     woken: Condvar,
     usable: AtomicBool,
+    /// Since when the writer is at the disk, in milliseconds, or [`IDLE`].
+    at_disk_since: AtomicI64,
     now: fn() -> Timestamp,
+}
+
+/// The writer is at the disk as long as this lives.
+struct AtDisk<'a>(&'a Queue);
+
+impl Drop for AtDisk<'_> {
+    fn drop(&mut self) {
+        self.0.at_disk_since.store(IDLE, Ordering::Release);
+    }
 }
 
 #[derive(Default)]
@@ -77,13 +97,25 @@ impl Queue {
             waiting: Mutex::default(),
             woken: Condvar::new(),
             usable: AtomicBool::new(true),
+            at_disk_since: AtomicI64::new(IDLE),
             now,
         })
     }
 
     /// Whether lines can be written, as far as is known.
     pub(super) fn is_usable(&self) -> bool {
-        self.usable.load(Ordering::Acquire)
+        self.usable.load(Ordering::Acquire) && !self.disk_hangs()
+    }
+
+    fn disk_hangs(&self) -> bool {
+        let since = self.at_disk_since.load(Ordering::Acquire);
+        since != IDLE && self.now().as_millisecond().saturating_sub(since) > HANG.as_millis() as i64
+    }
+
+    fn at_disk(&self) -> AtDisk<'_> {
+        let now = self.now().as_millisecond();
+        self.at_disk_since.store(now, Ordering::Release);
+        AtDisk(self)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -130,7 +162,13 @@ impl Queue {
 
     /// Counts a refusal of which there is no line.
     pub(super) fn pass_over(&self) {
-        self.lock().untold += 1;
+        let mut waiting = self.lock();
+        waiting.untold += 1;
+        let is_first = waiting.untold == 1;
+        drop(waiting);
+        if is_first {
+            self.woken.notify_one();
+        }
     }
 
     /// Writes what waits and ends the writer.
@@ -160,17 +198,23 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has come together: waits until there is something, or until it is time to try again.
-    fn take(&self, is_well: bool) -> Waiting {
+    /// What has come together: waits until there is something, or for as long as `patience`; less if refusals are to be
+    /// told, or, while the disk does not take lines, until it is time to try again.
+    fn take(&self, is_well: bool, patience: Duration) -> Waiting {
         let mut waiting = self.lock();
-        if is_well {
-            while waiting.entries.is_empty() && waiting.untold == 0 && !waiting.closed {
-                let woken = self.woken.wait(waiting);
-                waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        let mut patience = if is_well { patience } else { RETRY };
+        while !waiting.closed && (waiting.entries.is_empty() || !is_well) {
+            if is_well && waiting.untold > 0 {
+                patience = patience.min(UNTOLD_PAUSE);
             }
-        } else if !waiting.closed {
-            let woken = self.woken.wait_timeout(waiting, RETRY);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+            let (woken, waited) = self
+                .woken
+                .wait_timeout(waiting, patience)
+                .unwrap_or_else(PoisonError::into_inner);
+            waiting = woken;
+            if waited.timed_out() || !is_well {
+                break;
+            }
         }
         let closed = waiting.closed;
         Waiting {
@@ -266,9 +310,15 @@ impl Writer {
                 entries,
                 untold,
                 closed,
-            } = self.queue.take(self.open.is_some() && self.kept.is_empty());
+            } = self.queue.take(
+                self.open.is_some() && self.kept.is_empty(),
+                self.until_checkpoint(),
+            );
+            let queue = Arc::clone(&self.queue);
+            let _at_disk = queue.at_disk();
             self.untold += untold;
             self.write(entries);
+            self.checkpoint(false);
             if closed {
                 break;
             }
@@ -279,6 +329,12 @@ impl Writer {
         }
         self.checkpoint(true);
         self.head.sync();
+        for entry in &self.kept {
+            tracing::error!(
+                call = entry.record.call,
+                "the outcome of a write is in no audit file: it could not be written until the stop"
+            );
+        }
     }
 
     fn entry(&self, record: Record) -> Entry {
@@ -312,7 +368,6 @@ impl Writer {
             Ok(()) => {
                 self.untold = 0;
                 batch.iter_mut().for_each(|entry| entry.tell(Ok(())));
-                self.checkpoint(false);
             }
             Err(error) => {
                 if self.open.take().is_some() {
@@ -342,8 +397,9 @@ impl Writer {
                 return Ok(());
             }
             let rotated = self.entry(Record::new(Event::Rotated));
-            self.append(&mut [rotated])?;
+            let told = self.append(&mut [rotated]);
             self.open = None;
+            told?;
         }
         let open = Open::at(&self.path)?;
         self.begin(open, Event::Resume)
@@ -446,6 +502,17 @@ impl Writer {
         }
     }
 
+    /// How long until the next checkpoint is due because of the time.
+    fn until_checkpoint(&self) -> Duration {
+        let (seq, at) = self.logged;
+        if self.place.seq == seq {
+            return Duration::MAX;
+        }
+        let left = CHECKPOINT_TIME - self.queue.now().duration_since(at);
+        // Not at once: the clock may have gone back, or a checkpoint may be made right now.
+        Duration::try_from(left).unwrap_or_default().max(RETRY)
+    }
+
     /// Tells the log from time to time how far the file has come, so that a copy of the log shows what was cut off it.
     fn checkpoint(&mut self, now: bool) {
         let (seq, at) = self.logged;
@@ -460,3 +527,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
