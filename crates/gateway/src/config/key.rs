@@ -69,6 +69,7 @@ impl Key {
         Self::plain("limits.stream_window_bytes"),
         Self::plain("limits.connection_window_bytes"),
         Self::plain("limits.unread_resets"),
+        Self::plain("limits.cancelled_calls"),
         Self::plain("limits.forced_resets"),
         Self::plain("limits.control_frames"),
         Self::plain("limits.request_bytes"),

@@ -90,6 +90,9 @@ pub struct Port {
     pub connection_window_bytes: u32,
     /// Calls that a peer has cancelled before we looked at them, at a time. More end the connection.
     pub unread_resets: u32,
+    /// Calls that a peer cancels, beyond those that were answered. More end the connection; a hundredth of them is allowed
+    /// anew each second.
+    pub cancelled_calls: u32,
     /// Calls that we have had to cancel since the peer broke the protocol on them. More end the connection.
     pub forced_resets: u32,
     /// Frames that carry nothing of a call, beyond those that go with calls. More end the connection; a hundredth of
@@ -132,6 +135,7 @@ impl Default for Port {
             stream_window_bytes: 64 * 1024,
             connection_window_bytes: 1024 * 1024,
             unread_resets: 200,
+            cancelled_calls: 10_000,
             forced_resets: 1_024,
             control_frames: 10_000,
             request_bytes: 64 * 1024,
@@ -144,7 +148,7 @@ impl Default for Port {
 pub(super) type Number<'a> = (&'static str, &'a mut u32, RangeInclusive<u32>);
 
 impl Port {
-    pub(super) fn numbers(&mut self) -> [Number<'_>; 11] {
+    pub(super) fn numbers(&mut self) -> [Number<'_>; 12] {
         /// The largest window that HTTP/2 knows.
         const WINDOW: u32 = 0x7fff_ffff;
         const MANY: u32 = 1_000_000;
@@ -176,6 +180,11 @@ impl Port {
                 65_535..=WINDOW,
             ),
             ("limits.unread_resets", &mut self.unread_resets, 1..=MANY),
+            (
+                "limits.cancelled_calls",
+                &mut self.cancelled_calls,
+                100..=MANY,
+            ),
             ("limits.forced_resets", &mut self.forced_resets, 1..=MANY),
             (
                 "limits.control_frames",

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -160,17 +160,25 @@ where
             "a connection begins"
         );
         let traffic = Arc::new(Traffic::default());
-        let io = Frames::new(io, Arc::clone(&traffic), port.control_frames);
+        let io = Frames::new(
+            io,
+            Arc::clone(&traffic),
+            port.control_frames,
+            port.cancelled_calls,
+        );
         let calls = Calls {
             service: self.service.clone(),
             peer,
             traffic: Arc::clone(&traffic),
         };
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), calls));
-        let greeted = std::future::poll_fn(|cx| match connection.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if traffic.has_greeted() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        let greeted = poll_fn(|cx| {
+            traffic.begin_turn();
+            match connection.as_mut().poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending if traffic.has_greeted() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         });
         tokio::select! {
             ended = greeted => if let Some(ended) = ended { return end(ended) },
@@ -187,11 +195,11 @@ where
         let mut stop = pin!(told(stopped));
         loop {
             let patience = tokio::select! {
-                ended = connection.as_mut() => return end(ended),
+                ended = in_turns(connection.as_mut(), &traffic) => return end(ended),
                 () = stop.as_mut(), if !closing => {
                     // Whoever stops the server also cuts what does not end.
                     connection.as_mut().graceful_shutdown();
-                    return end(connection.await);
+                    return end(in_turns(connection, &traffic).await);
                 }
                 _ = turn.tick() => {
                     if traffic.turn() {
@@ -218,6 +226,15 @@ where
             old.as_mut().reset(Instant::now() + patience);
         }
     }
+}
+
+/// Drives a connection, which reads a part of what there is and looks at that before it reads on.
+async fn in_turns<C: Future>(mut connection: Pin<&mut C>, traffic: &Traffic) -> C::Output {
+    poll_fn(|cx| {
+        traffic.begin_turn();
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 fn end(ended: hyper::Result<()>) -> End {

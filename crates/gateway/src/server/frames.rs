@@ -2,7 +2,11 @@
 //!
 //! The library below ends connections that reset too many calls or never finish their headers. It answers every PING and
 //! every SETTINGS, though, for as long as they come. Here frames that carry nothing of a call have an allowance, which
-//! calls and answers add to: clients that measure their line or cancel a lot do so per call.
+//! calls and answers add to: clients that measure their line do so per call. Cancelled calls have an allowance of their
+//! own, which answers add to: a client that changes its mind is as quick as one that means harm, but not for as long.
+//!
+//! What comes in is handed over in turns. The library would read all that there is before it looks at the first call,
+//! and end the connection of an honest client for calls that were cancelled while we were kept from looking.
 
 use std::{
     io,
@@ -26,13 +30,21 @@ const HEAD: usize = 9;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const END_STREAM: u8 = 1;
 
 /// Data frames with less than this, in bytes, and more to come are no way to send a message.
 const LITTLE: usize = 64;
 
-/// How many frames a call may bring with it, and a piece of an answer: window updates, measurements, a cancellation.
+/// How many frames a call may bring with it, and a piece of an answer: window updates and measurements.
 const PER_CALL: u32 = 4;
+
+/// The most that is read at once, in bytes: 150 calls of the smallest size with their cancellations.
+const AT_ONCE: usize = 4 * 1024;
+
+/// After this many calls in a turn nothing more is read before they have been looked at. With what is read at once that
+/// is less than the library allows, `limits.unread_resets`, unless that was set to less.
+const PER_TURN: u32 = 50;
 
 /// A stream of bytes from a peer, whose frames are counted.
 #[derive(Debug)]
@@ -42,16 +54,16 @@ pub(super) struct Frames<I> {
 }
 
 impl<I> Frames<I> {
-    /// Counts what comes from `inner`, with an allowance of `most` frames that carry nothing.
-    pub(super) fn new(inner: I, traffic: Arc<Traffic>, most: u32) -> Self {
+    /// Counts what comes from `inner`, with an allowance of so many frames that carry nothing, and of so many calls that
+    /// are cancelled.
+    pub(super) fn new(inner: I, traffic: Arc<Traffic>, frames: u32, cancels: u32) -> Self {
         Self {
             inner,
             counter: Counter {
                 traffic,
                 at: At::Preface(PREFACE),
-                most,
-                left: most,
-                refilled: Instant::now(),
+                frames: Allowance::new(frames),
+                cancels: Allowance::new(cancels),
             },
         }
     }
@@ -61,10 +73,47 @@ impl<I> Frames<I> {
 struct Counter {
     traffic: Arc<Traffic>,
     at: At,
+    /// Of frames that carry nothing.
+    frames: Allowance,
+    /// Of calls that are cancelled.
+    cancels: Allowance,
+}
+
+/// What a peer may do so many times, and again with time and with what it does besides.
+#[derive(Debug)]
+struct Allowance {
     most: u32,
     left: u32,
     /// When time was last turned into allowance.
     refilled: Instant,
+}
+
+impl Allowance {
+    fn new(most: u32) -> Self {
+        Self {
+            most,
+            left: most,
+            refilled: Instant::now(),
+        }
+    }
+
+    fn add(&mut self, number: u32) {
+        self.left = self.left.saturating_add(number).min(self.most);
+    }
+
+    fn spend(&mut self) -> Result<(), TooMany> {
+        if self.left == 0 {
+            // Only now does it matter how much time has passed.
+            let elapsed = self.refilled.elapsed();
+            let number = elapsed.as_millis() * u128::from(self.most) / 100_000;
+            if number > 0 {
+                self.refilled = Instant::now();
+                self.add(u32::try_from(number).unwrap_or(u32::MAX));
+            }
+        }
+        self.left = self.left.checked_sub(1).ok_or(TooMany)?;
+        Ok(())
+    }
 }
 
 /// Where in the stream of bytes we are.
@@ -78,9 +127,9 @@ enum At {
     Inside(usize),
 }
 
-/// The peer has sent more frames without a purpose than it may.
+/// The peer has sent more frames without a purpose, or cancelled more calls, than it may.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many frames that carry nothing of a call")]
+#[error("too many frames that carry nothing of a call, or too many cancelled calls")]
 pub(super) struct TooMany;
 
 impl Counter {
@@ -121,9 +170,19 @@ impl Counter {
 
     fn begin(&mut self, length: usize, kind: u8, flags: u8) -> Result<(), TooMany> {
         match kind {
-            HEADERS => self.allow(PER_CALL),
+            HEADERS => {
+                self.traffic.read_a_call();
+                self.frames.add(PER_CALL);
+            }
             DATA if length >= LITTLE || flags & END_STREAM != 0 => {}
-            _ => self.spend()?,
+            RST_STREAM => {
+                self.count_answers(self.cancels.left);
+                self.cancels.spend()?;
+            }
+            _ => {
+                self.count_answers(self.frames.left);
+                self.frames.spend()?;
+            }
         }
         match length {
             0 => self.end(),
@@ -138,26 +197,12 @@ impl Counter {
         self.at = At::Head([0; HEAD], 0);
     }
 
-    fn allow(&mut self, frames: u32) {
-        self.left = self.left.saturating_add(frames).min(self.most);
-    }
-
-    fn spend(&mut self) -> Result<(), TooMany> {
-        if self.left == 0 {
-            self.refill();
-        }
-        self.left = self.left.checked_sub(1).ok_or(TooMany)?;
-        Ok(())
-    }
-
-    /// Adds what answers and time allow, which only matters when nothing is left.
-    fn refill(&mut self) {
-        self.allow(self.traffic.take_answered().saturating_mul(PER_CALL));
-        let elapsed = self.refilled.elapsed();
-        let frames = elapsed.as_millis() * u128::from(self.most) / 100_000;
-        if frames > 0 {
-            self.refilled = Instant::now();
-            self.allow(u32::try_from(frames).unwrap_or(u32::MAX));
+    /// Adds what answers allow, which only matters when nothing is left.
+    fn count_answers(&mut self, left: u32) {
+        if left == 0 {
+            let answered = self.traffic.take_answered();
+            self.frames.add(answered.saturating_mul(PER_CALL));
+            self.cancels.add(answered);
         }
     }
 }
@@ -168,13 +213,19 @@ impl<I: AsyncRead + Unpin> AsyncRead for Frames<I> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        Poll::Ready(
-            self.counter
-                .see(&buffer.filled()[before..])
-                .map_err(io::Error::other),
-        )
+        if self.counter.traffic.calls_of_this_turn() >= PER_TURN {
+            // The rest has its turn after others have had theirs.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let room = AT_ONCE.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+        let read = part.filled();
+        self.counter.see(read).map_err(io::Error::other)?;
+        let read = read.len();
+        buffer.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -216,8 +267,9 @@ mod tests {
 
     const PING: u8 = 6;
 
-    fn counter(most: u32) -> Counter {
-        let mut counter = Frames::new((), Arc::default(), most).counter;
+    /// Counts what comes after the preface.
+    fn counter(frames: u32, cancels: u32) -> Counter {
+        let mut counter = Frames::new((), Arc::default(), frames, cancels).counter;
         counter.see(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         counter
     }
@@ -230,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_are_told_apart_however_they_arrive() {
-        let mut counter = Frames::new((), Arc::default(), 100).counter;
+        let mut counter = Frames::new((), Arc::default(), 100, 100).counter;
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         for _ in 0..10 {
             bytes.extend(frame(PING, 0, 8));
@@ -243,15 +295,15 @@ mod tests {
             let greeted = number + 1 >= PREFACE + HEAD + 8;
             assert_eq!(counter.traffic.has_greeted(), greeted, "byte {number}");
         }
-        assert_eq!(counter.left, 80);
-        let mut at_once = Frames::new((), Arc::default(), 100).counter;
+        assert_eq!(counter.frames.left, 80);
+        let mut at_once = Frames::new((), Arc::default(), 100, 100).counter;
         at_once.see(&bytes).unwrap();
-        assert_eq!(at_once.left, 80);
+        assert_eq!(at_once.frames.left, 80);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_allowance_is_used_up_and_comes_back_with_time() {
-        let mut counter = counter(100);
+        let mut counter = counter(100, 100);
         let ping = frame(PING, 0, 8);
         for _ in 0..100 {
             counter.see(&ping).unwrap();
@@ -264,8 +316,70 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn cancelled_calls_have_an_allowance_of_their_own() {
+        let mut counter = counter(100, 1_000);
+        let cancelled = [frame(HEADERS, 4, 20), frame(RST_STREAM, 0, 4)].concat();
+        for _ in 0..1_000 {
+            counter.see(&cancelled).unwrap();
+        }
+        let call = counter.traffic.call();
+        for _ in 0..50 {
+            call.read(&call.unread());
+        }
+        for _ in 0..50 {
+            counter.see(&cancelled).unwrap();
+        }
+        assert_eq!(counter.see(&cancelled), Err(TooMany));
+        counter.at = At::Head([0; HEAD], 0);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        for _ in 0..20 {
+            counter.see(&cancelled).unwrap();
+        }
+        assert_eq!(counter.see(&cancelled), Err(TooMany));
+    }
+
+    #[tokio::test]
+    async fn a_turn_reads_a_few_calls_and_what_comes_with_them() {
+        let traffic = Arc::new(Traffic::default());
+        let call = frame(HEADERS, 4, 31);
+        let sent = call.repeat(1_000);
+        let mut frames = Frames::new(sent.as_slice(), Arc::clone(&traffic), 100, 100);
+        frames.counter.at = At::Head([0; HEAD], 0);
+        let mut turns = 0;
+        let mut left = sent.len();
+        while left > 0 {
+            traffic.begin_turn();
+            turns += 1;
+            let before = left;
+            while let Some(read) = read(&mut frames) {
+                left -= read;
+                if read == 0 {
+                    break;
+                }
+            }
+            let calls = (before - left) / call.len();
+            assert!(calls <= PER_TURN as usize + AT_ONCE / call.len(), "{calls}");
+        }
+        assert!(turns >= 1_000 / 200, "{turns}");
+    }
+
+    /// How much is read at once, or `None` if there is nothing for now.
+    fn read(frames: &mut Frames<&[u8]>) -> Option<usize> {
+        let mut room = [0; 16 * 1024];
+        let mut buffer = ReadBuf::new(&mut room);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match Pin::new(frames).poll_read(&mut context, &mut buffer) {
+            Poll::Ready(read) => {
+                read.unwrap();
+                Some(buffer.filled().len())
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn calls_and_answers_bring_frames_with_them() {
-        let mut counter = counter(100);
+        let mut counter = counter(100, 100);
         for _ in 0..10_000 {
             counter.see(&frame(HEADERS, 4, 20)).unwrap();
             for _ in 0..PER_CALL {

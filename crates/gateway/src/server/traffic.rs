@@ -10,6 +10,8 @@ use std::sync::{
 pub(super) struct Traffic {
     /// Whether the peer has said what HTTP/2 begins with.
     greeted: AtomicBool,
+    /// Calls that have been read since [`Traffic::begin_turn`].
+    calls_of_this_turn: AtomicU32,
     /// Calls that run.
     running: AtomicU32,
     /// Calls that have begun so far, modulo 2³².
@@ -30,6 +32,21 @@ impl Traffic {
 
     pub(super) fn has_greeted(&self) -> bool {
         self.greeted.load(Relaxed)
+    }
+
+    /// Begins to look at what there is.
+    pub(super) fn begin_turn(&self) {
+        self.calls_of_this_turn.store(0, Relaxed);
+    }
+
+    /// Notes that the headers of a call have come.
+    pub(super) fn read_a_call(&self) {
+        self.calls_of_this_turn.fetch_add(1, Relaxed);
+    }
+
+    /// How many calls have come since [`Traffic::begin_turn`].
+    pub(super) fn calls_of_this_turn(&self) -> u32 {
+        self.calls_of_this_turn.load(Relaxed)
     }
 
     /// Notes that a call runs, until what is returned is dropped.

@@ -1,117 +1,18 @@
 //! Peers that flood the port, fall silent or take all there is: their connections end, and others are served.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use openfinance_gateway::{Gateway, config::Port};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::{Instant, timeout},
+use openfinance_gateway::config::Port;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    PATIENCE, client, list,
+    peer::{
+        CALM, CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE, PROTOCOL, Peer, RST_STREAM,
+        SETTINGS, WINDOW_UPDATE, call, frame, headers,
+    },
+    with,
 };
-use tonic::transport::{Channel, Endpoint};
-
-use crate::{PATIENCE, gateway, list};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// The headers of a call whose message is still to come.
-fn call(stream: u32) -> Vec<u8> {
-    const PATH: &[u8] = b"/openfinance.v1.CustomerService/ListCustomers";
-    const TYPE: &[u8] = b"application/grpc";
-    // By the static table: POST, http, and then names of the table with values of ours.
-    let mut headers = vec![0x83, 0x86, 0x04, u8::try_from(PATH.len()).unwrap()];
-    headers.extend(PATH);
-    headers.extend([0x01, 1, b'a']);
-    headers.extend([0x0f, 0x10, u8::try_from(TYPE.len()).unwrap()]);
-    headers.extend(TYPE);
-    frame(HEADERS, END_HEADERS, stream, &headers)
-}
-
-/// A connection on which anything may be sent.
-struct Peer(TcpStream);
-
-impl Peer {
-    /// A connection that has said nothing.
-    async fn silent(address: SocketAddr) -> Self {
-        Self(TcpStream::connect(address).await.unwrap())
-    }
-
-    /// A connection that has begun as it should.
-    async fn new(address: SocketAddr) -> Self {
-        let mut peer = Self::silent(address).await;
-        peer.send(PREFACE).await.unwrap();
-        peer.send(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
-        peer
-    }
-
-    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes).await
-    }
-
-    /// The type of the next frame, unless the connection has ended.
-    async fn reads(&mut self) -> Option<u8> {
-        self.read().await.map(|(kind, _)| kind)
-    }
-
-    /// The type of the next frame and what is in it, unless the connection has ended.
-    async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
-        let read = async {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).await.ok()?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; length as usize];
-            self.0.read_exact(&mut payload).await.ok()?;
-            Some((head[3], payload))
-        };
-        timeout(PATIENCE, read).await.expect("nothing comes")
-    }
-
-    /// Asks for a sign of life, which comes.
-    async fn is_served(&mut self) {
-        const ASKED: [u8; 8] = *b"anybody?";
-        self.send(&frame(PING, 0, 0, &ASKED)).await.unwrap();
-        while self.read().await.expect("it has ended") != (PING, ASKED.to_vec()) {}
-    }
-
-    /// Reads until the connection ends.
-    async fn ends(mut self) {
-        while self.reads().await.is_some() {}
-    }
-}
-
-/// A gateway with these limits, and a client that behaves.
-async fn with(change: impl FnOnce(&mut Port)) -> (Gateway, Channel) {
-    let gateway = gateway(|config| change(&mut config.port)).await;
-    let client = client(&gateway).await;
-    (gateway, client)
-}
-
-async fn client(gateway: &Gateway) -> Channel {
-    let address = format!("http://{}", gateway.grpc_address());
-    Endpoint::from_shared(address)
-        .unwrap()
-        .connect()
-        .await
-        .unwrap()
-}
 
 /// A connection that sends `first` and then `flood` a thousand times ends; three times and `last` are fine. Clients that
 /// are there and that come are served.
@@ -190,16 +91,45 @@ async fn headers_that_never_end_end_their_connection() {
     ends_on(|_| (), &first, |_| frame(CONTINUATION, 0, 1, &[]), &last).await;
 }
 
+fn call_and_reset(number: u32) -> Vec<u8> {
+    let stream = 2 * number + 1;
+    // CANCEL.
+    let reset = frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
+    [call(stream), reset].concat()
+}
+
 #[tokio::test]
-async fn calls_that_are_reset_at_once_end_their_connection() {
-    let call_and_reset = |number: u32| {
-        let stream = 2 * number + 1;
-        // CANCEL.
-        let reset = frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
-        [call(stream), reset].concat()
-    };
+async fn calls_that_are_reset_before_they_are_looked_at_end_their_connection() {
     let few = |port: &mut Port| port.unread_resets = 10;
     ends_on(few, &[], call_and_reset, &[]).await;
+}
+
+#[tokio::test]
+async fn calls_that_are_cancelled_for_ever_end_their_connection() {
+    let few = |port: &mut Port| port.cancelled_calls = 100;
+    ends_on(few, &[], call_and_reset, &[]).await;
+}
+
+#[tokio::test]
+async fn headers_that_unfold_to_more_than_allowed_end_their_connection() {
+    // A field of 4,000 bytes that goes into the table, and then nothing but references to it: 48 MB.
+    let field = [&[0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'x'; 4_000]].concat();
+    let bomb = [headers(), field, vec![0xbe; 12_000]].concat();
+    let bomb = |number: u32| frame(HEADERS, END_HEADERS, 2 * number + 1, &bomb);
+    let (gateway, client) = with(|_| ()).await;
+    let mut peer = Peer::new(gateway.grpc_address()).await;
+    peer.is_served().await;
+    let heard = peer.hears(&bomb(0)).await;
+    assert_eq!(heard.goaway, Some(CALM));
+    peer.ends().await;
+    // A table of more than was agreed.
+    let table = [vec![0x3f, 0xe1, 0xff, 0x03], headers()].concat();
+    let mut peer = Peer::new(gateway.grpc_address()).await;
+    let heard = peer.hears(&frame(HEADERS, END_HEADERS, 1, &table)).await;
+    assert_eq!(heard.goaway, Some(PROTOCOL));
+    peer.ends().await;
+    list(client).await.unwrap();
+    gateway.stop().await;
 }
 
 #[tokio::test]
