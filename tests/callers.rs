@@ -42,6 +42,7 @@ fn by_key(policy: &[(&str, &[Role], &[&'static str])]) -> Auth {
             .iter()
             .map(|(name, roles, permissions)| Grant {
                 principal: (*name).to_owned(),
+                method: None,
                 permissions: roles
                     .iter()
                     .flat_map(|role| role.permissions())

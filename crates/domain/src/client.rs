@@ -42,13 +42,10 @@ impl std::str::FromStr for BaseUrl {
         let url: Url = text
             .parse()
             .map_err(|_| InvalidValue("must be a URL such as https://api.finicity.com"))?;
-        let this_machine = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => return Err(InvalidValue("must have a host")),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && this_machine) {
+        if !url.has_host() {
+            return Err(InvalidValue("must have a host"));
+        }
+        if !is_https_or_this_machine(&url) {
             return Err(InvalidValue(
                 "must begin with https, or with http where the host is this machine",
             ));
@@ -59,6 +56,19 @@ impl std::str::FromStr for BaseUrl {
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
+}
+
+/// Whether nobody on the way can read or change what is said with this address: https, or http where the host is this
+/// machine.
+#[must_use]
+pub fn is_https_or_this_machine(url: &Url) -> bool {
+    let is_this_machine = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    url.scheme() == "https" || url.scheme() == "http" && is_this_machine
 }
 
 /// What a [`Client`] needs to know. Prints without secrets.

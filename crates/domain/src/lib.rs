@@ -86,7 +86,7 @@ pub mod value;
 mod watch;
 mod write;
 
-pub use client::{BaseUrl, Client, Config, InvalidConfig, Shared};
+pub use client::{BaseUrl, Client, Config, InvalidConfig, Shared, is_https_or_this_machine};
 pub use deadline::Deadline;
 pub use error::{Error, Refusal, Vendor};
 pub use ledger::Unsettled;

@@ -69,7 +69,7 @@ pub(crate) const SERVICES: [&str; 7] = [
 
 /// Who calls, for whom alone a request id counts.
 pub(crate) fn caller<T>(request: &Request<T>) -> String {
-    Caller::of(request.extensions()).principal().to_owned()
+    Caller::of(request.extensions()).scope().to_owned()
 }
 
 /// What a create is done once under; `None` if its caller gave no request id, or one that is refused elsewhere.

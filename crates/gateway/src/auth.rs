@@ -13,7 +13,7 @@ mod key;
 mod layer;
 mod rules;
 
-pub(crate) use caller::{Caller, Method};
+pub(crate) use caller::Caller;
 pub(crate) use jwks::check_file;
 pub(crate) use layer::AuthLayer;
 pub(crate) use rules::Gatekeeper;

@@ -182,6 +182,9 @@ fn settings(
             "openfinance-gateway: warning: --sandbox brings a vendor and a partner of its own, so this is ignored: {ignored}"
         );
     }
+    for warning in &settings.warnings {
+        let _ = writeln!(err, "openfinance-gateway: warning: {warning}");
+    }
     Ok(settings)
 }
 

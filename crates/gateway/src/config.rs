@@ -49,8 +49,20 @@ pub struct Settings {
     pub config: Config,
     /// The settings that were given, right or wrong, and that `--sandbox` ignores, such as `partner.id`.
     pub ignored: Vec<&'static str>,
+    /// What is allowed and hardly meant, such as callers that nobody lets do anything.
+    pub warnings: Vec<Problem>,
     sources: Sources,
     read: Read,
+}
+
+/// Why settings are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Occasion {
+    /// For a gateway that starts, or that could.
+    #[default]
+    Start,
+    /// For one that runs.
+    Again,
 }
 
 /// What was read beside the settings themselves.
@@ -74,7 +86,19 @@ impl Settings {
         flags: &Flags,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
-        load::load(flags, environment)
+        load::load(flags, environment, Occasion::Start)
+    }
+
+    /// As [`Settings::load`], for a gateway that runs: what it has already counts on where a file of an issuer's keys can't
+    /// be used for now, which is no reason to let a caller in whose key was taken away.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub(crate) fn load_again(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        load::load(flags, environment, Occasion::Again)
     }
 
     /// What is in force, in a form that can be held against that of another moment.

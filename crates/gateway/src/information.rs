@@ -3,11 +3,7 @@
 use openfinance_rpc::pb::{self, gateway_service_server::GatewayService};
 use tonic::{Request, Response, Status};
 
-use crate::{
-    about,
-    api::Api,
-    auth::{Caller, Method},
-};
+use crate::{about, api::Api, auth::Caller, config::auth::Method};
 
 #[tonic::async_trait]
 impl GatewayService for Api {
@@ -17,10 +13,10 @@ impl GatewayService for Api {
     ) -> Result<Response<pb::CallerIdentity>, Status> {
         let caller = Caller::of(request.extensions());
         let method = match caller.method() {
-            Method::None => pb::CallerMethod::None,
-            Method::Mtls => pb::CallerMethod::Mtls,
-            Method::Jwt => pb::CallerMethod::Jwt,
-            Method::Key => pb::CallerMethod::Key,
+            None => pb::CallerMethod::None,
+            Some(Method::Mtls) => pb::CallerMethod::Mtls,
+            Some(Method::Jwt) => pb::CallerMethod::Jwt,
+            Some(Method::Key) => pb::CallerMethod::Key,
         };
         Ok(Response::new(pb::CallerIdentity {
             principal: caller.principal().to_owned(),

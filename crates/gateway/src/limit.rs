@@ -174,7 +174,7 @@ where
         let limiter = Arc::clone(&self.limiter);
         Box::pin(async move {
             let caller = Caller::of(request.extensions());
-            match limiter.take(caller.principal(), called).await {
+            match limiter.take(caller.scope(), called).await {
                 Taken::Yes => inner.call(request).await,
                 Taken::No(wait) => Ok(refusal(wait).into_http()),
             }

@@ -83,7 +83,7 @@ impl Overload {
 
     /// A place, waited for if there is time; `None` if there is none to be had.
     async fn enter(&self, work: Work, caller: &Caller, left: Option<Duration>) -> Option<Place> {
-        let caller = &Arc::from(caller.principal());
+        let caller = &Arc::from(caller.scope());
         let (told, place) = oneshot::channel();
         let (arrival, longest) = {
             let mut line = self.lock();

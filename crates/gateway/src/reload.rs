@@ -110,7 +110,7 @@ impl Reloader {
     /// Reads again, applies what can be applied, and says in the log what came of it.
     pub(crate) async fn reload(&mut self) {
         let (flags, environment) = (self.flags.clone(), self.environment.clone());
-        let read = move || Settings::load(&flags, environment);
+        let read = move || Settings::load_again(&flags, environment);
         let Ok(read) = tokio::task::spawn_blocking(read).await else {
             tracing::error!("the settings could not be read again");
             return;

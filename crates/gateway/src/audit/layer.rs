@@ -130,7 +130,7 @@ impl Call {
         let caller = Caller::of(&parts.extensions);
         let record = Record {
             caller: Some(caller.principal().to_owned()),
-            auth: Some(caller.method().as_str()),
+            auth: Some(caller.way()),
             rpc: Some(self.called.name),
             ids,
             ..Record::new(Event::Read)

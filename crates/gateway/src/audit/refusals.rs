@@ -93,7 +93,7 @@ impl Gate {
         let caller = known.caller.get();
         let told = queue.mention(Record {
             caller: caller.map(|caller| caller.principal().to_owned()),
-            auth: caller.map(|caller| caller.method().as_str()),
+            auth: caller.map(Caller::way),
             rpc: Some(called.name),
             end: Some(end_of(headers)),
             ..Record::new(Event::Refusal)

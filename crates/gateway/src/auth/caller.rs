@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use http::Extensions;
 
-use crate::config::auth::all_permissions;
+use crate::config::auth::{Method, all_permissions};
 
 /// Who calls, and what they may do. Cheap to clone.
 #[derive(Clone)]
@@ -12,53 +12,36 @@ pub(crate) struct Caller(Arc<Inner>);
 
 struct Inner {
     principal: String,
-    method: Method,
+    /// The name with how it was proven before it.
+    scope: String,
+    method: Option<Method>,
     permissions: Arc<BTreeSet<&'static str>>,
-}
-
-/// How a caller was told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// Not at all: authentication is off, or the call needs none.
-    None,
-    /// By the certificate of the connection.
-    Mtls,
-    /// By a token in the header `authorization`.
-    Jwt,
-    /// By a key in the header `x-api-key`.
-    Key,
-}
-
-impl Method {
-    /// The word for it in the audit file.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Mtls => "mtls",
-            Self::Jwt => "jwt",
-            Self::Key => "key",
-        }
-    }
 }
 
 impl Caller {
     /// Every caller, where authentication is off: may do everything.
     pub(crate) fn anonymous() -> Self {
-        Self::new("anonymous", Method::None, Arc::new(all_permissions()))
+        Self::new("anonymous", None, Arc::new(all_permissions()))
     }
 
     /// Somebody of whom nothing is known, and who may do nothing.
     pub(super) fn unknown() -> Self {
-        Self::new("unknown", Method::None, Arc::default())
+        Self::new("unknown", None, Arc::default())
     }
 
     pub(super) fn new(
         principal: impl Into<String>,
-        method: Method,
+        method: Option<Method>,
         permissions: Arc<BTreeSet<&'static str>>,
     ) -> Self {
+        let principal = principal.into();
+        let scope = match method {
+            Some(method) => format!("{}:{principal}", method.as_str()),
+            None => principal.clone(),
+        };
         Self(Arc::new(Inner {
-            principal: principal.into(),
+            principal,
+            scope,
             method,
             permissions,
         }))
@@ -75,9 +58,20 @@ impl Caller {
         &self.0.principal
     }
 
-    /// How the caller was told apart.
-    pub(crate) fn method(&self) -> Method {
+    /// Whose things are whose: request ids, page tokens, rates and turns are of one scope. A name counts with how it was
+    /// proven, for whoever issues tokens chooses their names, and they may be those of others' keys.
+    pub(crate) fn scope(&self) -> &str {
+        &self.0.scope
+    }
+
+    /// How the caller was told apart; `None` where it was not: authentication is off, or the call needs none.
+    pub(crate) fn method(&self) -> Option<Method> {
         self.0.method
+    }
+
+    /// The word for how the caller was told apart in the audit file.
+    pub(crate) fn way(&self) -> &'static str {
+        self.0.method.map_or("none", Method::as_str)
     }
 
     /// All that the caller may do, in alphabetical order.
@@ -112,7 +106,19 @@ mod tests {
 
     #[test]
     fn a_caller_does_not_print_its_name() {
-        let caller = Caller::new("canary", Method::Key, Arc::default());
-        assert_eq!(format!("{caller:?}"), "Caller { method: Key, .. }");
+        let caller = Caller::new("canary", Some(Method::Key), Arc::default());
+        assert_eq!(format!("{caller:?}"), "Caller { method: Some(Key), .. }");
+    }
+
+    #[test]
+    fn the_same_name_by_another_method_is_another_callers_scope() {
+        let scope = |method| {
+            Caller::new("web", method, Arc::default())
+                .scope()
+                .to_owned()
+        };
+        assert_eq!(scope(Some(Method::Key)), "key:web");
+        assert_eq!(scope(Some(Method::Jwt)), "jwt:web");
+        assert_eq!(Caller::anonymous().scope(), "anonymous");
     }
 }

@@ -10,12 +10,14 @@ use crate::config::auth::StaticKey;
 /// The header with the key.
 pub(super) const HEADER: &str = "x-api-key";
 
-/// The longest key that is looked at, in bytes.
+/// The shortest and the longest key that is looked at, in bytes. Nothing shorter is 32 random bytes, whatever its hash: an
+/// empty header is nobody's key.
+const LEAST: usize = 16;
 const MOST: usize = 1_024;
 
 /// Whose key this is. How long the search takes tells nothing of the keys: each is compared, and whole.
 pub(super) fn holder<'a>(keys: &'a [StaticKey], sent: &HeaderValue) -> Option<&'a str> {
-    if sent.len() > MOST {
+    if !(LEAST..=MOST).contains(&sent.len()) {
         return None;
     }
     let hash: [u8; 32] = Sha256::digest(sent.as_bytes()).into();
@@ -49,9 +51,11 @@ mod tests {
         HeaderValue::from_str(text).unwrap()
     }
 
+    const ONE: &str = "one-0123456789abcdef";
+
     #[test]
     fn a_key_is_its_holders_wherever_it_stands() {
-        let texts = ["one", "two", "three"];
+        let texts = [ONE, "two-0123456789abcdef", "16-characters-it"];
         let keys = keys(&texts);
         for text in texts {
             assert_eq!(
@@ -63,14 +67,26 @@ mod tests {
 
     #[test]
     fn what_is_almost_a_key_is_none() {
-        let keys = keys(&["one"]);
-        let hash: String = Sha256::digest("one")
+        let keys = keys(&[ONE]);
+        let hash: String = Sha256::digest(ONE)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        for text in ["", "on", "onee", "One", " one", &hash, &"one".repeat(1_000)] {
+        let (cut, longer) = (&ONE[1..], format!("{ONE}f"));
+        let (upper, spaced) = (ONE.to_uppercase(), format!(" {ONE}"));
+        let long = ONE.repeat(100);
+        for text in ["", cut, &longer, &upper, &spaced, &hash, &long] {
             assert_eq!(holder(&keys, &sent(text)), None, "{text}");
         }
-        assert_eq!(holder(&[], &sent("one")), None);
+        assert_eq!(holder(&[], &sent(ONE)), None);
+    }
+
+    #[test]
+    fn what_is_too_short_or_too_long_is_no_key_whatever_the_settings_say() {
+        let (short, long) = ("15-characters-i", "l".repeat(MOST + 1));
+        let keys = keys(&["", short, &long]);
+        for text in ["", short, &long] {
+            assert_eq!(holder(&keys, &sent(text)), None, "{text}");
+        }
     }
 }

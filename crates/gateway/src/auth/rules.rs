@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use super::{Caller, Method, certificate, jwks::Jwks, jwt::Tokens, key};
+use super::{Caller, certificate, jwks::Jwks, jwt::Tokens, key};
 use crate::{
-    config::auth::{Auth, Jwt, StaticKey},
+    config::auth::{Auth, Grant, Jwt, Method, StaticKey},
     server::peer::Peer,
 };
 
@@ -31,7 +31,7 @@ struct Rules {
     mtls: bool,
     tokens: Option<Arc<(Tokens, Keeping)>>,
     keys: Vec<StaticKey>,
-    policy: BTreeMap<String, Arc<BTreeSet<&'static str>>>,
+    policy: BTreeMap<(String, Option<Method>), Arc<BTreeSet<&'static str>>>,
 }
 
 /// The task that keeps an issuer's keys fresh, which ends with the settings that named it.
@@ -58,17 +58,21 @@ impl Gatekeeper {
     }
 
     /// Other keys and another policy from now on; certificates and tokens stay as they were. Answers whether they are in
-    /// force: authentication is not switched on or off under calls that go on.
+    /// force: authentication is not switched on under calls that go on, and neither is it switched off. Where it was on and
+    /// nothing is left that tells callers apart, nobody may call: whoever takes the last key away wants it to be of no use.
     pub(crate) fn replace(&self, auth: Auth) -> bool {
         let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
-        if auth.is_on() == known.everybody.is_some() {
-            return false;
+        if known.everybody.is_some() {
+            return !auth.is_on();
         }
-        *known = Arc::new(Rules {
+        let rules = Rules {
+            everybody: None,
             mtls: known.mtls,
             tokens: known.tokens.clone(),
             ..Rules::new(auth, None)
-        });
+        };
+        rules.tell();
+        *known = Arc::new(rules);
         true
     }
 
@@ -80,6 +84,7 @@ impl Gatekeeper {
             None => None,
         };
         let rules = Arc::new(Rules::new(auth, tokens));
+        rules.tell();
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
@@ -138,22 +143,49 @@ impl Rules {
             keys,
             policy,
         } = auth;
-        let policy = policy.into_iter();
+        let grant = |grant: Grant| {
+            let Grant {
+                principal,
+                method,
+                permissions,
+            } = grant;
+            ((principal, method), Arc::new(permissions))
+        };
         Self {
             everybody,
             mtls,
             tokens,
             keys,
-            policy: policy
-                .map(|grant| (grant.principal, Arc::new(grant.permissions)))
-                .collect(),
+            policy: policy.into_iter().map(grant).collect(),
         }
     }
 
-    /// A caller whose name is proven, with what the policy grants: nothing to whom it does not name.
+    /// A caller whose name is proven, with what the policy grants: nothing to whom it does not name. A grant that names no
+    /// method is that of the key with the name, where there is one: an issuer could give the name to anybody.
     fn known(&self, principal: &str, method: Method) -> Caller {
-        let permissions = self.policy.get(principal).cloned().unwrap_or_default();
-        Caller::new(principal, method, permissions)
+        let granted = |method| self.policy.get(&(principal.to_owned(), method));
+        let is_a_keys = || self.keys.iter().any(|key| key.principal == principal);
+        let by_any_method = || {
+            let may = method == Method::Key || !is_a_keys();
+            granted(None).filter(|_| may)
+        };
+        let permissions = granted(Some(method)).or_else(by_any_method);
+        Caller::new(
+            principal,
+            Some(method),
+            permissions.cloned().unwrap_or_default(),
+        )
+    }
+
+    /// Says aloud where nobody can call.
+    fn tell(&self) {
+        let has_method = self.mtls || self.tokens.is_some() || !self.keys.is_empty();
+        if self.everybody.is_none() && !has_method {
+            tracing::error!(
+                "nobody can call: authentication is on, and there is no key, no issuer of tokens and no authority of \
+                 certificates"
+            );
+        }
     }
 }
 
@@ -166,3 +198,6 @@ async fn tokens(jwt: Jwt) -> (Tokens, Keeping) {
     let keeping = tokio::spawn(async move { jwks.keep(jwt.keys).await });
     (tokens, Keeping(keeping))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! Who may call, as the settings say.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use secrecy::SecretBox;
+
+use super::show::shown;
 
 /// Who may call. Nothing at all is authentication off: then every caller may do everything.
 #[derive(Debug, Default)]
@@ -18,10 +20,47 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Whether callers are told apart at all.
+    /// Whether callers are told apart at all. A policy alone is authentication without a way in: whoever takes the last
+    /// key away has not opened the gateway to everybody.
     #[must_use]
     pub fn is_on(&self) -> bool {
+        self.has_method() || !self.policy.is_empty()
+    }
+
+    /// Whether there is a way to tell callers apart.
+    pub(crate) fn has_method(&self) -> bool {
         self.mtls || self.jwt.is_some() || !self.keys.is_empty()
+    }
+}
+
+/// How a caller is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// By the certificate of the connection.
+    Mtls,
+    /// By a token in the header `authorization`.
+    Jwt,
+    /// By a key in the header `x-api-key`.
+    Key,
+}
+
+impl Method {
+    /// The word for it, in the settings and in the audit file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mtls => "mtls",
+            Self::Jwt => "jwt",
+            Self::Key => "key",
+        }
+    }
+
+    /// The method that goes by this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Mtls, Self::Jwt, Self::Key]
+            .into_iter()
+            .find(|method| method.as_str() == word)
     }
 }
 
@@ -36,13 +75,22 @@ pub struct Jwt {
     pub keys: KeySource,
 }
 
-/// Where an issuer's public keys are, as a JSON Web Key Set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where an issuer's public keys are, as a JSON Web Key Set. `Debug` prints no query of an address.
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// In a file, which is read again when it changes, `auth.jwt.jwks_file`.
     File(PathBuf),
     /// At an address, asked again and again outside of calls, `auth.jwt.jwks_url`.
     Url(url::Url),
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Url(url) => f.debug_tuple("Url").field(&shown(url)).finish(),
+        }
+    }
 }
 
 /// A key that a caller sends as `x-api-key`.
@@ -60,6 +108,9 @@ pub struct StaticKey {
 pub struct Grant {
     /// The caller.
     pub principal: String,
+    /// How it must have been told apart; `None` for a caller by its own key where `[[auth.keys]]` has the name, and for
+    /// one by whatever method where it has not.
+    pub method: Option<Method>,
     /// What the caller's roles and permissions come to.
     pub permissions: BTreeSet<&'static str>,
 }
@@ -114,6 +165,14 @@ impl Role {
 /// Whether this can be a caller's name. Names are compared byte by byte, so nothing may be in one that can't be seen.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Names that stand for nobody in particular, and that no caller can have.
+const NOBODY: [&str; 2] = ["anonymous", "unknown"];
+
+/// Whether one caller can go by this name.
+pub(crate) fn is_principal(text: &str) -> bool {
+    is_name(text) && !NOBODY.contains(&text)
 }
 
 /// Every permission there is, in alphabetical order.
@@ -177,5 +236,23 @@ mod tests {
             ..Auth::default()
         };
         assert!(mtls.is_on());
+    }
+
+    #[test]
+    fn a_policy_without_a_way_in_is_on_and_no_name_stands_for_nobody() {
+        let grant = Grant {
+            principal: "batch".to_owned(),
+            method: None,
+            permissions: BTreeSet::new(),
+        };
+        let auth = Auth {
+            policy: vec![grant],
+            ..Auth::default()
+        };
+        assert!(auth.is_on() && !auth.has_method());
+        assert!(is_principal("batch"));
+        for name in ["anonymous", "unknown", "", "a b"] {
+            assert!(!is_principal(name), "{name}");
+        }
     }
 }

@@ -125,7 +125,7 @@ impl Table {
         },
         Self {
             name: "policy",
-            fields: &["principal", "roles", "permissions"],
+            fields: &["principal", "method", "roles", "permissions"],
         },
     ];
 

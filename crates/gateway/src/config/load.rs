@@ -19,8 +19,8 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Bounds, Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Problem, Problems,
-    Read, Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    Bounds, Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Occasion, Problem,
+    Problems, Read, Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
     source::{Entries, Entry},
 };
 
@@ -30,8 +30,10 @@ const VENDOR: &str = "https://api.finicity.com";
 pub(super) fn load(
     flags: &Flags,
     environment: impl IntoIterator<Item = (String, String)>,
+    occasion: Occasion,
 ) -> Result<Settings, Problems> {
     let mut read = Reader::new(flags, environment);
+    read.occasion = occasion;
     read.entries.forget_lost_file();
     let ignored = if flags.sandbox {
         read.ignore_vendor()
@@ -62,6 +64,8 @@ pub(super) fn load(
         entries,
         sources,
         read,
+        warnings,
+        occasion: _,
     } = read;
     match (upstream, shared, entries.problems) {
         (Some(upstream), Some(shared), problems) if problems.is_empty() => Ok(Settings {
@@ -81,6 +85,7 @@ pub(super) fn load(
                 log,
             },
             ignored,
+            warnings,
             sources,
             read,
         }),
@@ -140,6 +145,9 @@ pub(super) struct Reader {
     pub(super) entries: Entries,
     pub(super) sources: Sources,
     read: Read,
+    /// What is told although nothing is wrong with it.
+    pub(super) warnings: Vec<Problem>,
+    pub(super) occasion: Occasion,
 }
 
 impl Reader {
@@ -157,6 +165,8 @@ impl Reader {
                 files: flags.file.iter().cloned().collect(),
                 ..Read::default()
             },
+            warnings: Vec::new(),
+            occasion: Occasion::default(),
         }
     }
 

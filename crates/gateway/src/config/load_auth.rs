@@ -1,13 +1,17 @@
 //! From `auth.*` and `[[policy]]` as written to who may call.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use secrecy::SecretBox;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
-    Problem, Source, auth,
-    auth::{Auth, Grant, Jwt, KeySource, Role, StaticKey, is_name},
+    Occasion, Problem, Source, auth,
+    auth::{Auth, Grant, Jwt, KeySource, Method, Role, StaticKey, is_name, is_principal},
     check,
     load::Reader,
     source::{Row, Words},
@@ -26,14 +30,73 @@ impl Reader {
             keys,
             policy,
         };
-        if first.is_some() && !auth.is_on() && !unclear {
-            self.problem(
-                "policy",
-                first,
-                "binds nobody while callers are not told apart: set auth.mtls, auth.jwt.* or [[auth.keys]]",
-            );
+        if auth.mtls && !self.is_given("tls.client_ca") {
+            let source = self.sources.get("auth.mtls").cloned();
+            let rule =
+                "knows nobody without tls.client_ca, the authority of the callers' certificates";
+            self.problem("auth.mtls", source, rule);
+        }
+        if !unclear {
+            self.warn_of_nobody(&auth, first);
         }
         auth
+    }
+
+    /// Whether the setting was given, right or wrong.
+    fn is_given(&self, name: &str) -> bool {
+        self.entries.file_is_lost
+            || self.entries.is_wrong(name)
+            || self.entries.source(name).is_some()
+    }
+
+    /// Tells of callers that can't be, and of such that may do nothing. They are let stand: whoever takes a key away in a
+    /// hurry need not look for all that names it.
+    fn warn_of_nobody(&mut self, auth: &Auth, policy: Option<Source>) {
+        if policy.is_some() && !auth.has_method() {
+            let warning = "nobody can call: callers are told apart by auth.mtls, auth.jwt.* or [[auth.keys]], and there is \
+                           none of them";
+            self.warn("policy", policy.clone(), warning.to_owned());
+        } else if policy.is_none() && auth.is_on() {
+            let warning = "is not there, so no caller may do anything";
+            self.warn("policy", None, warning.to_owned());
+        }
+        let by_key_alone = !auth.keys.is_empty() && !auth.mtls && auth.jwt.is_none();
+        let names: BTreeSet<_> = auth.keys.iter().map(|key| key.principal.as_str()).collect();
+        let listed: Vec<_> = names.iter().copied().take(10).collect();
+        let listed = listed.join(", ");
+        for grant in &auth.policy {
+            let principal = &grant.principal;
+            let message = match grant.method {
+                Some(Method::Mtls) if !auth.mtls => {
+                    format!("{principal} can't call: auth.mtls is off")
+                }
+                Some(Method::Jwt) if auth.jwt.is_none() => {
+                    format!("{principal} can't call: no tokens are taken")
+                }
+                None | Some(Method::Key)
+                    if (by_key_alone || grant.method.is_some() && auth.has_method())
+                        && !names.contains(principal.as_str()) =>
+                {
+                    format!("{principal} can't call: no key has that name, but {listed}")
+                }
+                None if auth.mtls && auth.jwt.is_some() && !names.contains(principal.as_str()) => {
+                    format!(
+                        "{principal} may be the name of a certificate and of a token: say which with method = \"mtls\" or \
+                         \"jwt\""
+                    )
+                }
+                None | Some(_) => continue,
+            };
+            self.warn("policy", policy.clone(), message);
+        }
+    }
+
+    fn warn(&mut self, key: &str, source: Option<Source>, message: String) {
+        self.warnings.push(Problem {
+            key: key.to_owned(),
+            source,
+            message,
+        });
     }
 
     /// `on` or `off`, which is the default.
@@ -65,11 +128,15 @@ impl Reader {
         let audience_text = self.word(audience);
         let path = self.take(file).and_then(|entry| {
             let path = PathBuf::from(&entry.text);
-            match crate::auth::check_file(&path) {
-                Ok(_) => Some(path),
-                Err(message) => {
+            match (crate::auth::check_file(&path), self.occasion) {
+                (Ok(()), _) => Some(path),
+                (Err(message), Occasion::Start) => {
                     self.refuse(file, &entry, &message);
                     None
+                }
+                (Err(message), Occasion::Again) => {
+                    self.warn(file, Some(entry.source), message);
+                    Some(path)
                 }
             }
         });
@@ -126,7 +193,10 @@ impl Reader {
             let principal = self.principal(&mut row);
             let hash = self.text_of(&mut row, "sha256").and_then(|(text, source)| {
                 let hash = check::hex_key(&text);
-                if hash.is_none() {
+                if hash == Some(Sha256::digest("").into()) {
+                    let rule = "is the hash of nothing: what was hashed was no key";
+                    self.problem(&row.field("sha256"), Some(source), rule);
+                } else if hash.is_none() {
                     let rule = "must be the SHA-256 hash of a key, 64 hexadecimal digits";
                     self.problem(&row.field("sha256"), Some(source), rule);
                 } else if !seen.insert(hash) {
@@ -145,18 +215,22 @@ impl Reader {
 
     /// What each caller may do, and where that begins.
     fn policy(&mut self) -> (Vec<Grant>, Option<Source>) {
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<String, BTreeSet<Option<Method>>> = BTreeMap::new();
         let mut grants = Vec::new();
         let rows = self.entries.take_rows("policy");
         let first = rows.first().map(|row| row.source.clone());
         for mut row in rows {
             let source = row.source.clone();
             let principal = self.principal(&mut row);
-            if let Some(principal) = &principal
-                && !seen.insert(principal.clone())
-            {
-                let rule = "has an entry further up: write one for each caller";
-                self.problem(&row.field("principal"), Some(source), rule);
+            let method = self.method(&mut row);
+            if let Some(principal) = &principal {
+                let others = seen.entry(principal.clone()).or_default();
+                if !others.is_empty() && (method.is_none() || others.contains(&None))
+                    || !others.insert(method)
+                {
+                    let rule = "has an entry further up: write one for each caller";
+                    self.problem(&row.field("principal"), Some(source), rule);
+                }
             }
             let mut permissions = BTreeSet::new();
             for (name, source) in self.words_of(&mut row, "roles") {
@@ -185,6 +259,7 @@ impl Reader {
             if let Some(principal) = principal {
                 grants.push(Grant {
                     principal,
+                    method,
                     permissions,
                 });
             }
@@ -202,11 +277,33 @@ impl Reader {
 
     fn principal(&mut self, row: &mut Row) -> Option<String> {
         let (text, source) = self.text_of(row, "principal")?;
-        if is_name(&text) {
+        if is_principal(&text) {
             return Some(text);
         }
-        self.problem(&row.field("principal"), Some(source), NOT_A_NAME);
+        let rule = if is_name(&text) {
+            "is what the gateway calls those that it does not know: choose another name"
+        } else {
+            NOT_A_NAME
+        };
+        self.problem(&row.field("principal"), Some(source), rule);
         None
+    }
+
+    /// How the caller of a grant must have been told apart, if the grant says so.
+    fn method(&mut self, row: &mut Row) -> Option<Method> {
+        let (words, source) = row.fields.remove("method")?;
+        let method = match words {
+            Words::One(text) => Method::of(&text),
+            Words::Many(_) => None,
+        };
+        if method.is_none() {
+            self.problem(
+                &row.field("method"),
+                Some(source),
+                "must be mtls, jwt or key",
+            );
+        }
+        method
     }
 
     /// A text that the row must have.
@@ -247,13 +344,6 @@ const NOT_A_NAME: &str = "must be 1 to 255 printable ASCII characters without sp
 
 /// Whether nobody on the way can put other keys in the place of those that are fetched.
 fn is_safe(url: &Url) -> bool {
-    let is_local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     let has_credential = !url.username().is_empty() || url.password().is_some();
-    !has_credential
-        && (url.scheme() == "https" && url.has_host() || url.scheme() == "http" && is_local)
+    !has_credential && openfinance::is_https_or_this_machine(url)
 }

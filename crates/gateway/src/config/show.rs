@@ -37,8 +37,12 @@ pub(super) fn show(config: &Config, sources: &Sources) -> String {
         let permissions: Vec<_> = grant.permissions.iter().map(|name| quote(name)).collect();
         let _ = write!(
             out,
-            "\n[[policy]]\nprincipal = {}\npermissions = [{}]\n",
+            "\n[[policy]]\nprincipal = {}\n{}permissions = [{}]\n",
             quote(&grant.principal),
+            grant.method.map_or(String::new(), |method| format!(
+                "method = {}\n",
+                quote(method.as_str())
+            )),
             permissions.join(", ")
         );
     }
@@ -89,7 +93,7 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         },
         "auth.jwt.jwks_url" => match &auth.jwt.as_ref()?.keys {
             KeySource::File(_) => None,
-            KeySource::Url(url) => Some(url.to_string()),
+            KeySource::Url(url) => Some(shown(url)),
         },
         "sandbox.listen" => match upstream {
             Upstream::Vendor(_) => None,
@@ -117,6 +121,15 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
             .and_then(|tls| tls.show(name))
             .or_else(|| port.show(name)),
     }
+}
+
+/// An address without its query, which may have a secret in it.
+pub(super) fn shown(url: &url::Url) -> String {
+    let mut url = url.clone();
+    if url.query().is_some() {
+        url.set_query(Some("redacted"));
+    }
+    url.into()
 }
 
 /// A TOML basic string.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{Config, Key, Settings, show};
+use super::{Config, Key, Settings, auth::KeySource, show};
 
 /// What each setting comes to.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,12 +23,16 @@ impl State {
         let Settings {
             config,
             ignored: _,
+            warnings: _,
             sources,
             read,
         } = settings;
         let values = Key::ALL.iter().filter_map(|key| {
             let value = if key.secret {
                 Value::Secret(*read.secrets.get(key.name)?)
+            } else if key.name == JWKS_URL {
+                // Its query may be a secret, and is not in what is shown.
+                Value::Secret(Sha256::digest(jwks_url(config)?.as_str()).into())
             } else {
                 Value::Plain(show::text(config, sources, key)?)
             };
@@ -52,6 +56,15 @@ impl State {
             Some(value) => self.0.insert(name, value.clone()),
             None => self.0.remove(name),
         };
+    }
+}
+
+const JWKS_URL: &str = "auth.jwt.jwks_url";
+
+fn jwks_url(config: &Config) -> Option<&url::Url> {
+    match &config.auth.jwt.as_ref()?.keys {
+        KeySource::File(_) => None,
+        KeySource::Url(url) => Some(url),
     }
 }
 

@@ -16,10 +16,102 @@ fn with(file: &str) -> Given {
 #[test]
 fn callers_are_not_told_apart_unless_it_is_set() {
     assert!(!Given::complete().load().unwrap().auth.is_on());
-    assert!(with("[auth]\nmtls = \"on\"\n").load().unwrap().auth.is_on());
     let mut by_variable = Given::complete();
     by_variable.set("AUTH__MTLS", "on");
-    assert!(by_variable.load().unwrap().auth.mtls);
+    assert_eq!(
+        by_variable.problem(),
+        "auth.mtls (OPENFINANCE_AUTH__MTLS): knows nobody without tls.client_ca, the authority of the callers' certificates"
+    );
+    // What the authority's file lacks is told by itself.
+    let problems = with("[auth]\nmtls = \"on\"\n[tls]\nclient_ca = \"canary\"\n").problems();
+    assert!(
+        !problems.iter().any(|problem| problem.starts_with("auth")),
+        "{problems:?}"
+    );
+}
+
+/// What is told of settings with nothing wrong in them.
+fn warnings(file: &str) -> Vec<String> {
+    let given = with(file);
+    let folder = given.folder.path().display().to_string();
+    let warnings = given.settings().unwrap().warnings;
+    let told = warnings.iter().map(ToString::to_string);
+    told.map(|warning| warning.replace(&folder, "DIR"))
+        .collect()
+}
+
+#[test]
+fn the_hash_of_nothing_and_names_of_nobody_are_refused() {
+    // What `printf %s "$KEY" | sha256sum` says where KEY is not set.
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let row = |principal: &str, hash: &str| {
+        with(&format!(
+            "[[auth.keys]]\nprincipal = \"{principal}\"\nsha256 = \"{hash}\"\n[[policy]]\nprincipal = \"batch\"\n"
+        ))
+    };
+    assert_eq!(
+        row("batch", nothing).problem(),
+        "auth.keys[0].sha256 (DIR/gateway.toml:3): is the hash of nothing: what was hashed was no key"
+    );
+    for name in ["anonymous", "unknown"] {
+        assert_eq!(
+            row(name, HASH).problem(),
+            "auth.keys[0].principal (DIR/gateway.toml:2): is what the gateway calls those that it does not know: choose \
+             another name"
+        );
+    }
+}
+
+#[test]
+fn a_name_has_one_grant_or_one_for_each_method() {
+    let key = format!("[[auth.keys]]\nprincipal = \"web\"\nsha256 = \"{HASH}\"\n");
+    let grant = |rest: &str| format!("[[policy]]\nprincipal = \"web\"\n{rest}");
+    let (by_key, by_token) = (grant("method = \"key\"\n"), grant("method = \"jwt\"\n"));
+    let settings = with(&format!("{key}{by_key}{by_token}"))
+        .settings()
+        .unwrap();
+    let methods = settings.config.auth.policy.iter().map(|grant| grant.method);
+    assert_eq!(
+        methods.collect::<Vec<_>>(),
+        [Some(auth::Method::Key), Some(auth::Method::Jwt)]
+    );
+    assert!(
+        settings
+            .show()
+            .contains("principal = \"web\"\nmethod = \"jwt\"\n")
+    );
+    let any = grant("");
+    for twice in [
+        format!("{by_key}{by_key}"),
+        format!("{any}{by_key}"),
+        format!("{by_key}{any}"),
+    ] {
+        let problem = with(&format!("{key}{twice}")).problem();
+        assert!(problem.ends_with("write one for each caller"), "{problem}");
+    }
+    let problem = with(&format!("{key}{}", grant("method = \"none\"\n"))).problem();
+    assert!(problem.ends_with("must be mtls, jwt or key"), "{problem}");
+}
+
+#[test]
+fn callers_that_can_not_be_or_may_do_nothing_are_told() {
+    let key = format!("[[auth.keys]]\nprincipal = \"batch\"\nsha256 = \"{HASH}\"\n");
+    let grant = |name: &str| format!("[[policy]]\nprincipal = \"{name}\"\n");
+    assert_eq!(warnings(&format!("{key}{}", grant("batch"))), [""; 0]);
+    let told = warnings(&key);
+    assert!(
+        told.len() == 1 && told[0].ends_with("is not there, so no caller may do anything"),
+        "{told:?}"
+    );
+    assert_eq!(
+        warnings(&format!("{key}{}", grant("bacth"))),
+        ["policy (DIR/gateway.toml:4): bacth can't call: no key has that name, but batch"]
+    );
+    let by_token = format!("{}method = \"jwt\"\n", grant("batch"));
+    assert_eq!(
+        warnings(&format!("{key}{by_token}")),
+        ["policy (DIR/gateway.toml:4): batch can't call: no tokens are taken"]
+    );
 }
 
 #[test]
@@ -108,11 +200,15 @@ fn everything_that_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn a_policy_that_binds_nobody_is_refused() {
+fn a_policy_without_a_way_in_is_on_and_told() {
+    let given = with("[[policy]]\nprincipal = \"batch\"\n");
+    assert!(given.load().unwrap().auth.is_on());
     assert_eq!(
-        with("[[policy]]\nprincipal = \"batch\"\n").problem(),
-        "policy (DIR/gateway.toml:1): binds nobody while callers are not told apart: set auth.mtls, auth.jwt.* or \
-         [[auth.keys]]"
+        warnings("[[policy]]\nprincipal = \"batch\"\n"),
+        [
+            "policy (DIR/gateway.toml:1): nobody can call: callers are told apart by auth.mtls, auth.jwt.* or \
+             [[auth.keys]], and there is none of them"
+        ]
     );
     // Whoever gets a key wrong is told of the key alone.
     let problem =
