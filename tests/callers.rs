@@ -28,7 +28,7 @@ use crate::{canary, world::World};
 pub(crate) use refused::CASES;
 
 /// Callers by key, each of whom has its own name for a key: what they are called, and what they may do.
-fn by_key(policy: &[(&str, &[Role], &[&'static str])]) -> Auth {
+pub(crate) fn by_key(policy: &[(&str, &[Role], &[&'static str])]) -> Auth {
     let names: BTreeSet<&str> = policy.iter().map(|(name, ..)| *name).collect();
     Auth {
         keys: names
@@ -65,7 +65,7 @@ async fn world(auth: Auth) -> World {
 }
 
 /// A request of this caller.
-fn by<T>(name: &str, message: T) -> Request<T> {
+pub(crate) fn by<T>(name: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let key = key_of(name).parse().unwrap();
     request.metadata_mut().insert("x-api-key", key);

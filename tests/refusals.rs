@@ -73,7 +73,7 @@ pub(crate) fn check(status: &Status, code: &str, reason: &str, domain: &str, fie
 }
 
 /// The name of a code as the protocol spells it.
-fn code_name(code: Code) -> String {
+pub(crate) fn code_name(code: Code) -> String {
     let mut name = String::new();
     for letter in format!("{code:?}").chars() {
         if letter.is_ascii_uppercase() && !name.is_empty() {

@@ -2,13 +2,14 @@
 
 use std::{
     any::Any,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// The time that a call has, over all that is done for it: attempts, waits and read-backs. Clones are the same: what one
 /// notes, all know.
@@ -25,12 +26,33 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Deadline {
     at: Option<Instant>,
-    sent: Arc<AtomicBool>,
+    limits: Limits,
+    call: Arc<Call>,
     #[expect(
         dead_code,
         reason = "it is there to be dropped with the last of its clones"
     )]
     held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// What ends the waiting for a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Limits {
+    /// Its time, or that its caller leaves.
+    #[default]
+    Caller,
+    /// The same for what was not sent; what was sent is waited for.
+    CallerUntilSent,
+    /// Nothing.
+    None,
+}
+
+/// What all clones know of a call.
+#[derive(Debug, Default)]
+struct Call {
+    sent: AtomicBool,
+    left: AtomicBool,
+    leaving: Notify,
 }
 
 impl Deadline {
@@ -64,13 +86,44 @@ impl Deadline {
     pub fn unlimited(&self) -> Self {
         Self {
             at: None,
+            limits: Limits::None,
             ..self.clone()
         }
+    }
+
+    /// The same call, for who wants to know how its writes truly end: one that was sent is waited for, although the
+    /// caller's time is over or the caller has left ([`Deadline::leave`]). What was not sent by then is not sent.
+    #[must_use]
+    pub fn to_the_end(&self) -> Self {
+        Self {
+            limits: Limits::CallerUntilSent,
+            ..self.clone()
+        }
+    }
+
+    /// Notes that the caller has left: its time is over now.
+    pub fn leave(&self) {
+        self.call.left.store(true, Ordering::Release);
+        self.call.leaving.notify_waiters();
+    }
+
+    /// Whether the caller has left.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        self.limits != Limits::None && self.call.left.load(Ordering::Acquire)
+    }
+
+    /// Whether what was sent is waited for.
+    pub(crate) fn is_to_the_end(&self) -> bool {
+        self.limits == Limits::CallerUntilSent
     }
 
     /// How much time is left, zero when it has passed; `None` if there is no limit.
     #[must_use]
     pub fn left(&self) -> Option<tokio::time::Duration> {
+        if self.is_left() {
+            return Some(tokio::time::Duration::ZERO);
+        }
         self.at
             .map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -78,24 +131,78 @@ impl Deadline {
     /// Whether a write, or a login, of this call has been handed to the network: if not, nothing was done for it.
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.sent.load(Ordering::Acquire)
+        self.call.sent.load(Ordering::Acquire)
     }
 
     /// Notes that a write is about to be handed to the network.
     pub(crate) fn note_sent(&self) {
-        self.sent.store(true, Ordering::Release);
+        self.call.sent.store(true, Ordering::Release);
     }
 
     /// Notes that the write did not leave after all.
     pub(crate) fn note_not_sent(&self) {
-        self.sent.store(false, Ordering::Release);
+        self.call.sent.store(false, Ordering::Release);
     }
 
-    /// Waits until the deadline; for ever if there is none.
+    /// Waits until the deadline, or until the caller leaves; for ever if neither comes.
     pub(crate) async fn passed(&self) {
-        match self.at {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
+        let mut leaving = pin!(self.call.leaving.notified());
+        // From here on no leaving is missed.
+        leaving.as_mut().enable();
+        if self.is_left() {
+            return;
         }
+        let leaving = async {
+            match self.limits {
+                Limits::Caller | Limits::CallerUntilSent => leaving.await,
+                Limits::None => std::future::pending().await,
+            }
+        };
+        let over = async {
+            match self.at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = leaving => {}
+            () = over => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Duration;
+
+    use super::*;
+
+    async fn is_over(deadline: &Deadline) -> bool {
+        let passed = tokio::time::timeout(Duration::from_millis(1), deadline.passed());
+        passed.await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_leaves_has_no_time_left_and_what_has_no_limit_goes_on() {
+        let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
+        let (to_the_end, unlimited) = (deadline.to_the_end(), deadline.unlimited());
+        for each in [&deadline, &to_the_end, &unlimited] {
+            assert!(!each.is_left() && !is_over(each).await);
+        }
+        let waiting = tokio::spawn({
+            let deadline = deadline.clone();
+            async move { deadline.passed().await }
+        });
+        tokio::task::yield_now().await;
+        to_the_end.leave();
+        waiting.await.unwrap();
+        for each in [&deadline, &to_the_end] {
+            assert!(each.is_left() && is_over(each).await);
+            assert_eq!(each.left(), Some(Duration::ZERO));
+        }
+        assert!(!unlimited.is_left() && !is_over(&unlimited).await);
+        assert_eq!(unlimited.left(), None);
+        deadline.note_sent();
+        assert!(to_the_end.is_sent() && unlimited.is_sent());
     }
 }

@@ -73,9 +73,12 @@ impl Client {
                 Boarding::Passenger(mut flight) => {
                     // What is waited for may have been sent.
                     self.deadline.note_sent();
-                    let landed = self.in_time(operation, flight.wait_for(Option::is_some));
-                    let landed = landed.await?.ok().and_then(|landed| landed.clone());
-                    match landed {
+                    let landed = async {
+                        let landed = flight.wait_for(Option::is_some).await;
+                        landed.ok().and_then(|landed| landed.clone())
+                    };
+                    let landed = self.in_time_or_to_the_end(operation, landed, || ());
+                    match landed.await? {
                         Some(Landed::Answer(answer)) => {
                             self.notice(Event::RequestId(RequestIdState::Joined));
                             (answer?, MadeBy::EarlierCall)

@@ -1,9 +1,12 @@
 //! Writes and logins run to their end, whoever goes away meanwhile: cancellation never decides the outcome of what was
 //! sent.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::watch;
@@ -73,26 +76,43 @@ impl Client {
         operation: Operation,
         write: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        self.in_time(operation, self.in_own_task(write)).await?
+        let caller = Caller(Arc::default());
+        let write = self.in_own_task(Arc::clone(&caller.0), write);
+        self.in_time_or_to_the_end(operation, write, || drop(caller))
+            .await?
+    }
+
+    /// Waits until the caller's deadline for what goes on anyway, and then for its end too where somebody wants to know
+    /// it. `leave` is called in between.
+    pub(crate) async fn in_time_or_to_the_end<T>(
+        &self,
+        operation: Operation,
+        going_on: impl Future<Output = T>,
+        leave: impl FnOnce(),
+    ) -> Result<T, Error> {
+        let mut going_on = pin!(going_on);
+        match self.in_time(operation, going_on.as_mut()).await {
+            Err(_) if self.deadline.is_to_the_end() => {
+                leave();
+                Ok(going_on.await)
+            }
+            ended => ended,
+        }
     }
 
     async fn in_own_task<T: Send + 'static>(
         &self,
+        caller_gone: Arc<AtomicBool>,
         write: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let under_way = self.inner.writes.begin();
-        let caller = Caller(Arc::default());
         let task = async move {
             let value = write.await;
             drop(under_way);
             value
         };
         // In the trace of its caller.
-        let task = tokio::spawn(
-            CALLER_GONE
-                .scope(Arc::clone(&caller.0), task)
-                .in_current_span(),
-        );
+        let task = tokio::spawn(CALLER_GONE.scope(caller_gone, task).in_current_span());
         match task.await {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {

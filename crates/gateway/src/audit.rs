@@ -26,7 +26,10 @@ use std::{
 
 use chacha20poly1305::aead::Generate as _;
 use jiff::Timestamp;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use crate::config::SharedKey;
 
@@ -46,6 +49,17 @@ struct Inner {
     /// What tells this start of the gateway from others.
     start: String,
     calls: AtomicU64,
+    /// How many writes have no outcome yet.
+    open: watch::Sender<usize>,
+}
+
+/// A write that has no outcome yet, until this is dropped.
+struct Open(Audit);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.open.send_modify(|open| *open -= 1);
+    }
 }
 
 impl Drop for Inner {
@@ -83,6 +97,7 @@ impl Audit {
             chain,
             start,
             calls: AtomicU64::new(0),
+            open: watch::Sender::new(0),
         }));
         Ok((audit, Writing(writing)))
     }
@@ -90,6 +105,18 @@ impl Audit {
     /// Whether lines can be written: if not, most calls are refused.
     pub(crate) fn is_usable(&self) -> bool {
         self.0.queue.is_usable()
+    }
+
+    /// How many refusals have no line of their own, since the start.
+    pub(crate) fn untold(&self) -> u64 {
+        self.0.queue.untold()
+    }
+
+    /// Waits until every write has its outcome. They run to their end although their callers have gone.
+    pub(crate) async fn idle(&self) {
+        let mut open = self.0.open.subscribe();
+        // The sender lives in this, so there is always one.
+        let _ = open.wait_for(|open| *open == 0).await;
     }
 
     /// Writes what waits, and a last line; gives up at `limit`, when the disk hangs. Calls that come later are refused.
@@ -104,6 +131,12 @@ impl Audit {
                 "the disk of the audit file hangs: the gateway stops without its last lines"
             ),
         }
+    }
+
+    /// Counts a write until its outcome is told.
+    fn begin(&self) -> Open {
+        self.0.open.send_modify(|open| *open += 1);
+        Open(self.clone())
     }
 
     /// What ties the two lines of a write together.

@@ -214,7 +214,7 @@ impl Gateway {
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service, tls, port);
-        let exposition = Exposition::new(&metrics, client.clone(), about);
+        let exposition = Exposition::new(&metrics, client.clone(), audit.clone(), about);
         let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
         client.look().await;
@@ -328,6 +328,9 @@ impl Gateway {
         let idle = async {
             rotator.idle().await;
             client.idle().await;
+            if let Some((audit, _)) = &audit {
+                audit.idle().await;
+            }
         };
         // Something is left for what comes behind.
         let end = started + DRAIN_LIMIT;

@@ -279,6 +279,14 @@ fn scan(chain: &Chain, bytes: &[u8], place: usize, depth: u8, ids: &mut Ids) -> 
 }
 
 impl Ids {
+    /// Adds the record that the value of a field with this name stands for.
+    pub(super) fn add(&mut self, chain: &Chain, field: &str, value: &str) {
+        if let Some(meaning) = Meaning::of(field) {
+            self.text(chain, meaning, value.as_bytes());
+            self.tidy();
+        }
+    }
+
     fn login(&mut self, value: u64) {
         // On the wire a negative number is a large one.
         let id = i64::from_ne_bytes(value.to_ne_bytes());

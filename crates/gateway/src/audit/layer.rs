@@ -18,9 +18,10 @@ use openfinance::Deadline;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::{
-    Audit, Trail,
+    Audit, Open, Trail,
     ids::{Ids, Method},
     record::{End, Event, Record},
 };
@@ -118,7 +119,8 @@ struct Call {
 impl Call {
     async fn run<S>(self, mut inner: S, request: Request<Body>) -> Response<Body>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+        S::Future: Send,
     {
         if !self.audit.is_usable() {
             return unavailable().into_http();
@@ -135,10 +137,9 @@ impl Call {
             ids,
             ..Record::new(Event::Read)
         };
-        let deadline = parts.extensions.get::<Deadline>().cloned();
         let request = Request::from_parts(parts, body);
         if !self.called.reads_only() {
-            return self.write(inner, request, record, deadline).await;
+            return self.write(inner, request, record).await;
         }
         let Ok(response) = inner.call(request).await;
         if self.called.is_unary() {
@@ -148,45 +149,58 @@ impl Call {
         }
     }
 
-    /// A write: its intent is on disk before anything is done.
+    /// A write: its intent is on disk before anything is done. It runs in a task of its own, since how it ends is told
+    /// also where its caller does not wait for that.
     async fn write<S>(
-        &self,
+        self,
         mut inner: S,
-        request: Request<Body>,
+        mut request: Request<Body>,
         record: Record,
-        deadline: Option<Deadline>,
     ) -> Response<Body>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+        S::Future: Send,
     {
+        let deadline = request.extensions().get::<Deadline>();
+        let deadline = deadline.cloned().unwrap_or_default();
+        request.extensions_mut().insert(deadline.to_the_end());
+        let caller = Waiting(deadline.clone());
         let intent = Record {
             event: Event::Intent,
             call: Some(self.audit.call()),
             ..record
         };
-        // From here on there is an outcome, even where the caller goes away.
+        // From here on there is an outcome, whatever happens.
         let mut open = OpenWrite {
-            audit: self.audit.clone(),
+            open: self.audit.begin(),
             outcome: Some(Record {
                 event: Event::Outcome,
                 ..intent.clone()
             }),
             deadline,
         };
-        if self.audit.0.queue.write(intent).await.is_err() {
-            // Nothing was done, and the intent is not in the file.
-            open.outcome = None;
-            return unavailable().into_http();
+        let write = async move {
+            if self.audit.0.queue.write(intent).await.is_err() {
+                // Nothing was done, and the intent is not in the file.
+                open.outcome.take();
+                return unavailable().into_http();
+            }
+            let Ok(response) = inner.call(request).await;
+            let answer = Answer::whole(response).await;
+            open.conclude(self.method, &answer).await;
+            answer.into_response()
+        };
+        let written = tokio::spawn(write.in_current_span()).await;
+        drop(caller);
+        match written {
+            Ok(response) => response,
+            Err(error) => match error.try_into_panic() {
+                // A panic goes on as if the call had run here.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is ending, and this task with it.
+                Err(_) => std::future::pending().await,
+            },
         }
-        let Ok(response) = inner.call(request).await;
-        let answer = Answer::whole(response).await;
-        if let Some(mut outcome) = open.outcome.take() {
-            outcome.end = Some(answer.end());
-            self.method
-                .response(&self.audit.0.chain, &answer.message(), &mut outcome.ids);
-            self.audit.0.queue.conclude(outcome).await;
-        }
-        answer.into_response()
     }
 
     /// A read: what was read is on disk before the answer leaves.
@@ -267,25 +281,57 @@ impl Call {
     }
 }
 
-/// A write of which there is an intent. If its caller goes away, or its time is over, that is its outcome here: what was
-/// sent ends by itself.
+/// The caller of a write; when this is dropped, it has gone, its time is over, or it has its answer.
+struct Waiting(Deadline);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// A write of which there is an intent, and will be an outcome.
 struct OpenWrite {
-    audit: Audit,
+    open: Open,
     outcome: Option<Record>,
-    deadline: Option<Deadline>,
+    deadline: Deadline,
+}
+
+impl OpenWrite {
+    /// Tells how the write has ended.
+    async fn conclude(mut self, method: Method, answer: &Answer) {
+        let Some(mut outcome) = self.outcome.take() else {
+            return;
+        };
+        let Audit(inner) = &self.open.0;
+        outcome.end = Some(End {
+            unheard: self.deadline.is_left(),
+            ..answer.end()
+        });
+        for (field, id) in answer.half_done() {
+            outcome.ids.add(&inner.chain, field, &id);
+        }
+        method.response(&inner.chain, &answer.message(), &mut outcome.ids);
+        inner.queue.conclude(outcome).await;
+    }
 }
 
 impl Drop for OpenWrite {
+    /// It has not ended as it should: it panicked, or the process ends.
     fn drop(&mut self) {
         if let Some(mut outcome) = self.outcome.take() {
-            let is_sent = self.deadline.as_ref().is_none_or(Deadline::is_sent);
-            let word = if is_sent { "UNKNOWN" } else { "NOT_SENT" };
+            let word = if self.deadline.is_sent() {
+                "UNKNOWN"
+            } else {
+                "NOT_SENT"
+            };
             outcome.end = Some(End {
-                code: code_name(Code::Cancelled),
+                code: code_name(Code::Internal),
                 outcome: Some(word.to_owned()),
+                unheard: self.deadline.is_left(),
                 ..End::default()
             });
-            self.audit.0.queue.conclude_later(outcome);
+            self.open.0.0.queue.conclude_later(outcome);
         }
     }
 }
@@ -338,6 +384,7 @@ pub(super) fn end_of(headers: &HeaderMap) -> End {
         http_status,
         outcome,
         redacted,
+        unheard: false,
     }
 }
 
@@ -386,6 +433,17 @@ impl Answer {
         };
         end.redacted |= self.parts.headers.contains_key(REDACTED);
         end
+    }
+
+    /// The records that are there although the call failed.
+    fn half_done(&self) -> Vec<(&'static str, String)> {
+        let status = self.status_headers().and_then(Status::from_header_map);
+        let info = status.and_then(|status| status.get_details_error_info());
+        let mut metadata = info.map(|info| info.metadata).unwrap_or_default();
+        ["customer_id", "consumer_id"]
+            .into_iter()
+            .filter_map(|key| Some((key, metadata.remove(key)?)))
+            .collect()
     }
 
     fn message(&self) -> Bytes {

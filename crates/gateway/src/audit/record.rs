@@ -40,6 +40,9 @@ pub(super) struct Record {
     pub(super) caller: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) auth: Option<&'static str>,
+    /// Of a refusal of somebody unknown: the address that the connection came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) peer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rpc: Option<&'static str>,
     #[serde(flatten)]
@@ -67,6 +70,7 @@ impl Record {
             call: None,
             caller: None,
             auth: None,
+            peer: None,
             rpc: None,
             ids: Ids::default(),
             end: None,
@@ -91,9 +95,12 @@ pub(super) struct End {
     pub(super) vendor_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) http_status: Option<String>,
-    /// Of a write whose caller did not wait for its end: `UNKNOWN` if it was sent, `NOT_SENT` if not.
+    /// Of a write whose end is not known, or that was given up: `UNKNOWN` if it was sent, `NOT_SENT` if not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
+    /// Whether the caller of a write had gone, or its time was over, before this end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unheard: bool,
     /// Whether personal fields were left out of the answer, since the caller may not see them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) redacted: bool,

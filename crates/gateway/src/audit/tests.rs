@@ -115,7 +115,7 @@ async fn every_one_of_a_thousand_changes_is_found() {
     .unwrap();
     // Fixed steps, each coprime with what it walks over, so that all of it is visited.
     let mut made = 0;
-    for turn in 0..200_usize {
+    for turn in 0..usize::MAX {
         let (at, other) = (turn * 37 % lines.len(), turn * 53 % lines.len());
         let mut flipped = bytes.clone();
         let byte = turn * 7_919 % bytes.len();
@@ -128,6 +128,8 @@ async fn every_one_of_a_thousand_changes_is_found() {
         let mut doubled = lines.clone();
         doubled.insert(other, lines[at]);
         let cut = bytes[..turn * 104_729 % bytes.len()].to_vec();
+        // Nothing but the note beside the file tells of this one.
+        let without_tail = lines[..1 + turn % (lines.len() - 1)].concat();
         let first_bad = bytes[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;
         for (what, change) in [
             ("flipped", flipped),
@@ -135,6 +137,7 @@ async fn every_one_of_a_thousand_changes_is_found() {
             ("moved", moved.concat()),
             ("doubled", doubled.concat()),
             ("cut", cut),
+            ("without tail", without_tail),
         ] {
             if change == bytes {
                 continue;
@@ -146,9 +149,11 @@ async fn every_one_of_a_thousand_changes_is_found() {
                 assert!(found.contains(&line), "{first_bad}: {found}");
             }
             made += 1;
+            if made == 1_000 {
+                return;
+            }
         }
     }
-    assert!(made >= 990, "{made}");
 }
 
 #[tokio::test]

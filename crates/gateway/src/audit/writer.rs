@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_millis(250);
 /// A disk that takes longer over what it was given counts as one that can't be written.
 const HANG: Duration = Duration::from_secs(2);
 
-/// How long refusals without a line are only counted before a line says how many there were.
+/// How long refusals without a line are only counted before a line says how many there were: a flood of them makes few lines.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// The writer is not at work.
@@ -71,6 +71,8 @@ pub(super) struct Queue {
     usable: AtomicBool,
     /// Since when the writer is at the disk, in milliseconds, or [`IDLE`].
     at_disk_since: AtomicI64,
+    /// How many refusals have no line, since the start.
+    passed_over: AtomicU64,
     now: fn() -> Timestamp,
 }
 
@@ -98,6 +100,7 @@ impl Queue {
             woken: Condvar::new(),
             usable: AtomicBool::new(true),
             at_disk_since: AtomicI64::new(IDLE),
+            passed_over: AtomicU64::new(0),
             now,
         })
     }
@@ -160,8 +163,9 @@ impl Queue {
         }
     }
 
-    /// Counts a refusal of which there is no line.
+    /// Counts a refusal of which there is no line. A line says how many those were, once a second at most.
     pub(super) fn pass_over(&self) {
+        self.passed_over.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.lock();
         waiting.untold += 1;
         let is_first = waiting.untold == 1;
@@ -169,6 +173,11 @@ impl Queue {
         if is_first {
             self.woken.notify_one();
         }
+    }
+
+    /// How many refusals have no line.
+    pub(super) fn untold(&self) -> u64 {
+        self.passed_over.load(Ordering::Relaxed)
     }
 
     /// Writes what waits and ends the writer.
@@ -258,6 +267,8 @@ pub(super) struct Writer {
     /// Outcomes that the disk did not take yet.
     kept: VecDeque<Entry>,
     untold: u64,
+    /// When a line said how many those were.
+    mentioned: Timestamp,
     logged: (u64, Timestamp),
 }
 
@@ -291,6 +302,7 @@ impl Writer {
             head,
             kept: VecDeque::new(),
             untold: 0,
+            mentioned: Timestamp::UNIX_EPOCH,
             logged,
         };
         let open = Open::at(&writer.path)?;
@@ -310,14 +322,13 @@ impl Writer {
                 entries,
                 untold,
                 closed,
-            } = self.queue.take(
-                self.open.is_some() && self.kept.is_empty(),
-                self.until_checkpoint(),
-            );
+            } = self
+                .queue
+                .take(self.open.is_some() && self.kept.is_empty(), self.patience());
             let queue = Arc::clone(&self.queue);
             let _at_disk = queue.at_disk();
             self.untold += untold;
-            self.write(entries);
+            self.write(entries, closed);
             self.checkpoint(false);
             if closed {
                 break;
@@ -346,11 +357,12 @@ impl Writer {
     }
 
     /// Writes these entries, and what was kept before them.
-    fn write(&mut self, entries: Vec<Entry>) {
+    fn write(&mut self, entries: Vec<Entry>, is_last: bool) {
         let ready = self.follow();
         self.note(ready.is_ok(), ready.err());
         let mut batch: Vec<_> = self.kept.drain(..).collect();
-        if self.untold > 0 && self.open.is_some() {
+        let mentions = self.untold > 0 && self.open.is_some() && (is_last || self.may_mention());
+        if mentions {
             batch.push(self.entry(Record {
                 untold: Some(self.untold),
                 ..Record::new(Event::Untold)
@@ -366,7 +378,10 @@ impl Writer {
         };
         match written {
             Ok(()) => {
-                self.untold = 0;
+                if mentions {
+                    self.untold = 0;
+                    self.mentioned = self.queue.now();
+                }
                 batch.iter_mut().for_each(|entry| entry.tell(Ok(())));
             }
             Err(error) => {
@@ -378,6 +393,7 @@ impl Writer {
                     if entry.record.event == Event::Outcome {
                         self.kept.push_back(entry);
                     } else if entry.record.event == Event::Refusal {
+                        self.queue.passed_over.fetch_add(1, Ordering::Relaxed);
                         self.untold += 1;
                     }
                 }
@@ -387,6 +403,12 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Whether it is time for a line that says how many refusals have none. Also where the clock was set back.
+    fn may_mention(&self) -> bool {
+        let since = self.queue.now().duration_since(self.mentioned);
+        Duration::try_from(since).is_ok_and(|since| since >= UNTOLD_PAUSE) || since.is_negative()
     }
 
     /// Sees to it that the file that is open is the one with the name: it may have been given another name, and after
@@ -499,6 +521,16 @@ impl Writer {
             }
             (false, true) => tracing::warn!("audit lines can be written again"),
             (true, true) | (false, false) => {}
+        }
+    }
+
+    /// How long nothing has to be written: until the next checkpoint, or until what is counted is to be told.
+    fn patience(&self) -> Duration {
+        let patience = self.until_checkpoint();
+        if self.untold > 0 {
+            patience.min(UNTOLD_PAUSE)
+        } else {
+            patience
         }
     }
 

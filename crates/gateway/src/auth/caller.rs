@@ -29,6 +29,12 @@ impl Caller {
         Self::new("unknown", None, Arc::default())
     }
 
+    /// A caller with this name, who may do nothing.
+    #[cfg(test)]
+    pub(crate) fn named(principal: &str) -> Self {
+        Self::new(principal, Some(Method::Key), Arc::default())
+    }
+
     pub(super) fn new(
         principal: impl Into<String>,
         method: Option<Method>,

@@ -10,20 +10,28 @@ use prometheus_client::{
 };
 
 use super::{Metrics, standing::Stand};
-use crate::about::{self, About};
+use crate::{
+    about::{self, About},
+    audit::Audit,
+};
 
 /// What a scrape answers. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Exposition(Arc<Registry>);
 
 impl Exposition {
-    /// The figures of a gateway that calls the vendor through `client`.
-    pub(crate) fn new(metrics: &Metrics, client: Client, about: About) -> Self {
+    /// The figures of a gateway that calls the vendor through `client`, and tells of it in this audit file.
+    pub(crate) fn new(
+        metrics: &Metrics,
+        client: Client,
+        audit: Option<Audit>,
+        about: About,
+    ) -> Self {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
         let address = about.vendor_host;
         metrics.0.upstream.register(&mut registry, address);
-        registry.register_collector(Box::new(Stand(client)));
+        registry.register_collector(Box::new(Stand { client, audit }));
         let started = Gauge::<i64>::default();
         started.set(about.started.as_second());
         registry.register_with_unit(

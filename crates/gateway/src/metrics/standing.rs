@@ -1,4 +1,5 @@
-//! How the client stands, looked up when somebody asks: the token, the guard, the store, the retries and the circuits.
+//! How the client stands, looked up when somebody asks: the token, the guard, the store, the retries and the circuits; and
+//! the audit file beside it.
 
 use std::fmt;
 
@@ -13,8 +14,13 @@ use prometheus_client::{
     registry::Unit,
 };
 
-/// Looks at a client whenever the figures are asked for.
-pub(super) struct Stand(pub(super) Client);
+use crate::audit::Audit;
+
+/// Looks at a client and at the audit file, if there is one, whenever the figures are asked for.
+pub(super) struct Stand {
+    pub(super) client: Client,
+    pub(super) audit: Option<Audit>,
+}
 
 impl fmt::Debug for Stand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +39,7 @@ impl Collector for Stand {
             retries_denied,
             requests_in_flight,
             circuits,
-        } = self.0.standing();
+        } = self.client.standing();
         // Without a token there is no age: a series that ends says so better than a number would.
         if let Some(token) = token {
             let times = [
@@ -94,14 +100,27 @@ impl Collector for Stand {
         for (name, help, value) in flags {
             gauge(&mut encoder, name, help, None, value)?;
         }
-        let denied = ConstCounter::new(retries_denied);
-        let metric = encoder.encode_descriptor(
+        counter(
+            &mut encoder,
             "openfinance_retries_denied",
             "Retries that were not made because the budget was used up",
-            None,
-            denied.metric_type(),
+            retries_denied,
         )?;
-        denied.encode(metric)?;
+        if let Some(audit) = &self.audit {
+            gauge(
+                &mut encoder,
+                "openfinance_audit_usable",
+                "1 while lines can be written to the audit file",
+                None,
+                f64::from(u8::from(audit.is_usable())),
+            )?;
+            counter(
+                &mut encoder,
+                "openfinance_audit_refusals_untold",
+                "Refused calls of which the audit file has no line of their own, because there were too many",
+                audit.untold(),
+            )?;
+        }
         let mut metric = encoder.encode_descriptor(
             "openfinance_circuit_state",
             "1 for the state that the circuit of an operation is in",
@@ -117,6 +136,12 @@ impl Collector for Stand {
         }
         Ok(())
     }
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+    counter.encode(metric)
 }
 
 fn gauge(

@@ -45,6 +45,23 @@ const ALERTS: &[Alert] = &[
         action: "Do as STORE_UNAVAILABLE says below.",
     },
     Alert {
+        name: "OpenfinanceAuditUnusable",
+        expression: "min(openfinance_audit_usable) < 1",
+        lasting: "0m",
+        severity: "page",
+        summary: "The audit file can't be written, and writes and reads of records are refused.",
+        action: "Do as AUDIT_UNAVAILABLE says below.",
+    },
+    Alert {
+        name: "OpenfinanceAuditUntold",
+        expression: "sum(increase(openfinance_audit_refusals_untold_total[5m])) > 0",
+        lasting: "0m",
+        severity: "ticket",
+        summary: "So many calls are refused that not each has a line in the audit file.",
+        action: "Find out who calls: the audit file has the addresses of those whom the gateway does not know, and the names \
+                 of the others. Keep strangers off the port by the network's rules.",
+    },
+    Alert {
         name: "OpenfinanceTokenEnds",
         expression: "min(openfinance_token_usable_for_seconds) < 900",
         lasting: "1m",
