@@ -3,6 +3,8 @@
 //!
 //! Every test of this binary logs at TRACE into a writer that looks for them, so each test is a test of this too.
 
+mod planted;
+
 use std::{
     cell::Cell,
     io::{self, Write},
@@ -18,12 +20,16 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use openfinance::observe::SPAN_TARGET;
 use openfinance_rpc::pb;
 use openfinance_sandbox::{Commit, FaultRule, Operation};
 use tonic::Status;
 use tracing::Level;
 use tracing_subscriber::{
-    Layer as _, filter::dynamic_filter_fn, fmt::MakeWriter, layer::SubscriberExt as _,
+    Layer as _,
+    filter::{Targets, dynamic_filter_fn},
+    fmt::{MakeWriter, format::FmtSpan},
+    layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
@@ -119,7 +125,7 @@ fn find(text: &[u8]) -> Option<usize> {
 }
 
 /// A word as it is, and as base64 wherever it begins in what is encoded, hexadecimal, percent-encoded, with the escapes of
-/// JSON, and in both orders of UTF-16.
+/// JSON, and in both orders of UTF-16; a number also as Redis packs it in its dumps.
 fn encodings(word: &str) -> Vec<Vec<u8>> {
     let each = |write: fn(u8) -> String| word.bytes().map(write).collect::<String>().into_bytes();
     let mut all = vec![
@@ -145,6 +151,10 @@ fn encodings(word: &str) -> Vec<Vec<u8>> {
         word.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         word.encode_utf16().flat_map(u16::to_be_bytes).collect(),
     ];
+    if let Ok(number) = word.parse::<i32>() {
+        // As a value, and as one of several in a hash.
+        all.extend([0xc2, 0xf3].map(|kind| [&[kind][..], &number.to_le_bytes()].concat()));
+    }
     for before in 0..3 {
         let text = STANDARD.encode([&vec![0; before], word.as_bytes()].concat());
         // The digits that only this word makes: those at the ends hold bits of its neighbours.
@@ -170,7 +180,16 @@ pub(crate) fn watch_the_log() {
             .with_ansi(false)
             .with_writer(Watch)
             .with_filter(wanted);
-        tracing_subscriber::registry().with(watched).init();
+        // What makes traces, with all that it has been given when it ends, whether a line was logged in it or not.
+        let traced = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_writer(Watch)
+            .with_filter(Targets::new().with_target(SPAN_TARGET, Level::TRACE));
+        tracing_subscriber::registry()
+            .with(watched)
+            .with(traced)
+            .init();
     });
 }
 
@@ -201,7 +220,9 @@ impl Write for Watch {
         if let Some(canary) = find(line) {
             // A panic here would only end the task that logs, so the whole run ends.
             let text = String::from_utf8_lossy(line);
+            // Where a span stands there, its fields do too.
             let place = text.split_whitespace().nth(2).unwrap_or_default();
+            let place = place.split('{').next().unwrap_or_default();
             let _ = writeln!(
                 io::stderr(),
                 "canary number {canary} leaked into the log of {place}"

@@ -25,6 +25,7 @@ mod model;
 mod onboarding;
 mod paging;
 mod partner;
+mod program;
 #[cfg(feature = "external")]
 mod redis_server;
 mod refusals;

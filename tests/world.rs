@@ -462,7 +462,8 @@ pub(crate) async fn scan_metrics(gateway: &Gateway) {
     canary::scan_bytes("the metrics", &page);
 }
 
-fn page(address: SocketAddr, path: &str) -> std::io::Result<Vec<u8>> {
+/// A page of an admin listener, with its head.
+pub(crate) fn page(address: SocketAddr, path: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
