@@ -80,10 +80,10 @@ impl Limiter {
         if called.method.is_none() {
             return Taken::Yes;
         }
-        // The smaller allowance first: a create that is refused then is not counted as a call.
+        // Calls first: a call that is refused as one does not cost a create. A create that is refused was a call.
         let limits = self.limits();
         let creates = limits.creates.filter(|_| called.creates());
-        let allowances = [("creates", creates), ("calls", limits.calls)];
+        let allowances = [("calls", limits.calls), ("creates", creates)];
         let caller = self.name(caller);
         for (what, rate) in allowances {
             let Some(rate) = rate else { continue };
@@ -275,7 +275,24 @@ mod tests {
         let creates = Rate { burst: 1, ..RATE };
         let limiter = limiter(Some(RATE), Some(creates), Arc::new(Memory::new()));
         assert_eq!(allowed(&limiter, "a", CREATE).await, 1);
-        assert_eq!(allowed(&limiter, "a", READ).await, 3);
+        // The create that was refused counts as a call.
+        assert_eq!(allowed(&limiter, "a", READ).await, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_that_is_refused_as_a_call_costs_no_create() {
+        let creates = Rate {
+            per_second: 0.001,
+            burst: 2,
+        };
+        let limiter = limiter(Some(RATE), Some(creates), Arc::new(Memory::new()));
+        assert_eq!(allowed(&limiter, "a", READ).await, 4);
+        for _ in 0..10 {
+            let refused = limiter.take("a", Called::at(CREATE)).await;
+            assert!(matches!(refused, Taken::No(_)));
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(allowed(&limiter, "a", CREATE).await, 2);
     }
 
     #[test]
