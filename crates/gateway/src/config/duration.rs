@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest that any setting may be: 30 days. Times are added to the clock and multiplied, and none needs more.
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// Reads a whole number with one of the units `ms`, `s`, `m` and `h`.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

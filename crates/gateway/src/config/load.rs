@@ -494,6 +494,11 @@ impl Reader {
         if duration.is_none() {
             self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
         }
+        if duration.is_some_and(|duration| duration > duration::LONGEST) {
+            let longest = duration::show(duration::LONGEST);
+            self.refuse(name, &entry, &format!("must not be longer than {longest}"));
+            return None;
+        }
         duration
     }
 

@@ -166,6 +166,31 @@ fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
 }
 
 #[test]
+fn no_time_is_longer_than_thirty_days() {
+    let mut given = Given::complete();
+    given.file(
+        "[limits]\n\
+         connection_age = \"5000000000000000000s\"\n\
+         idle_timeout = \"721h\"\n\
+         handshake_timeout = \"720h\"\n\
+         [retry]\n\
+         quiet_time = \"43201m\"\n",
+    );
+    let problems = given.problems();
+    for expected in [
+        "limits.connection_age (DIR/gateway.toml:2): must not be longer than 720h",
+        "limits.idle_timeout (DIR/gateway.toml:3): must not be longer than 720h",
+        "retry.quiet_time (DIR/gateway.toml:6): must not be longer than 720h",
+    ] {
+        assert!(
+            problems.iter().any(|problem| problem == expected),
+            "{problems:#?}"
+        );
+    }
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+}
+
+#[test]
 fn the_environment_wins_over_the_file() {
     let mut given = Given::complete();
     given
