@@ -65,6 +65,17 @@ pub(super) fn builder(port: &Port) -> Builder<TokioExecutor> {
     builder
 }
 
+/// Whether a connection has been asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// No.
+    No,
+    /// Yes, for want of calls. One may have come at the same time.
+    Idle,
+    /// Yes, and its calls have all the time that they get.
+    Last,
+}
+
 /// How a connection ended.
 enum End {
     /// As connections do.
@@ -191,12 +202,12 @@ where
         let mut idle = interval_at(now + port.idle_timeout, port.idle_timeout);
         let mut begun = Some(0);
         let mut old = pin!(sleep_until(now + spread(port.connection_age, from)));
-        let mut closing = false;
+        let mut closing = Closing::No;
         let mut stop = pin!(told(stopped));
         loop {
             let patience = tokio::select! {
                 ended = in_turns(connection.as_mut(), &traffic) => return end(ended),
-                () = stop.as_mut(), if !closing => {
+                () = stop.as_mut(), if closing == Closing::No => {
                     // Whoever stops the server also cuts what does not end.
                     connection.as_mut().graceful_shutdown();
                     return end(in_turns(connection, &traffic).await);
@@ -207,21 +218,27 @@ where
                     }
                     continue;
                 }
-                _ = idle.tick(), if !closing => {
+                _ = idle.tick(), if closing == Closing::No => {
                     let before = std::mem::replace(&mut begun, traffic.idle());
                     if begun.is_none() || begun != before {
                         continue;
                     }
+                    closing = Closing::Idle;
                     POLITENESS
                 }
                 () = old.as_mut() => {
-                    if closing {
+                    let is_over = match closing {
+                        Closing::No => false,
+                        Closing::Idle => traffic.idle().is_some(),
+                        Closing::Last => true,
+                    };
+                    if is_over {
                         return End::Cut("it did not end when it was asked to");
                     }
+                    closing = Closing::Last;
                     port.connection_grace
                 }
             };
-            closing = true;
             connection.as_mut().graceful_shutdown();
             old.as_mut().reset(Instant::now() + patience);
         }
@@ -292,5 +309,83 @@ where
             return Poll::Pending;
         };
         Poll::Ready(Ok(response.map(|body| Answer::new(body, running))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tower::service_fn;
+
+    use super::*;
+
+    /// What begins a connection, and empty settings.
+    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    /// A call without a body: POST, http and / of the static table.
+    const CALL: &[u8] = b"\0\0\x03\x01\x05\0\0\0\x01\x83\x86\x84";
+
+    const HEADERS: u8 = 1;
+    const GOAWAY: u8 = 7;
+
+    /// Reads until a frame of this type; whether one comes.
+    async fn reads(peer: &mut DuplexStream, wanted: u8) -> bool {
+        loop {
+            let mut head = [0; 9];
+            if peer.read_exact(&mut head).await.is_err() {
+                return false;
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            peer.read_exact(&mut payload).await.unwrap();
+            if head[3] == wanted {
+                return true;
+            }
+        }
+    }
+
+    /// Serves a connection on which a call that takes so long comes when it is being closed for want of calls. Whether
+    /// that is answered, and how the connection ends.
+    async fn crossing(takes: Duration) -> (bool, End) {
+        let service = service_fn(move |_: Request<Body>| {
+            Box::pin(async move {
+                tokio::time::sleep(takes).await;
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            })
+        });
+        let port = Port {
+            connection_grace: Duration::from_secs(60),
+            // Peers of a held clock say no word.
+            keepalive_interval: Duration::from_secs(60 * 60),
+            ..Port::default()
+        };
+        let server = Server {
+            service,
+            tls: None,
+            port,
+            builder: builder(&port),
+        };
+        let (ours, mut theirs) = duplex(64 * 1024);
+        let peer = Peer {
+            address: ([127, 0, 0, 1], 1).into(),
+            certificates: Arc::new([]),
+        };
+        let (_stopping, stopped) = watch::channel(false);
+        let greeted_by = Instant::now() + port.handshake_timeout;
+        let client = async move {
+            theirs.write_all(HELLO).await.unwrap();
+            assert!(reads(&mut theirs, GOAWAY).await);
+            theirs.write_all(CALL).await.unwrap();
+            reads(&mut theirs, HEADERS).await
+        };
+        tokio::join!(client, server.speak(ours, peer, greeted_by, stopped))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_crosses_the_end_of_an_idle_connection_has_the_grace() {
+        let (answered, _) = crossing(Duration::from_secs(50)).await;
+        assert!(answered);
+        let (answered, end) = crossing(Duration::from_secs(70)).await;
+        assert!(!answered && matches!(end, End::Cut(_)));
     }
 }
