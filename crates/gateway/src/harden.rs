@@ -1,7 +1,10 @@
 //! What the program does first, so that nothing of a record or a secret is left where it does not belong: no core dumps,
-//! and panics that say where they were and no more.
+//! and panics that say where they were and no more. And it may open as many files as the system lets it, since each
+//! connection is one.
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 
 /// Hardens this process. What the system refuses is no reason not to serve; it is told in the log once there is one.
 pub fn harden() {
@@ -17,6 +20,20 @@ pub fn harden() {
     if let Err(error) = limited.and(hidden) {
         tracing::warn!(%error, "core dumps can't be ruled out");
     }
+    if let Err(error) = allow_files() {
+        tracing::warn!(%error, "the limit of open files can't be raised");
+    }
+}
+
+/// Raises the limit of open files as far as it goes. Many systems begin with 1,024, for programs of old that could not
+/// count further.
+fn allow_files() -> rustix::io::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, most)
 }
 
 /// Tells where a panic was, from now on, and nothing of what it says: that may hold a value of a request.
@@ -46,13 +63,31 @@ mod tests {
     fn a_hardened_process_leaves_no_core_dump() {
         if std::env::var_os(CHILD).is_some() {
             harden();
-            let Rlimit { current, maximum } = rustix::process::getrlimit(Resource::Core);
+            let Rlimit { current, maximum } = getrlimit(Resource::Core);
             assert_eq!((current, maximum), (Some(0), Some(0)));
             let hidden = rustix::process::dumpable_behavior();
             assert!(matches!(hidden, Ok(DumpableBehavior::NotDumpable)));
             return;
         }
         let (good, told) = alone("harden::tests::a_hardened_process_leaves_no_core_dump");
+        assert!(good, "{told}");
+    }
+
+    #[test]
+    fn a_hardened_process_may_open_as_many_files_as_the_system_lets_it() {
+        if std::env::var_os(CHILD).is_some() {
+            let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+            let few = Rlimit {
+                current: Some(64),
+                maximum,
+            };
+            setrlimit(Resource::Nofile, few).unwrap();
+            harden();
+            assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+            return;
+        }
+        let this = "harden::tests::a_hardened_process_may_open_as_many_files_as_the_system_lets_it";
+        let (good, told) = alone(this);
         assert!(good, "{told}");
     }
 
