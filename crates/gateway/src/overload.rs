@@ -16,7 +16,7 @@ use std::{
 use futures_util::future::{BoxFuture, Either};
 use http::{Request, Response};
 use openfinance::Deadline;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
@@ -58,38 +58,40 @@ impl Overload {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self, work: Work) -> Place {
+    fn place(&self, work: Work, caller: Arc<str>) -> Place {
         self.metrics.calls_in_flight().inc();
         Place {
             overload: self.clone(),
             work,
+            caller,
         }
     }
 
-    fn try_enter(&self, work: Work) -> Option<Place> {
-        let entered = self.lock().enter(work);
-        entered.then(|| self.place(work))
+    fn try_enter(&self, work: Work, caller: &Arc<str>) -> Option<Place> {
+        let entered = self.lock().enter(work, caller, Instant::now());
+        entered.then(|| self.place(work, Arc::clone(caller)))
     }
 
     /// Gives the free places to those who wait.
     fn serve(&self) {
         loop {
             // Told outside of the lock: who has gone in the meantime gives the place back, which takes it.
-            let next = self.lock().next();
-            let Some((work, tell)) = next else { return };
-            let _ = tell.send(self.place(work));
+            let next = self.lock().next(Instant::now());
+            let Some((work, caller, tell)) = next else {
+                return;
+            };
+            let _ = tell.send(self.place(work, caller));
         }
     }
 
     /// A place, waited for if there is time; `None` if there is none to be had.
-    async fn enter(&self, work: Work, caller: &Caller, left: Option<Duration>) -> Option<Place> {
-        let caller = &Arc::from(caller.scope());
+    async fn enter(&self, work: Work, caller: &Arc<str>, left: Option<Duration>) -> Option<Place> {
         let (told, place) = oneshot::channel();
         let (arrival, longest) = {
             let mut line = self.lock();
-            if line.enter(work) {
+            if line.enter(work, caller, Instant::now()) {
                 drop(line);
-                return Some(self.place(work));
+                return Some(self.place(work, Arc::clone(caller)));
             }
             (line.wait(work, caller, told), line.bounds().longest_wait)
         };
@@ -130,12 +132,13 @@ impl Drop for Waiting<'_> {
 pub(crate) struct Place {
     overload: Overload,
     work: Work,
+    caller: Arc<str>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.overload.metrics.calls_in_flight().dec();
-        self.overload.lock().leave(self.work);
+        self.overload.lock().leave(self.work, &self.caller);
         self.overload.serve();
     }
 }
@@ -145,7 +148,8 @@ impl Drop for Place {
 pub(crate) struct Admission {
     overload: Overload,
     work: Work,
-    caller: Caller,
+    /// The name of the caller.
+    caller: Arc<str>,
     deadline: Deadline,
 }
 
@@ -167,7 +171,7 @@ impl Admission {
 
     /// As many more places as are free, and no more than these. Nobody waits for them.
     pub(crate) fn more(&self, most: usize) -> Vec<Place> {
-        std::iter::from_fn(|| self.overload.try_enter(self.work))
+        std::iter::from_fn(|| self.overload.try_enter(self.work, &self.caller))
             .take(most)
             .collect()
     }
@@ -230,7 +234,7 @@ where
             } else {
                 Work::Write
             },
-            caller: Caller::of(request.extensions()),
+            caller: Caller::of(request.extensions()).scope().into(),
             deadline: deadline.unwrap_or_default(),
         };
         request.extensions_mut().insert(admission.clone());
@@ -238,7 +242,7 @@ where
         if !called.is_unary() {
             return Either::Left(self.inner.call(request));
         }
-        if let Some(place) = self.overload.try_enter(admission.work) {
+        if let Some(place) = self.overload.try_enter(admission.work, &admission.caller) {
             hold(&mut request, admission.deadline, place);
             return Either::Left(self.inner.call(request));
         }
@@ -279,7 +283,8 @@ fn hold(request: &mut Request<Body>, deadline: Deadline, place: Place) {
 /// When to come again: about when those who wait now have been served.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
-fn refusal() -> Status {
+/// The refusal of a call for which there is no room.
+pub(crate) fn refusal() -> Status {
     let message = "more calls are under way than the gateway carries; nothing was done";
     Failure::new(Reason::Overloaded, message)
         .retry_after(COME_AGAIN)

@@ -1,11 +1,20 @@
-//! Who is at the vendor, who waits for a place there, and who is next. Nothing here waits or knows the time.
+//! Who is at the vendor, who waits for a place there, and who is next. Nothing here waits, and the time is told.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
+use tokio::time::Instant;
+
 use crate::config::Bounds;
+
+/// For how long places are kept free for other callers after one of them has called.
+const LATELY: Duration = Duration::from_secs(60);
+
+/// How many places a caller may have for each that is free, while there are others.
+const FOR_EACH_FREE: usize = 2;
 
 /// What a call does to the vendor's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +50,19 @@ impl Count {
 /// A free place goes to one caller after the other, however many calls each has in the line. Some places are for writes
 /// alone, here and in the line, so that reads can't keep them out. When the line is full, a newcomer takes the place of
 /// the last call of whoever has most calls in it, if that is more than the newcomer's caller has.
+///
+/// Nor can one caller have all places, however slow its calls are: if others have called in the last minute, it gets a
+/// place only while it has fewer than twice as many as are free. So one caller comes to two thirds of them, two to two
+/// fifths each, and so on: something is left for the next one. A caller that is alone may have all.
 pub(super) struct Line<T> {
     bounds: Bounds,
     under_way: Count,
+    /// Of each caller, for as long as it has any.
+    under_way_of: HashMap<Arc<str>, Count>,
+    /// The caller that called last and the latest other one, each with the time. Whoever asks is another one than at
+    /// least one of them.
+    latest: Option<(Arc<str>, Instant)>,
+    other: Option<(Arc<str>, Instant)>,
     waiting: Count,
     callers: HashMap<Arc<str>, Lane<T>>,
     /// The callers that have reads in the line, next one first.
@@ -109,6 +128,9 @@ impl<T> Line<T> {
         Self {
             bounds,
             under_way: Count::default(),
+            under_way_of: HashMap::new(),
+            latest: None,
+            other: None,
             waiting: Count::default(),
             callers: HashMap::new(),
             reads: VecDeque::new(),
@@ -127,30 +149,85 @@ impl<T> Line<T> {
         self.bounds = bounds;
     }
 
-    /// Takes a place if there is one. Nobody is overtaken: while there is a place, nobody waits for it.
-    pub(super) fn enter(&mut self, work: Work) -> bool {
-        let enters = self.has_room(work);
+    /// Takes a place if there is one for this caller.
+    pub(super) fn enter(&mut self, work: Work, caller: &Arc<str>, now: Instant) -> bool {
+        self.note(caller, now);
+        let enters = self.has_room(work, caller, now);
         if enters {
-            *self.under_way.of(work) += 1;
+            self.take(work, caller);
         }
         enters
     }
 
-    /// Gives a place back. [`Line::next`] says who gets it.
-    pub(super) fn leave(&mut self, work: Work) {
-        let count = self.under_way.of(work);
-        *count = count.saturating_sub(1);
+    fn take(&mut self, work: Work, caller: &Arc<str>) {
+        *self.under_way.of(work) += 1;
+        let of_caller = self.under_way_of.entry(Arc::clone(caller)).or_default();
+        *of_caller.of(work) += 1;
     }
 
-    fn has_room(&self, work: Work) -> bool {
+    /// Gives a place back. [`Line::next`] says who gets it.
+    pub(super) fn leave(&mut self, work: Work, caller: &Arc<str>) {
+        let count = self.under_way.of(work);
+        *count = count.saturating_sub(1);
+        if let Some(of_caller) = self.under_way_of.get_mut(caller) {
+            let count = of_caller.of(work);
+            *count = count.saturating_sub(1);
+            if of_caller.all() == 0 {
+                self.under_way_of.remove(caller);
+            }
+        }
+    }
+
+    /// Notes who calls.
+    fn note(&mut self, caller: &Arc<str>, now: Instant) {
+        if self.latest.as_ref().is_some_and(|(last, _)| last != caller) {
+            self.other = self.latest.take();
+        }
+        self.latest = Some((Arc::clone(caller), now));
+    }
+
+    /// Whether anybody else has called lately.
+    fn has_others(&self, caller: &Arc<str>, now: Instant) -> bool {
+        [&self.latest, &self.other]
+            .into_iter()
+            .flatten()
+            .any(|(other, called)| other != caller && now.duration_since(*called) < LATELY)
+    }
+
+    /// How many places are free for such work.
+    fn free(&self, work: Work) -> usize {
         let Bounds {
             in_flight,
             reserved_for_writes,
             ..
         } = self.bounds;
-        self.under_way.all() < in_flight
-            && (work == Work::Write
-                || self.under_way.reads < in_flight.saturating_sub(reserved_for_writes))
+        let free = in_flight.saturating_sub(self.under_way.all());
+        let for_reads = in_flight.saturating_sub(reserved_for_writes);
+        match work {
+            Work::Read => free.min(for_reads.saturating_sub(self.under_way.reads)),
+            Work::Write => free,
+        }
+    }
+
+    fn has_room(&self, work: Work, caller: &Arc<str>, now: Instant) -> bool {
+        let free = self.free(work);
+        let has = self.under_way_of.get(caller).copied().unwrap_or_default();
+        let has = match work {
+            Work::Read => has.reads,
+            Work::Write => has.all(),
+        };
+        free > 0 && (has < FOR_EACH_FREE * free || !self.has_others(caller, now))
+    }
+
+    /// The next caller that waits with such work and may have a place for it.
+    fn next_caller(&self, work: Work, now: Instant) -> Option<usize> {
+        let round = match work {
+            Work::Read => &self.reads,
+            Work::Write => &self.writes,
+        };
+        round
+            .iter()
+            .position(|caller| self.has_room(work, caller, now))
     }
 
     /// Puts a call into the line.
@@ -219,31 +296,36 @@ impl<T> Line<T> {
     }
 
     /// Gives a free place to whoever is next, and says whom to tell. To be asked until it is nobody.
-    pub(super) fn next(&mut self) -> Option<(Work, T)> {
-        let goes = |line: &Self, work, waiting| waiting > 0 && line.has_room(work);
-        let work = match (
-            goes(self, Work::Read, self.waiting.reads),
-            goes(self, Work::Write, self.waiting.writes),
-        ) {
-            (false, false) => return None,
-            (true, false) => Work::Read,
-            (false, true) => Work::Write,
-            (true, true) if self.under_way.writes < self.bounds.reserved_for_writes => Work::Write,
-            (true, true) => self.turn,
+    pub(super) fn next(&mut self, now: Instant) -> Option<(Work, Arc<str>, T)> {
+        let (read, write) = (
+            self.next_caller(Work::Read, now),
+            self.next_caller(Work::Write, now),
+        );
+        let (work, at) = match (read, write) {
+            (None, None) => return None,
+            (Some(at), None) => (Work::Read, at),
+            (None, Some(at)) => (Work::Write, at),
+            (Some(read), Some(write)) => {
+                let in_reserve = self.under_way.writes < self.bounds.reserved_for_writes;
+                match self.turn {
+                    Work::Read if !in_reserve => (Work::Read, read),
+                    Work::Read | Work::Write => (Work::Write, write),
+                }
+            }
         };
         self.turn = match work {
             Work::Read => Work::Write,
             Work::Write => Work::Read,
         };
-        let caller = self.round(work).pop_front()?;
+        let caller = self.round(work).remove(at)?;
         let lane = self.callers.get_mut(&caller)?.of(work);
         let (_, tell) = lane.pop_front()?;
         if !lane.is_empty() {
             self.round(work).push_back(Arc::clone(&caller));
         }
         self.taken(work, &caller);
-        *self.under_way.of(work) += 1;
-        Some((work, tell))
+        self.take(work, &caller);
+        Some((work, caller, tell))
     }
 
     /// Takes a call that waits no longer out of the line, if it is still there.
@@ -309,8 +391,30 @@ mod tests {
         }
     }
 
+    /// Takes all places that `caller` gets.
+    fn fill_as(line: &mut Line<&'static str>, work: Work, caller: &str, now: Instant) -> usize {
+        let caller = caller.into();
+        (0..1_000)
+            .take_while(|_| line.enter(work, &caller, now))
+            .count()
+    }
+
     fn fill(line: &mut Line<&'static str>, work: Work) -> usize {
-        (0..100).take_while(|_| line.enter(work)).count()
+        fill_as(line, work, "filler", Instant::now())
+    }
+
+    fn leave(line: &mut Line<&'static str>, work: Work) {
+        line.leave(work, &"filler".into());
+    }
+
+    /// Who is next where everybody may have all.
+    fn next(line: &mut Line<&'static str>) -> Option<(Work, &'static str)> {
+        next_at(line, Instant::now() + LATELY)
+    }
+
+    fn next_at(line: &mut Line<&'static str>, now: Instant) -> Option<(Work, &'static str)> {
+        let next = line.next(now);
+        next.map(|(work, _, name)| (work, name))
     }
 
     #[test]
@@ -345,13 +449,13 @@ mod tests {
         wait(&mut line, Work::Write, "c", "c1");
         let served: Vec<_> = (0..5)
             .filter_map(|_| {
-                line.leave(Work::Write);
-                line.next()
+                leave(&mut line, Work::Write);
+                next(&mut line)
             })
             .map(|(_, name)| name)
             .collect();
         assert_eq!(served, ["a1", "b1", "c1", "a2", "a3"]);
-        assert!(line.next().is_none());
+        assert!(next(&mut line).is_none());
         assert!(line.callers.is_empty() && line.reads.is_empty() && line.writes.is_empty());
     }
 
@@ -367,8 +471,8 @@ mod tests {
         }
         let mut served = String::new();
         for _ in 0..6 {
-            line.leave(Work::Write);
-            served.push_str(line.next().unwrap().1);
+            leave(&mut line, Work::Write);
+            served.push_str(next(&mut line).unwrap().1);
         }
         assert_eq!(served, "w1r1w2r2w3r3");
     }
@@ -378,11 +482,14 @@ mod tests {
         let mut line = line();
         fill(&mut line, Work::Read);
         wait(&mut line, Work::Read, "a", "read");
-        assert!(line.next().is_none(), "a read got a place of the reserve");
+        assert!(
+            next(&mut line).is_none(),
+            "a read got a place of the reserve"
+        );
         wait(&mut line, Work::Write, "b", "write");
-        assert_eq!(line.next(), Some((Work::Write, "write")));
-        line.leave(Work::Read);
-        assert_eq!(line.next(), Some((Work::Read, "read")));
+        assert_eq!(next(&mut line), Some((Work::Write, "write")));
+        leave(&mut line, Work::Read);
+        assert_eq!(next(&mut line), Some((Work::Read, "read")));
     }
 
     #[test]
@@ -416,7 +523,7 @@ mod tests {
         line.forget(Work::Read, &caller, ticket);
         assert_eq!(line.figures(), (0, 0));
         assert!(line.callers.is_empty() && line.reads.is_empty());
-        assert!(line.next().is_none());
+        assert!(next(&mut line).is_none());
     }
 
     #[test]
@@ -429,11 +536,65 @@ mod tests {
             ..BOUNDS
         });
         for _ in 0..4 {
-            line.leave(Work::Write);
-            assert!(line.next().is_none());
+            leave(&mut line, Work::Write);
+            assert!(next(&mut line).is_none());
         }
         line.set_bounds(BOUNDS);
-        assert_eq!(line.next(), Some((Work::Write, "next")));
+        assert_eq!(next(&mut line), Some((Work::Write, "next")));
         assert_eq!(line.bounds(), BOUNDS);
+    }
+
+    const MANY: Bounds = Bounds {
+        in_flight: 256,
+        reserved_for_writes: 32,
+        ..BOUNDS
+    };
+
+    #[test]
+    fn a_caller_that_is_alone_has_all_places_and_others_leave_it_two_thirds() {
+        let start = Instant::now();
+        let mut line = Line::new(MANY);
+        assert_eq!(fill_as(&mut line, Work::Read, "loud", start), 224);
+        let later = start + LATELY / 2;
+        assert!(!line.enter(Work::Read, &"quiet".into(), later));
+        // As many as it has too many of leave before it gets another one.
+        for _ in 0..74 {
+            line.leave(Work::Read, &"loud".into());
+            assert!(!line.enter(Work::Read, &"loud".into(), later));
+        }
+        line.leave(Work::Read, &"loud".into());
+        assert!(line.enter(Work::Read, &"loud".into(), later));
+        assert_eq!(line.figures().0, 150);
+        let longer = later + LATELY;
+        assert_eq!(fill_as(&mut line, Work::Read, "loud", longer), 74);
+    }
+
+    #[test]
+    fn each_further_caller_has_two_thirds_of_what_is_left() {
+        let now = Instant::now();
+        let mut line = Line::new(MANY);
+        assert!(line.enter(Work::Read, &"first".into(), now));
+        line.leave(Work::Read, &"first".into());
+        let has: Vec<_> = (0..6)
+            .map(|caller| fill_as(&mut line, Work::Read, &caller.to_string(), now))
+            .collect();
+        assert_eq!(has, [150, 50, 16, 6, 2, 0]);
+        assert_eq!(fill_as(&mut line, Work::Write, "writer", now), 22);
+    }
+
+    #[test]
+    fn who_has_its_share_waits_while_places_are_free_and_lets_others_pass() {
+        let now = Instant::now();
+        let mut line = line();
+        line.enter(Work::Read, &"quiet".into(), now);
+        assert_eq!(fill_as(&mut line, Work::Read, "loud", now), 4);
+        wait(&mut line, Work::Read, "loud", "l1");
+        wait(&mut line, Work::Read, "quiet", "q1");
+        assert_eq!(next_at(&mut line, now), Some((Work::Read, "q1")));
+        assert_eq!(next_at(&mut line, now), None);
+        line.leave(Work::Read, &"loud".into());
+        line.leave(Work::Read, &"quiet".into());
+        assert_eq!(next_at(&mut line, now), Some((Work::Read, "l1")));
+        assert!(line.callers.is_empty() && line.reads.is_empty());
     }
 }

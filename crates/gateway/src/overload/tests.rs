@@ -85,7 +85,7 @@ async fn a_refusal_says_why_and_when_to_come_again() {
         Metrics::new(),
     );
     let _places: Vec<_> = (0..8)
-        .filter_map(|_| overload.try_enter(Work::Write))
+        .filter_map(|_| overload.try_enter(Work::Write, &"filler".into()))
         .collect();
     let (refused, _) = call(&overload, READ, None, TAKES).await;
     let details = refused.get_error_details();
@@ -100,7 +100,7 @@ async fn a_refusal_says_why_and_when_to_come_again() {
 async fn a_call_waits_half_a_second_or_a_quarter_of_its_time() {
     let overload = self::overload();
     let _places: Vec<_> = (0..8)
-        .filter_map(|_| overload.try_enter(Work::Write))
+        .filter_map(|_| overload.try_enter(Work::Write, &"filler".into()))
         .collect();
     for (left, millis) in [
         (None, 500),
@@ -157,7 +157,7 @@ async fn reads_that_stall_leave_writes_alone() {
 async fn health_and_what_operators_steer_with_are_never_held_up() {
     let overload = self::overload();
     let _places: Vec<_> = (0..8)
-        .filter_map(|_| overload.try_enter(Work::Write))
+        .filter_map(|_| overload.try_enter(Work::Write, &"filler".into()))
         .collect();
     for path in [
         "/grpc.health.v1.Health/Check",
@@ -209,7 +209,7 @@ async fn a_write_keeps_its_place_when_its_caller_has_gone() {
 async fn who_goes_away_while_waiting_makes_room() {
     let overload = self::overload();
     let places: Vec<_> = (0..8)
-        .filter_map(|_| overload.try_enter(Work::Write))
+        .filter_map(|_| overload.try_enter(Work::Write, &"filler".into()))
         .collect();
     let waiting = call(&overload, READ, None, TAKES);
     assert!(tokio::time::timeout(TAKES, waiting).await.is_err());
@@ -227,4 +227,55 @@ async fn who_goes_away_while_waiting_makes_room() {
     assert_eq!((status.code(), took), (Code::Ok, 2 * TAKES));
     drop(places);
     assert_eq!(overload.figures(), (0, 0));
+}
+
+/// The same request, by a caller of this name.
+fn by(mut request: Request<Body>, caller: &str) -> Request<Body> {
+    request.extensions_mut().insert(Caller::for_tests(caller));
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_of_one_caller_that_stall_leave_places_to_the_others() {
+    let overload = Overload::new(Bounds::default(), Metrics::new());
+    let stalls = service_fn(|_: Request<Body>| async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        Ok::<_, Infallible>(Status::ok("").into_http())
+    });
+    let answers = service_fn(|_: Request<Body>| async {
+        tokio::time::sleep(TAKES).await;
+        Ok::<_, Infallible>(Status::ok("").into_http())
+    });
+    let layer = OverloadLayer::new(overload.clone());
+    let quiet = async |path| {
+        let started = Instant::now();
+        let Ok(response) = layer
+            .layer(answers)
+            .call(by(request(path, None), "quiet"))
+            .await;
+        let status = Status::from_header_map(response.headers()).unwrap();
+        (status.code(), started.elapsed())
+    };
+    assert_eq!(quiet(READ).await, (Code::Ok, TAKES));
+    // The loud one asks for all there is, again and again, for a minute and a half.
+    let loud = (0..300).map(|_| async {
+        for _ in 0..5 {
+            let _ = layer
+                .layer(stalls)
+                .call(by(request(READ, None), "loud"))
+                .await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let others = async {
+        for _ in 0..100 {
+            tokio::time::sleep(TAKES).await;
+            assert_eq!(quiet(READ).await, (Code::Ok, TAKES));
+            assert_eq!(quiet(WRITE).await, (Code::Ok, TAKES));
+        }
+    };
+    tokio::select! {
+        _ = join_all(loud) => panic!("it ended too early"),
+        () = others => {}
+    }
 }
