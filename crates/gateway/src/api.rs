@@ -22,9 +22,6 @@ use crate::{
     rotation::Rotator, seen::Seen,
 };
 
-/// The largest request, in bytes, that any settings allow.
-pub(crate) const MOST_IN: usize = 64 * 1024;
-
 /// How large messages may be, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {

@@ -24,6 +24,7 @@ use crate::{
     observe::ObserveLayer,
     overload::{Overload, OverloadLayer},
     page_token::PageTokens,
+    receive::ReceiveLayer,
     rotation::Rotator,
     secret_file::SecretFile,
     server::{
@@ -209,6 +210,7 @@ impl Gateway {
             .layer(AuthLayer::new(changeable.gatekeeper.clone()))
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(changeable.limit.clone())
+            .layer(ReceiveLayer::new(&port))
             .layer(OverloadLayer::new(changeable.overload.clone()))
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)

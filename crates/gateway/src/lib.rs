@@ -54,6 +54,7 @@ mod overload;
 mod page_token;
 mod partner;
 pub mod reason;
+mod receive;
 mod reload;
 mod rotation;
 mod secret_file;

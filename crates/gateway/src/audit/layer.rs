@@ -4,16 +4,15 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use openfinance::Deadline;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
@@ -26,7 +25,6 @@ use super::{
     record::{End, Event, Record},
 };
 use crate::{
-    api::MOST_IN,
     auth::Caller,
     complete::trailers,
     failure::{Failure, OURS},
@@ -483,64 +481,13 @@ fn take_message(held: &mut BytesMut) -> Option<Bytes> {
     Some(held.split_to(length).freeze())
 }
 
-/// The message of a request, and the body as if nobody had looked. One that is too large is not waited for: it is
-/// refused below, and so is a compressed one.
-async fn first_message(mut body: Body) -> (Bytes, Body) {
-    let mut held = BytesMut::new();
-    let mut last = None;
-    while whole(&held).is_none() && held.len() <= PREFIX + MOST_IN {
-        match body.frame().await {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => held.extend_from_slice(&data),
-                Err(frame) => last = Some(Ok(frame)),
-            },
-            Some(Err(status)) => last = Some(Err(status)),
-            None => break,
-        }
-        if last.is_some() {
-            break;
-        }
-    }
-    let length = whole(&held);
-    let held = held.freeze();
-    let message = length.map(|length| held.slice(PREFIX..PREFIX + length));
-    let replayed = Replayed {
-        first: Some(held).filter(|held| !held.is_empty()),
-        last,
-        rest: body,
+/// The message of a request, and the body as if nobody had looked. All of it has come by now: nothing waits here.
+async fn first_message(body: Body) -> (Bytes, Body) {
+    let Ok(whole) = body.collect().await else {
+        // Its caller has gone, and what is below finds no message.
+        return (Bytes::new(), Body::empty());
     };
-    (message.unwrap_or_default(), Body::new(replayed))
-}
-
-/// A body whose beginning has been looked at.
-struct Replayed {
-    first: Option<Bytes>,
-    last: Option<Result<Frame<Bytes>, Status>>,
-    rest: Body,
-}
-
-impl HttpBody for Replayed {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
-        }
-        if let Some(last) = self.last.take() {
-            return Poll::Ready(Some(last));
-        }
-        Poll::Ready(ready!(Pin::new(&mut self.rest).poll_frame(cx)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.last.is_none() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
+    let whole = whole.to_bytes();
+    let message = take_message(&mut BytesMut::from(&whole[..]));
+    (message.unwrap_or_default(), Body::new(Full::new(whole)))
 }

@@ -58,6 +58,7 @@ impl Key {
         Self::plain("limits.connections"),
         Self::plain("limits.connections_per_peer"),
         Self::plain("limits.handshake_timeout"),
+        Self::plain("limits.message_timeout"),
         Self::plain("limits.idle_timeout"),
         Self::plain("limits.stall_timeout"),
         Self::plain("limits.connection_age"),

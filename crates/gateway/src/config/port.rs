@@ -66,6 +66,9 @@ pub struct Port {
     pub connections_per_peer: u32,
     /// Time for TLS and for the first words of HTTP/2, both together.
     pub handshake_timeout: Duration,
+    /// Time for the message of a call, from when its headers have come. Until it is there the call has no place at the
+    /// vendor.
+    pub message_timeout: Duration,
     /// After this long without a call, and before it has passed twice, a connection is closed.
     pub idle_timeout: Duration,
     /// How long a peer may leave an answer that is there unread before its connection is cut, and up to half as long
@@ -124,6 +127,7 @@ impl Default for Port {
             connections: 2_048,
             connections_per_peer: 64,
             handshake_timeout: Duration::from_secs(8),
+            message_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(5 * 60),
             stall_timeout: Duration::from_secs(20),
             connection_age: Duration::from_secs(60 * 60),
@@ -205,9 +209,10 @@ impl Port {
         ]
     }
 
-    pub(super) fn times(&mut self) -> [(&'static str, &mut Duration); 7] {
+    pub(super) fn times(&mut self) -> [(&'static str, &mut Duration); 8] {
         [
             ("limits.handshake_timeout", &mut self.handshake_timeout),
+            ("limits.message_timeout", &mut self.message_timeout),
             ("limits.idle_timeout", &mut self.idle_timeout),
             ("limits.stall_timeout", &mut self.stall_timeout),
             ("limits.connection_age", &mut self.connection_age),

@@ -1,6 +1,7 @@
 //! The gRPC port of a real gateway over sockets: what its TLS takes, and what it does about peers that mean no good.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
+mod half_sent;
 mod honest;
 mod hostile;
 mod peer;

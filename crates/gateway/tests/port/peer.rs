@@ -42,10 +42,15 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 
 /// The headers of a call, in HPACK: by the static table POST and http, and then names of the table with values of ours.
 pub(crate) fn headers() -> Vec<u8> {
-    const PATH: &[u8] = b"/openfinance.v1.CustomerService/ListCustomers";
+    headers_of("ListCustomers")
+}
+
+/// The headers of a call of this method of the customers.
+pub(crate) fn headers_of(method: &str) -> Vec<u8> {
     const TYPE: &[u8] = b"application/grpc";
-    let mut headers = vec![0x83, 0x86, 0x04, u8::try_from(PATH.len()).unwrap()];
-    headers.extend(PATH);
+    let path = format!("/openfinance.v1.CustomerService/{method}");
+    let mut headers = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    headers.extend(path.as_bytes());
     headers.extend([0x01, 1, b'a']);
     headers.extend([0x0f, 0x10, u8::try_from(TYPE.len()).unwrap()]);
     headers.extend(TYPE);
