@@ -1,6 +1,6 @@
 //! Who may call what, end to end: every role at every method, and what callers say of themselves.
 
-mod certificates;
+pub(crate) mod certificates;
 mod redacted;
 mod refused;
 mod tokens;

@@ -1,8 +1,24 @@
 //! What is deployed: the image and the cluster's files, as far as they can be held against rules without either.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
+use openfinance_gateway::{
+    Gateway,
+    config::{Flags, Settings},
+};
+use openfinance_sandbox::Config;
 use serde_json::Value;
+use tonic::{Code, transport::Channel};
+
+use crate::{
+    callers::certificates::{Authority, connect_to, dns, uri, who},
+    fleet::Fleet,
+    fleet::reason,
+};
 
 fn deploy(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy")).join(path)
@@ -178,6 +194,130 @@ fn replicas_are_several_and_all_parts_name_the_same_pods() {
         assert_eq!(container[probe]["httpGet"]["path"], path);
         assert_eq!(container[probe]["httpGet"]["port"], "admin");
     }
+}
+
+/// A gateway with the settings of the cluster, its Secrets as files, and those who know it.
+pub(crate) struct Cluster {
+    pub(crate) gateway: Gateway,
+    authority: Authority,
+    _secrets: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// A gateway that shares this Redis, as a replica of the cluster does. Only the ports and the folders of the
+    /// Secrets are others, and the vendor is a sandbox.
+    pub(crate) async fn start(fleet: &Fleet, redis_url: &str) -> Self {
+        let authority = Authority::new();
+        let (certificate, key) = authority.signs(vec![dns("localhost")]);
+        let partner = Config::for_tests().partner;
+        let secrets = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("partner-secret", partner.secret.as_str()),
+            ("app-key", &partner.app_key),
+            ("shared-key", &"0f".repeat(32)),
+            ("redis-url", redis_url),
+            ("tls.crt", &certificate),
+            ("tls.key", &key),
+            ("ca.crt", &authority.certificate),
+        ] {
+            std::fs::write(secrets.path().join(name), text).unwrap();
+        }
+        let folder = format!("{}/", secrets.path().display());
+        let settings = read("kubernetes/base/openfinance.toml")
+            .replace("/run/secrets/openfinance/", &folder)
+            .replace("/run/secrets/tls/", &folder)
+            .replace(":50051", ":0")
+            .replace(":9464", ":0");
+        assert!(!settings.contains("/run/"), "{settings}");
+        let file = secrets.path().join("openfinance.toml");
+        std::fs::write(&file, settings).unwrap();
+        let flags = Flags {
+            file: Some(file),
+            ..Flags::default()
+        };
+        let variables = [
+            ("OPENFINANCE_PARTNER__ID", partner.id),
+            ("OPENFINANCE_UPSTREAM__BASE_URL", fleet.sandbox_url()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        let settings = Settings::load(&flags, variables).unwrap_or_else(|wrong| panic!("{wrong}"));
+        Self {
+            gateway: Gateway::start(settings.config).await.unwrap(),
+            authority,
+            _secrets: secrets,
+        }
+    }
+
+    /// A connection of the caller with this name.
+    pub(crate) async fn connect(&self, name: &str) -> Channel {
+        let own = self.authority.signs(vec![uri(name)]);
+        let address = here(self.gateway.grpc_address());
+        connect_to(address, &self.authority, Some(own))
+            .await
+            .unwrap()
+    }
+
+    /// What the admin port answers.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        let address = here(self.gateway.admin_address());
+        let answer = reqwest::get(format!("http://{address}{path}")).await;
+        answer.unwrap().status().as_u16()
+    }
+}
+
+/// It listens everywhere, so here too.
+fn here(listener: SocketAddr) -> SocketAddr {
+    assert!(listener.ip().is_unspecified(), "{listener}");
+    SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port()))
+}
+
+/// The caller that the policy of the shipped settings names.
+pub(crate) const CALLER: &str = "spiffe://cluster.local/ns/lending/sa/underwriting";
+
+#[tokio::test]
+async fn the_clusters_settings_start_a_gateway_that_knows_its_callers() {
+    let fleet = Fleet::start().await;
+    // Nobody listens there: it lives, and is not ready.
+    let cluster = Cluster::start(&fleet, "redis://127.0.0.1:1").await;
+    assert_eq!(cluster.status("/livez").await, 200);
+    assert_eq!(cluster.status("/readyz").await, 503);
+    let known = who(cluster.connect(CALLER).await).await.unwrap();
+    assert_eq!(known.principal, CALLER);
+    assert!(!known.permissions.iter().any(|word| word == "pii.read"));
+    let other = who(cluster
+        .connect("spiffe://cluster.local/ns/other/sa/any")
+        .await)
+    .await;
+    let other = other.unwrap_err();
+    assert_eq!(other.code(), Code::PermissionDenied);
+    assert_eq!(reason(&other), "CALLER_FORBIDDEN");
+    cluster.gateway.stop().await;
+    fleet.stop().await;
+}
+
+/// Images are named by exact version, and where the digest goes is said beside it.
+#[test]
+fn where_an_image_is_named_it_is_said_how_to_find_its_digest() {
+    for file in [
+        "Containerfile",
+        "kubernetes/base/kustomization.yaml",
+        "kubernetes/valkey/kustomization.yaml",
+    ] {
+        let text = read(file);
+        assert!(
+            text.contains("skopeo inspect --format '{{.Digest}}' docker://"),
+            "{file}"
+        );
+    }
+    let valkey = &yaml("kubernetes/valkey/kustomization.yaml")["images"][0];
+    let stateful = resources("kubernetes/valkey");
+    let container = &of_kind(&stateful, "StatefulSet")["spec"]["template"]["spec"]["containers"][0];
+    let named = format!(
+        "{}:{}",
+        valkey["name"].as_str().unwrap(),
+        valkey["newTag"].as_str().unwrap()
+    );
+    assert_eq!(container["image"], named.as_str());
 }
 
 #[test]

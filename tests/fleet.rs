@@ -74,6 +74,10 @@ impl Fleet {
         self.sandbox.control()
     }
 
+    pub(crate) fn sandbox_url(&self) -> String {
+        self.sandbox.base_url()
+    }
+
     /// How many requests the sandbox got for this operation.
     pub(crate) fn called(&self, operation: Operation) -> usize {
         self.sandbox().requests(Some(operation)).len()

@@ -23,18 +23,22 @@ const RECORD: &str = "docs/benchmarks.md";
 pub(crate) enum Bench {
     /// What the sandbox costs at a thousand customers and at a million.
     Sandbox,
+    /// What the gateway carries, and what it does when it is offered more.
+    Load,
 }
 
 impl Bench {
     fn name(self) -> &'static str {
         match self {
             Self::Sandbox => "sandbox",
+            Self::Load => "load",
         }
     }
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Sandbox => &["--package", "openfinance-sandbox", "--bench", "scale"],
+            Self::Load => &["--package", "openfinance-gateway", "--bench", "load"],
         }
     }
 }

@@ -10,13 +10,13 @@ use super::*;
 const WEB: &str = "spiffe://example.com/web";
 
 /// An authority: its certificate, and what it signs with.
-struct Authority {
-    certificate: String,
+pub(crate) struct Authority {
+    pub(crate) certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -29,7 +29,7 @@ impl Authority {
     }
 
     /// A certificate for these names, and its private key.
-    fn signs(&self, names: Vec<SanType>) -> (String, String) {
+    pub(crate) fn signs(&self, names: Vec<SanType>) -> (String, String) {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
         let key = KeyPair::generate().unwrap();
@@ -38,11 +38,11 @@ impl Authority {
     }
 }
 
-fn uri(name: &str) -> SanType {
+pub(crate) fn uri(name: &str) -> SanType {
     SanType::URI(name.try_into().unwrap())
 }
 
-fn dns(name: &str) -> SanType {
+pub(crate) fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
@@ -85,19 +85,28 @@ async fn connect(
     authority: &Authority,
     own: Option<(String, String)>,
 ) -> Result<Channel, tonic::transport::Error> {
+    connect_to(world.grpc_address(), authority, own).await
+}
+
+/// A connection to this address with this certificate.
+pub(crate) async fn connect_to(
+    address: std::net::SocketAddr,
+    authority: &Authority,
+    own: Option<(String, String)>,
+) -> Result<Channel, tonic::transport::Error> {
     let mut tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&authority.certificate))
         .domain_name("localhost");
     if let Some((certificate, key)) = own {
         tls = tls.identity(Identity::from_pem(certificate, key));
     }
-    let address = format!("https://{}", world.grpc_address());
+    let address = format!("https://{address}");
     let endpoint = Endpoint::from_shared(address).unwrap();
     endpoint.tls_config(tls).unwrap().connect().await
 }
 
 /// Who the gateway says that the peer of this connection is.
-async fn who(channel: Channel) -> Result<pb::CallerIdentity, Status> {
+pub(crate) async fn who(channel: Channel) -> Result<pb::CallerIdentity, Status> {
     let request = pb::GetCallerIdentityRequest {};
     let mut gateway = GatewayServiceClient::new(channel);
     let answer = gateway.get_caller_identity(request).await;

@@ -57,6 +57,7 @@ pub mod reason;
 mod receive;
 mod reload;
 mod rotation;
+mod sample;
 mod secret_file;
 mod seen;
 mod server;

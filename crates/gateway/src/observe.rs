@@ -1,11 +1,12 @@
 //! The layer that tells of calls: one line of log and one measurement each, when the call has ended.
 //!
 //! Neither holds anything of the request or the answer but the method, the code, the reason and what the vendor said in
-//! numbers.
+//! numbers. A flood of calls that fail for one reason has so many lines a second, and the number of those left out.
 
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -23,18 +24,46 @@ use crate::{
     method::Called,
     metrics::{Metrics, Open, code_name},
     reason::Reason,
+    sample::Sample,
     trace,
 };
+
+/// How many calls that fail for one reason have a line of their own at once, and how many more each second: whoever
+/// sends calls that are refused must not be able to fill the disk. Defects and records in doubt have one each.
+const BURST: u32 = 1_000;
+const PER_SECOND: u32 = 100;
+
+/// The lines of failures, by reason.
+#[derive(Clone, Debug)]
+struct Lines(Arc<[Sample]>);
+
+impl Lines {
+    fn new() -> Self {
+        let each = Reason::ALL.iter().map(|_| Sample::new(BURST, PER_SECOND));
+        Self(each.collect())
+    }
+
+    /// How many were left out since the last line of this reason, if there is to be one.
+    fn take(&self, reason: Option<Reason>) -> Option<u64> {
+        let reason = reason.filter(|reason| reason.level() != Level::ERROR);
+        let lines = reason.and_then(|reason| self.0.get(reason as usize));
+        lines.map_or(Some(0), Sample::take)
+    }
+}
 
 /// Tells of the calls of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct ObserveLayer {
     metrics: Metrics,
+    lines: Lines,
 }
 
 impl ObserveLayer {
     pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+        Self {
+            metrics,
+            lines: Lines::new(),
+        }
     }
 }
 
@@ -45,6 +74,7 @@ impl<S> Layer<S> for ObserveLayer {
         Observe {
             inner,
             metrics: self.metrics.clone(),
+            lines: self.lines.clone(),
         }
     }
 }
@@ -54,6 +84,7 @@ impl<S> Layer<S> for ObserveLayer {
 pub(crate) struct Observe<S> {
     inner: S,
     metrics: Metrics,
+    lines: Lines,
 }
 
 impl<S> Service<Request<Body>> for Observe<S>
@@ -74,6 +105,7 @@ where
         let span = trace::call(method, request.headers());
         let mut call = Call {
             metrics: self.metrics.clone(),
+            lines: self.lines.clone(),
             method,
             started: Instant::now(),
             span: span.clone(),
@@ -95,6 +127,7 @@ where
 /// A call that runs. Dropped before its end, it counts as cancelled: the caller has gone away.
 struct Call {
     metrics: Metrics,
+    lines: Lines,
     method: &'static str,
     started: Instant,
     span: Span,
@@ -139,6 +172,10 @@ impl Call {
         let known = reason.and_then(Reason::of);
         self.metrics.call(self.method, code, known, took);
         trace::ended(&self.span, code, known);
+        let Some(left_out) = self.lines.take(known) else {
+            return;
+        };
+        let left_out = (left_out > 0).then_some(left_out);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
         // No reason is given where none is needed.
@@ -155,6 +192,7 @@ impl Call {
                     http_status,
                     vendor_code,
                     duration_ms,
+                    left_out,
                     "call"
                 )
             };
@@ -211,7 +249,7 @@ impl HttpBody for ObservedBody {
 mod tests {
     use std::{
         io::{self, Write},
-        sync::{Arc, Mutex},
+        sync::Mutex,
     };
 
     use http_body_util::BodyExt as _;
@@ -278,7 +316,7 @@ mod tests {
             (Reason::CustomerNotFound, "INFO"),
             (Reason::InvalidField, "INFO"),
         ] {
-            let lines = Lines::default();
+            let lines = Written::default();
             let writer = lines.clone();
             let log = tracing_subscriber::fmt()
                 .with_ansi(false)
@@ -289,6 +327,7 @@ mod tests {
                 let mut call = Call {
                     open: Some(metrics.begin()),
                     metrics,
+                    lines: Lines::new(),
                     method: "Get",
                     started: Instant::now(),
                     span: Span::none(),
@@ -306,17 +345,53 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_one_reason_is_sampled_and_leaves_the_others_their_lines() {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let guard = tracing::subscriber::set_default(log);
+        let metrics = Metrics::new();
+        let layer = ObserveLayer::new(metrics.clone());
+        let fail = async |reason: Reason, times: usize| {
+            for _ in 0..times {
+                let answer = move |_: Request<Body>| async move {
+                    Ok::<_, Infallible>(Status::from(Failure::new(reason, "no")).into_http())
+                };
+                let request = Request::builder().uri(PATH).body(Body::empty()).unwrap();
+                layer.layer(service_fn(answer)).call(request).await.unwrap();
+            }
+        };
+        fail(Reason::Overloaded, 10_000).await;
+        fail(Reason::CallerForbidden, 1).await;
+        fail(Reason::OutcomeUnknown, 1_500).await;
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        fail(Reason::Overloaded, 500).await;
+        drop(guard);
+        let text = written.text();
+        let lines = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(lines("OVERLOADED"), 1_100);
+        assert_eq!(lines("left_out=9000"), 1);
+        assert_eq!(lines("left_out"), 1);
+        assert_eq!(lines("CALLER_FORBIDDEN"), 1);
+        assert_eq!(lines("OUTCOME_UNKNOWN"), 1_500);
+        assert!(metrics.text().contains("reason=\"OVERLOADED\"} 10500"));
+    }
+
     /// Where a log may be written and read again.
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct Written(Arc<Mutex<Vec<u8>>>);
 
-    impl Lines {
+    impl Written {
         fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
     }
 
-    impl Write for Lines {
+    impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }

@@ -48,6 +48,13 @@ impl Overload {
         self.serve();
     }
 
+    /// Tells how many wait. Whoever has been called or pushed out of the line may not know it yet, and waits no more.
+    fn tell(&self, line: &Line<oneshot::Sender<Place>>) {
+        let (_, waiting) = line.figures();
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.metrics.calls_waiting().set(waiting);
+    }
+
     /// How many calls are at the vendor, and how many wait.
     #[cfg(test)]
     fn figures(&self) -> (usize, usize) {
@@ -76,7 +83,14 @@ impl Overload {
     fn serve(&self) {
         loop {
             // Told outside of the lock: who has gone in the meantime gives the place back, which takes it.
-            let next = self.lock().next(Instant::now());
+            let next = {
+                let mut line = self.lock();
+                let next = line.next(Instant::now());
+                if next.is_some() {
+                    self.tell(&line);
+                }
+                next
+            };
             let Some((work, caller, tell)) = next else {
                 return;
             };
@@ -93,14 +107,15 @@ impl Overload {
                 drop(line);
                 return Some(self.place(work, Arc::clone(caller)));
             }
-            (line.wait(work, caller, told), line.bounds().longest_wait)
+            let arrival = line.wait(work, caller, told);
+            self.tell(&line);
+            (arrival, line.bounds().longest_wait)
         };
         let Arrival::Waits { ticket, pushed_out } = arrival else {
             return None;
         };
         // Whoever was pushed out is told by this.
         drop(pushed_out);
-        self.metrics.calls_waiting().inc();
         let _waiting = Waiting {
             overload: self,
             work,
@@ -122,9 +137,9 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.overload.metrics.calls_waiting().dec();
         let mut line = self.overload.lock();
         line.forget(self.work, self.caller, self.ticket);
+        self.overload.tell(&line);
     }
 }
 

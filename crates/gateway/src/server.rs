@@ -71,6 +71,7 @@ impl Server {
             tls,
             port,
             builder: connection::builder(&port),
+            lines: connection::lines(),
         };
         Self {
             stopping,

@@ -4,6 +4,8 @@
 //! the other `OTEL_*` variables themselves. Spans hold methods, templates of paths, codes and reasons, and nothing of a
 //! record. Whatever is wrong with the collector, no call waits for it: spans are dropped.
 
+mod sender;
+
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -28,6 +30,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use self::sender::Sender;
 use crate::{metrics::code_name, reason::Reason};
 
 /// The target of all spans that make traces. Nothing else has it, and the log leaves it out.
@@ -94,7 +97,7 @@ impl Traces {
         let resource = Resource::builder().with_service_name(service_name).build();
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
-            .with_batch_exporter(exporter)
+            .with_batch_exporter(Sender::new(exporter))
             .build();
         Self { provider }
     }
@@ -119,8 +122,8 @@ impl Traces {
     pub(crate) async fn stop(self) {
         let flush = move || self.provider.shutdown_with_timeout(FLUSH);
         match tokio::task::spawn_blocking(flush).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last traces are lost"),
+            // A failure has been told by what failed.
+            Ok(Ok(()) | Err(_)) => {}
             Err(_) => tracing::warn!("the last traces are lost"),
         }
     }

@@ -362,7 +362,6 @@ impl<T> Line<T> {
     }
 
     /// How many calls are at the vendor, and how many wait.
-    #[cfg(test)]
     pub(super) fn figures(&self) -> (usize, usize) {
         (self.under_way.all(), self.waiting.all())
     }

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -31,7 +32,7 @@ use super::{
     told,
     traffic::{Running, Traffic},
 };
-use crate::config::Port;
+use crate::{config::Port, sample::Sample};
 
 /// How long a connection has to end when it is closed for want of calls.
 const POLITENESS: Duration = Duration::from_secs(1);
@@ -42,6 +43,12 @@ pub(super) struct Server<S> {
     pub(super) tls: Option<Reloader>,
     pub(super) port: Port,
     pub(super) builder: Builder<TokioExecutor>,
+    pub(super) lines: Sample,
+}
+
+/// How many connections that are cut, or make no TLS, have a line of their own at once, and how many more each second.
+pub(super) fn lines() -> Sample {
+    Sample::new(200, 10)
 }
 
 /// The limits of HTTP/2, each of them set: the libraries leave some open.
@@ -82,6 +89,8 @@ enum End {
     Fine,
     /// The peer went away, or broke the rules.
     Early(Box<dyn std::error::Error + Send + Sync>),
+    /// The two could not agree on TLS.
+    NoTls(io::Error),
     /// We cut it.
     Cut(&'static str),
 }
@@ -108,7 +117,16 @@ where
             End::Early(error) => {
                 tracing::debug!(peer = %address.ip(), error = error.to_string(), "a connection ended early");
             }
-            End::Cut(why) => tracing::info!(peer = %address.ip(), why, "a connection was cut"),
+            End::NoTls(error) => {
+                if let Some(left_out) = self.lines.take() {
+                    tracing::info!(peer = %address.ip(), %error, left_out, "TLS was not agreed on");
+                }
+            }
+            End::Cut(why) => {
+                if let Some(left_out) = self.lines.take() {
+                    tracing::info!(peer = %address.ip(), why, left_out, "a connection was cut");
+                }
+            }
         }
         drop(place);
     }
@@ -138,7 +156,8 @@ where
         };
         let stream = match agreed {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return End::Early(error.into()),
+            Ok(Err(error)) if has_gone(&error) => return End::Early(error.into()),
+            Ok(Err(error)) => return End::NoTls(error),
             Err(_) => return End::Cut("no TLS in time"),
         };
         let (_, session) = stream.get_ref();
@@ -254,6 +273,14 @@ async fn in_turns<C: Future>(mut connection: Pin<&mut C>, traffic: &Traffic) -> 
     .await
 }
 
+/// Whether the peer went away, as those do who only look whether the port is open.
+fn has_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
+}
+
 fn end(ended: hyper::Result<()>) -> End {
     ended.map_or_else(|error| End::Early(error.into()), |()| End::Fine)
 }
@@ -364,6 +391,7 @@ mod tests {
             tls: None,
             port,
             builder: builder(&port),
+            lines: lines(),
         };
         let (ours, mut theirs) = duplex(64 * 1024);
         let peer = Peer {

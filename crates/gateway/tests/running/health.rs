@@ -162,8 +162,8 @@ async fn calls(
 /// Whether a client repeats this by itself. What this client has not sent, since the connection was closed just then, it
 /// calls CANCELLED where others would send it over another connection.
 fn was_not_served<T>(answer: &Result<T, Status>) -> bool {
-    answer.as_ref().is_err_and(|status| match status.code() {
-        Code::Unavailable => true,
-        code => code == Code::Cancelled && status.source().is_some(),
+    answer.as_ref().is_err_and(|status| {
+        let code = status.code();
+        code == Code::Unavailable || code == Code::Cancelled && status.source().is_some()
     })
 }

@@ -1,7 +1,10 @@
 //! The binary as a process: how it takes signals and changed files, and how it ends.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
+mod collector;
 mod drain;
 mod health;
+mod lines;
 mod process;
 mod reload;
+mod traces;

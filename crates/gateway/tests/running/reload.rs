@@ -107,7 +107,10 @@ async fn a_new_secret_in_the_file_is_tried_and_a_refused_one_is_not_used() {
         .logs("the vendor refuses the partner's secret")
         .await;
     process.sandbox().revoke_tokens(Revoke::All);
-    list(&mut customers).await.unwrap();
+    // A login with the secret in use follows a refused one; the token that it brings may be among those revoked.
+    if list(&mut customers).await.is_err() {
+        list(&mut customers).await.unwrap();
+    }
     let partner = process.sandbox().summary().partners.remove(0);
     assert_eq!(partner.failed_authentications, 1);
 

@@ -6,10 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::Instant;
 
 use crate::{
+    bar::{Bar, grouped},
     client::Client,
     cost::Subject,
     sandbox::{CUSTOMERS, RARE},
-    table::{Bar, Report, grouped},
+    table::Report,
 };
 
 /// How often a search is repeated. The fastest counts: whatever else the machine does can only add.
@@ -37,7 +38,7 @@ pub(crate) fn measure(
         of_large = of_large.min(search(&mut large.client, "nobody", 0)?);
     }
     let mut second = |name: &str, seconds: f64| {
-        let bar = Bar::below(seconds, 1.0, "< 1 s");
+        let bar = Bar::when(seconds < 1.0, "< 1 s");
         report.figure(name, format!("{seconds:.2} s"), bar);
     };
     second("search that finds nobody", of_large);

@@ -4,12 +4,14 @@
 //! `cargo xtask bench sandbox --record` also writes them into `docs/benchmarks.md`. A number after `--` takes the place
 //! of the million. Times are for comparing within one run: they are those of this machine while it did other things.
 
+mod bar;
 mod client;
 mod cost;
 mod list;
 mod processor;
 mod sandbox;
 mod state_file;
+mod system;
 mod table;
 
 use std::{
@@ -22,8 +24,9 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::{
+    bar::{Bar, grouped},
     cost::Subject,
-    table::{Bar, Report, grouped},
+    table::Report,
 };
 
 const SMALL: u64 = 1_000;

@@ -1,7 +1,6 @@
 //! The program as a child process, filled over HTTP, and what the system says of it.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr},
     ops::Range,
@@ -12,7 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::client::{Client, text_member};
+use crate::{
+    client::{Client, text_member},
+    system,
+};
 
 pub(crate) const CREATE: &str = "/aggregation/v2/customers/testing";
 pub(crate) const CUSTOMERS: &str = "/aggregation/v1/customers";
@@ -132,23 +134,12 @@ impl Sandbox {
 
     /// Bytes of memory in use, where the system tells.
     pub(crate) fn resident_bytes(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>();
-        Some(kibibytes.ok()? * 1024)
+        system::resident_bytes(self.process.id())
     }
 
     /// Nanoseconds that its threads have spent on a processor, where the system tells.
     pub(crate) fn processor_nanoseconds(&self) -> Option<u64> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).ok()?;
-        threads
-            .map(|thread| {
-                let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-                text.split(' ').next()?.parse::<u64>().ok()
-            })
-            .sum()
+        system::processor_nanoseconds(self.process.id())
     }
 }
 

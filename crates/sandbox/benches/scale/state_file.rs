@@ -6,10 +6,11 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::{
+    bar::{Bar, grouped},
     client::Client,
     cost::Subject,
     sandbox::{Filling, Sandbox, fill},
-    table::{Bar, Report, grouped},
+    table::Report,
 };
 
 /// How many customers are created while each answer waits for the disk.

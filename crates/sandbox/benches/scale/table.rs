@@ -2,41 +2,13 @@
 
 use std::fmt;
 
-use crate::cost::{Cost, Operation};
+use crate::{
+    bar::{Bar, grouped},
+    cost::{Cost, Operation},
+};
 
 /// A request at the large size may cost so many times what it costs at the small one.
 const LARGEST_RATIO: f64 = 1.3;
-
-/// What a figure must be.
-pub(crate) struct Bar {
-    text: &'static str,
-    met: bool,
-}
-
-impl Bar {
-    /// For figures that are told only.
-    pub(crate) const NONE: Self = Self {
-        text: "",
-        met: true,
-    };
-
-    pub(crate) fn at_most(figure: f64, most: f64, text: &'static str) -> Self {
-        let met = figure <= most;
-        Self { text, met }
-    }
-
-    pub(crate) fn below(figure: f64, limit: f64, text: &'static str) -> Self {
-        let met = figure < limit;
-        Self { text, met }
-    }
-}
-
-impl fmt::Display for Bar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let missed = if self.met { "" } else { ", **missed**" };
-        write!(f, "{}{missed}", self.text)
-    }
-}
 
 /// All figures of one run.
 #[derive(Default)]
@@ -68,7 +40,7 @@ impl Report {
     pub(crate) fn is_met(&self) -> bool {
         let of_comparisons = self.comparisons.iter().map(|(.., bar)| bar);
         let of_figures = self.figures.iter().map(|(.., bar)| bar);
-        of_comparisons.chain(of_figures).all(|bar| bar.met)
+        of_comparisons.chain(of_figures).all(Bar::is_met)
     }
 }
 
@@ -112,17 +84,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// A number with a comma at each thousand.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
