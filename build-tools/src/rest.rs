@@ -1,7 +1,8 @@
 //! `codegen rest`: `openapi/` to `openapi/openapi.json` and `crates/rest/src/generated/`.
 //!
 //! Progenitor writes the client and its types. What it writes is then changed in two ways that hold for any document:
-//! no type prints its values, and the operations are listed as data for the hooks to check requests against.
+//! no type prints its values, and the operations are listed as data for the hooks to check requests against. Beside it
+//! stand the shapes of all answers, for telling when the vendor's answers leave the document.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -9,6 +10,7 @@
 )]
 
 mod generator;
+pub(crate) mod shapes;
 pub(crate) mod typed;
 
 use std::{fmt::Write as _, path::Path};
@@ -45,15 +47,20 @@ pub(crate) fn note(whose: &str) -> String {
     )
 }
 
-/// Generates the normalised document and the client.
+/// Generates the normalised document, the client and the shapes of its answers.
 pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
-    files(spec::normalised(root)?)
+    files(spec::corrected(
+        root,
+        spec::load(&root.join(spec::DOCUMENT))?,
+    )?)
 }
 
-/// The files for a normalised document.
-pub(crate) fn files(document: Value) -> Result<Vec<File>> {
-    let (document, mut code) = client(document)?;
+/// The files for a document that the overlay has corrected.
+pub(crate) fn files(corrected: Value) -> Result<Vec<File>> {
+    let shapes = shapes::table(&spec::sorted(&corrected))?;
+    let (document, mut code) = client(spec::for_generator(corrected)?)?;
     identity(&document, &mut code)?;
+    writeln!(code, "\npub(crate) mod shapes;")?;
     Ok(vec![
         File {
             path: spec::NORMALISED.into(),
@@ -62,6 +69,10 @@ pub(crate) fn files(document: Value) -> Result<Vec<File>> {
         File {
             path: OUT.into(),
             contents: format!("{HEADER}{}{code}", note("vendor")).into_bytes(),
+        },
+        File {
+            path: shapes::OUT.into(),
+            contents: shapes.into_bytes(),
         },
     ])
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::gate;
 
 pub(crate) use self::{
-    normalise::{normalise, rename_schema},
+    normalise::{NUMERIC_FORMATS, normalise, rename_schema},
     slice::{escaped, slice},
 };
 
@@ -73,20 +73,28 @@ pub(crate) const METHODS: [&str; 8] = [
 
 /// Our document, corrected by the overlay and normalised.
 pub(crate) fn normalised(root: &Path) -> Result<Value> {
-    corrected(root, load(&root.join(DOCUMENT))?)
+    for_generator(corrected(root, load(&root.join(DOCUMENT))?)?)
 }
 
-/// A document in our scope, corrected by the overlay and normalised.
+/// A document in our scope, corrected by the overlay.
 ///
 /// # Errors
-/// An action of the overlay that the document makes stale, or a document that the generator could not read.
+/// An action of the overlay that the document makes stale.
 pub(crate) fn corrected(root: &Path, mut document: Value) -> Result<Value> {
     overlay::apply(&mut document, &load(&root.join(OVERLAY))?).with_context(|| OVERLAY)?;
+    Ok(document)
+}
+
+/// A corrected document, normalised into what the generator reads.
+///
+/// # Errors
+/// A document that the generator could not read.
+pub(crate) fn for_generator(mut document: Value) -> Result<Value> {
     normalise(&mut document).with_context(|| DOCUMENT)?;
     Ok(sorted(&document))
 }
 
-/// As [`corrected`], for a document that the overlay was not written for: actions that do not fit are left out.
+/// Corrected and normalised where the overlay was not written for the document: actions that do not fit are left out.
 pub(crate) fn corrected_where_it_fits(root: &Path, mut document: Value) -> Result<Value> {
     let corrections = load(&root.join(OVERLAY))?;
     for action in overlay::actions(&corrections).with_context(|| OVERLAY)? {

@@ -23,7 +23,7 @@ const PRELUDE: [&str; 4] = ["ok", "err", "some", "none"];
 /// What the tolerant form of a schema is called, where the strict one is needed too.
 const READ: &str = "Read";
 /// Formats by which a string announces a number.
-const NUMERIC_FORMATS: [&str; 4] = ["int32", "int64", "uint32", "uint64"];
+pub(crate) const NUMERIC_FORMATS: [&str; 4] = ["int32", "int64", "uint32", "uint64"];
 /// What a reader does not insist on. `default` is here because a member with a default may not be null.
 const LIMITS: [&str; 16] = [
     "required",

@@ -41,6 +41,7 @@
 mod answer;
 mod call;
 mod credentials;
+mod drift;
 mod failure;
 mod hooks;
 mod http_client;
@@ -54,6 +55,7 @@ pub use progenitor_client::{ClientInfo, ResponseValue};
 pub use self::{
     answer::{Answer, BodyKind},
     call::{Call, Sent},
+    drift::{Drift, DriftKind},
     failure::{Cause, CauseKind, Failure, Place},
     generated::{Client, DOCUMENT_VERSION, OPERATIONS, STRUCTURE_SHA256, types},
     hooks::Operation,

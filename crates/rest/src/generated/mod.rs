@@ -3703,3 +3703,5 @@ pub const DOCUMENT_VERSION: &str = "1.42.0";
 
 /// The SHA-256 of the structure of the document in its scope, in hex; empty where it was never imported.
 pub const STRUCTURE_SHA256: &str = "de79f1e73f3312e6a89c19f8189c2f7568d5d1040f50efcba2b3c3c40f6ffe2b";
+
+pub(crate) mod shapes;
