@@ -229,7 +229,7 @@ async fn what_dashboard_and_alerts_and_documents_name_is_in_a_scrape() {
     let world = World::start().await;
     // A family without a series is not announced, so each has one.
     let customer = world.customer().await;
-    world.answers(Operation::GetCustomer, 503, json!({}));
+    world.answers(Operation::GetCustomer, 503, json!({ "unheardOf": 1 }));
     let found = world.customers().get_customer(read(&customer)).await;
     found.unwrap();
     let lost = world.customers().get_customer(read("99999")).await;

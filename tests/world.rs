@@ -17,8 +17,8 @@ use openfinance_rpc::pb::{
     partner_service_client::PartnerServiceClient,
 };
 use openfinance_sandbox::{
-    Commit, Config, Connection, Control, FaultBody, FaultRule, NewInstitutionLogin, Operation,
-    Sandbox,
+    Commit, Config, Connection, Control, FaultBody, FaultRule, FaultStatus, NewInstitutionLogin,
+    Operation, Sandbox,
 };
 use prost_types::{FieldMask, Timestamp};
 use serde_json::Value;
@@ -143,7 +143,14 @@ impl World {
             );
         }
         drop(self.channel);
-        scan_metrics(&self.gateway).await;
+        let metrics = scan_metrics(&self.gateway).await;
+        // A fault may put anything into an answer, and another vendor too; the sandbox itself never leaves the document.
+        let sandbox = self.sandbox.control();
+        let faithful = !sandbox.faults().iter().any(changes_the_answer);
+        if faithful && !sandbox.requests(None).is_empty() {
+            let drift = "\nopenfinance_upstream_drift_total{";
+            assert!(!metrics.contains(drift), "answers left the document");
+        }
         self.gateway.stop().await;
         self.sandbox.stop().await;
         for file in &self.files {
@@ -410,6 +417,13 @@ impl World {
     }
 }
 
+/// Whether a fault has put an answer of the test's own into the vendor's mouth.
+fn changes_the_answer(fault: &FaultStatus) -> bool {
+    let answer = fault.rule.answer.as_ref();
+    let body = answer.and_then(|answer| answer.body.as_ref());
+    fault.fired > 0 && (fault.rule.malformed.is_some() || body.is_some())
+}
+
 /// A mask of these paths; none if there are none.
 pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
     let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
@@ -452,14 +466,15 @@ fn files(settings: &config::Config) -> Vec<PathBuf> {
     stored.chain(&settings.audit_path).cloned().collect()
 }
 
-/// Looks for canaries in all that the gateway has counted. Over a socket of the system's own, since a clock that is held
-/// would let the time-outs of a client pass.
-pub(crate) async fn scan_metrics(gateway: &Gateway) {
+/// Looks for canaries in all that the gateway has counted, and answers it. Over a socket of the system's own, since a clock
+/// that is held would let the time-outs of a client pass.
+pub(crate) async fn scan_metrics(gateway: &Gateway) -> String {
     let address = gateway.admin_address();
     let page = tokio::task::spawn_blocking(move || page(address, "/metrics"));
     let page = page.await.unwrap().unwrap();
     assert!(!page.is_empty(), "there are no metrics");
     canary::scan_bytes("the metrics", &page);
+    String::from_utf8(page).unwrap()
 }
 
 /// A page of an admin listener, with its head.

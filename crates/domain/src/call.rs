@@ -309,6 +309,9 @@ impl Client {
         );
         let outcome = Outcome::of(operation, &call, sent);
         attempt.end(outcome.status(), outcome.attempt_error());
+        if let Some(answer) = call.answer() {
+            self.notice_drift(operation, answer);
+        }
         outcome
     }
 }

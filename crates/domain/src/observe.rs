@@ -42,6 +42,18 @@ pub enum Event {
     IntentsOpen(usize),
     /// A record was looked for whose create had lost its answer.
     ReadBack(Route, Sighting),
+    /// An answer leaves the vendor's document; told once for each place in it.
+    Drifted(Route, Drift),
+}
+
+/// One way in which an answer leaves the vendor's document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Drift {
+    /// In which way.
+    pub kind: DriftKind,
+    /// Where, as a JSON pointer that is made of the document and never of the answer: `*` stands for every item of a
+    /// list, `_other` for every member that the document does not know.
+    pub pointer: &'static str,
 }
 
 /// The operation that a request calls.
@@ -173,6 +185,16 @@ words! {
         Failed = "failed",
     }
 
+    /// In which way an answer leaves the vendor's document.
+    DriftKind {
+        /// There is a member that the document does not know.
+        UnknownMember = "unknown_member",
+        /// A value is of a type that the document does not say.
+        OtherType = "other_type",
+        /// A member that the document requires is absent or null.
+        MissingMember = "missing_member",
+    }
+
     /// Whether calls of an operation go out.
     Circuit {
         /// They do.
@@ -227,6 +249,18 @@ impl Client {
 
     pub(crate) fn notice(&self, event: Event) {
         self.inner.config.observer.notice(event);
+    }
+
+    /// Tells where an answer leaves the vendor's document, whatever else becomes of it.
+    pub(crate) fn notice_drift(&self, operation: Operation, answer: &rest::Answer) {
+        for rest::Drift { kind, pointer } in answer.drift(operation.name()) {
+            let kind = match kind {
+                rest::DriftKind::UnknownMember => DriftKind::UnknownMember,
+                rest::DriftKind::OtherType => DriftKind::OtherType,
+                rest::DriftKind::MissingMember => DriftKind::MissingMember,
+            };
+            self.notice(Event::Drifted(operation.route(), Drift { kind, pointer }));
+        }
     }
 }
 

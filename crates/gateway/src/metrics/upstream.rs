@@ -1,6 +1,6 @@
 //! What is counted of the calls to the vendor.
 
-use openfinance::observe::{Ended, Event, Route};
+use openfinance::observe::{Drift, Ended, Event, Route};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -20,6 +20,7 @@ pub(super) struct Upstream {
     intents: Family<Outcome, Counter>,
     intents_open: Gauge,
     read_backs: Family<ReadBack, Counter>,
+    drift: Family<Place, Counter>,
 }
 
 /// What tells the durations of requests apart.
@@ -67,6 +68,14 @@ struct ReadBack {
     finding: &'static str,
 }
 
+/// A place in the vendor's document that answers have left.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Place {
+    operation: &'static str,
+    kind: &'static str,
+    pointer: &'static str,
+}
+
 impl EncodeLabelValue for ErrorType {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
         match self {
@@ -110,6 +119,7 @@ impl Default for Upstream {
             intents: Family::default(),
             intents_open: Gauge::default(),
             read_backs: Family::default(),
+            drift: Family::default(),
         }
     }
 }
@@ -153,6 +163,23 @@ impl Upstream {
                 let read_back = ReadBack { operation, finding };
                 self.read_backs.get_or_create(&read_back).inc();
             }
+            Event::Drifted(Route { operation, .. }, Drift { kind, pointer }) => {
+                let kind = kind.as_str();
+                let place = Place {
+                    operation,
+                    kind,
+                    pointer,
+                };
+                // Once for each place since the start: what goes on is counted.
+                if self.drift.get_or_create(&place).inc() == 0 {
+                    tracing::warn!(
+                        operation,
+                        kind,
+                        pointer,
+                        "the vendor's answers leave our document here"
+                    );
+                }
+            }
         }
     }
 
@@ -174,6 +201,7 @@ impl Upstream {
             intents,
             intents_open,
             read_backs,
+            drift,
         } = self;
         let http = registry.sub_registry_with_label(("server_address".into(), address.into()));
         http.register_with_unit(
@@ -216,6 +244,11 @@ impl Upstream {
             "openfinance_read_backs",
             "Looks for records whose create had lost its answer, by what they have shown",
             read_backs.clone(),
+        );
+        registry.register(
+            "openfinance_upstream_drift",
+            "Answers of the vendor that leave our document, by the place in it; never by what was answered",
+            drift.clone(),
         );
     }
 }

@@ -93,6 +93,21 @@ const ALERTS: &[Alert] = &[
         summary: "So much fails at the vendor that the budget for retries is used up.",
         action: "Do as UPSTREAM_UNAVAILABLE says below.",
     },
+    Alert {
+        name: "OpenfinanceUpstreamDrift",
+        // A series that is new has not increased yet.
+        expression: "sum by (operation, kind, pointer) (increase(openfinance_upstream_drift_total[1h]) > 0 or \
+                     openfinance_upstream_drift_total unless openfinance_upstream_drift_total offset 1h)",
+        lasting: "0m",
+        severity: "ticket",
+        summary: "The vendor's answers leave our document: members that it does not know, other types, or required members that are not there.",
+        action: "`pointer` is the place in the document of `operation`'s answer: `*` is every item of a list, `_other` any \
+                 member that the document does not know, and an empty one the body as a whole. Callers see nothing of \
+                 `unknown_member`. What `other_type` and `missing_member` do to them, Failures by reason says: look for \
+                 UPSTREAM_MALFORMED and OUTCOME_UNKNOWN since the first of them, which the log has as a warning. Ask the vendor \
+                 for the present document and take it over (`cargo xtask spec import`); what the vendor keeps sending against \
+                 its own document goes into `openapi/overlay.yaml`, with its reason. The counts begin anew with the new version.",
+    },
 ];
 
 /// The name of the alert of a reason; `None` where there is none.
@@ -289,6 +304,13 @@ const PANELS: &[(&str, &str, &[&str])] = &[
         &[
             "sum by (cause) (rate(openfinance_upstream_retries_total[$__rate_interval]))",
             "sum(rate(openfinance_retries_denied_total[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Answers that leave the vendor's document, by place",
+        "short",
+        &[
+            "sum by (operation, kind, pointer) (increase(openfinance_upstream_drift_total[$__rate_interval])) > 0",
         ],
     ),
     (
