@@ -7,6 +7,8 @@
 
 mod chain;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod ids;
 mod layer;
 pub(crate) mod query;

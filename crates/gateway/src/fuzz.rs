@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    authorization, business,
+    audit, authorization, business,
     config::{Flags, Settings, SharedKey},
     consumer,
     convert::{FromPb as _, IntoPb as _},
@@ -23,6 +23,7 @@ use crate::{
 
 /// Reads `data` as every message that a caller may send with a record in it, and makes values of the domain of it.
 pub fn request(data: &[u8]) {
+    audit::fuzz::message(data);
     if let Some(message) = decoded::<pb::Customer>(data) {
         let read = NewCustomer::from_pb(message.clone());
         // What is accepted is shown as it was understood, and accepted again.
@@ -140,6 +141,11 @@ pub fn field_mask(data: &[u8]) {
     }));
 }
 
+/// Reads `data` as an audit file.
+pub fn audit_file(data: &[u8]) {
+    audit::fuzz::file(data);
+}
+
 /// A secret that stands in the settings beside what the fuzzer makes up.
 const SECRET: &str = "Periwinkle-4242-Zeugma";
 
@@ -220,6 +226,11 @@ mod tests {
     #[test]
     fn field_masks_in_the_corpus_are_read_without_a_panic() {
         replay("field_mask", field_mask);
+    }
+
+    #[test]
+    fn audit_files_in_the_corpus_are_read_without_a_panic() {
+        replay("audit_file", audit_file);
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub(super) fn is_at(path: &Path, identity: Identity) -> bool {
 
 /// The last line of these bytes that follows from the one before it or says itself what it follows from, and where
 /// it ends.
-fn last_good(chain: &Chain, bytes: &[u8]) -> Option<(Place, usize)> {
+pub(super) fn last_good(chain: &Chain, bytes: &[u8]) -> Option<(Place, usize)> {
     let mut end = bytes.iter().rposition(|byte| *byte == b'\n')? + 1;
     loop {
         let start = begin(bytes, end);

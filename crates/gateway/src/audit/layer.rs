@@ -491,3 +491,6 @@ async fn first_message(body: Body) -> (Bytes, Body) {
     let message = take_message(&mut BytesMut::from(&whole[..]));
     (message.unwrap_or_default(), Body::new(Full::new(whole)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,12 +97,28 @@ impl Query {
     ) -> io::Result<u64> {
         let name =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(name)?);
+        let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(name)?);
+        self.lines(file, ids, out).map_err(name)
+    }
+
+    /// The lines of bytes as a file would have them; how many are none.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn bytes(&self, bytes: &[u8], out: &mut dyn Write) -> u64 {
+        // Neither the bytes nor a vector fail.
+        self.lines(bytes, &mut BTreeSet::new(), out).unwrap_or(0)
+    }
+
+    fn lines(
+        &self,
+        mut file: impl BufRead,
+        ids: &mut BTreeSet<String>,
+        out: &mut dyn Write,
+    ) -> io::Result<u64> {
         let mut bytes = Vec::new();
         let mut unreadable = 0;
         loop {
             bytes.clear();
-            if file.read_until(b'\n', &mut bytes).map_err(name)? == 0 {
+            if file.read_until(b'\n', &mut bytes)? == 0 {
                 return Ok(unreadable);
             }
             let Ok(line) = serde_json::from_slice::<Line<'_>>(&bytes) else {

@@ -183,6 +183,25 @@ pub(crate) fn verify(
     }
 }
 
+/// How many lines these bytes have, if all are as they were written.
+#[cfg(any(test, fuzzing))]
+pub(super) fn holds(key: &SharedKey, bytes: &[u8]) -> Option<usize> {
+    let chain = Chain::new(key);
+    let mut reading = Reading {
+        chain: &chain,
+        expected: Vec::new(),
+        verified: Verified {
+            lines: 0,
+            first: 0,
+            last: Place::default(),
+            torn: 0,
+            end_is_known: false,
+        },
+    };
+    reading.file(bytes).ok()?;
+    usize::try_from(reading.verified.lines).ok()
+}
+
 enum Stop {
     Unreadable(io::Error),
     Line(u64, &'static str),
