@@ -189,11 +189,54 @@ fn replicas_are_several_and_all_parts_name_the_same_pods() {
     for (probe, path) in [
         ("startupProbe", "/livez"),
         ("livenessProbe", "/livez"),
-        ("readinessProbe", "/readyz"),
+        // What all replicas share must not take all of them out of service.
+        ("readinessProbe", "/readyz?exclude=store&exclude=guard"),
     ] {
         assert_eq!(container[probe]["httpGet"]["path"], path);
         assert_eq!(container[probe]["httpGet"]["port"], "admin");
     }
+    // One look that fails is no reason to send callers elsewhere.
+    assert!(container["readinessProbe"]["failureThreshold"].as_u64() >= Some(3));
+}
+
+#[test]
+fn no_command_has_a_secret_in_it_and_the_store_takes_its_users_from_a_file() {
+    for (folder, kind) in [
+        ("kubernetes/base", "Deployment"),
+        ("kubernetes/valkey", "StatefulSet"),
+    ] {
+        let resources = resources(folder);
+        let container = &of_kind(&resources, kind)["spec"]["template"]["spec"]["containers"][0];
+        for words in ["command", "args"] {
+            let words = container[words].as_array();
+            let refers = |word: &Value| word.as_str().unwrap().contains("$(");
+            assert!(!words.into_iter().flatten().any(refers), "{folder}");
+        }
+    }
+    let valkey = resources("kubernetes/valkey");
+    let pod = &of_kind(&valkey, "StatefulSet")["spec"]["template"]["spec"];
+    let settings = read("kubernetes/valkey/valkey.conf");
+    let users = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("aclfile "));
+    let (folder, file) = users.unwrap().rsplit_once('/').unwrap();
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
+    let mount = mounts
+        .iter()
+        .find(|mount| mount["mountPath"] == folder)
+        .unwrap();
+    let volumes = pod["volumes"].as_array().unwrap();
+    let volume = volumes
+        .iter()
+        .find(|volume| volume["name"] == mount["name"]);
+    let template = yaml("kubernetes/valkey/secret.example.yaml");
+    assert_eq!(
+        volume.unwrap()["secret"]["secretName"],
+        template["metadata"]["name"]
+    );
+    let there = template["stringData"].as_object().unwrap();
+    assert_eq!(there.keys().collect::<Vec<_>>(), [file]);
+    assert_eq!(there[file], "user default on >REPLACE-ME ~* &* +@all\n");
 }
 
 /// A gateway with the settings of the cluster, its Secrets as files, and those who know it.

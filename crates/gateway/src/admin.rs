@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::get,
@@ -20,7 +20,10 @@ use tokio::{
 };
 use tower::Service as _;
 
-use crate::{health::Health, metrics::Exposition};
+use crate::{
+    health::{Check, Health},
+    metrics::Exposition,
+};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 64;
@@ -84,12 +87,41 @@ async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+/// Whether the gateway is ready, and which checks fail. `exclude=NAME`, as often as needed, leaves a check out of the
+/// answer: a balancer that takes every replica away because of what they share makes an outage of what would be a part.
+async fn readyz(
+    State(health): State<Health>,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> (StatusCode, String) {
+    let excluded: Option<Vec<_>> = asked.iter().map(excluded).collect();
+    let Some(excluded) = excluded else {
+        let known = names(Check::OPTIONAL.into_iter());
+        let told = format!("the only parameter is exclude, and its values are: {known}\n");
+        return (StatusCode::BAD_REQUEST, told);
+    };
+    let (passed_over, failing): (Vec<_>, Vec<_>) =
+        health.failing().partition(|check| excluded.contains(check));
+    if !failing.is_empty() {
+        let told = format!("not ready: {}\n", names(failing.into_iter()));
+        return (StatusCode::SERVICE_UNAVAILABLE, told);
     }
+    let told = if passed_over.is_empty() {
+        "ready\n".to_owned()
+    } else {
+        format!("ready but for: {}\n", names(passed_over.into_iter()))
+    };
+    (StatusCode::OK, told)
+}
+
+/// The check that this parameter leaves out.
+fn excluded((key, value): &(String, String)) -> Option<Check> {
+    let named = |check: &Check| key == "exclude" && value == check.as_str();
+    Check::OPTIONAL.into_iter().find(named)
+}
+
+fn names(checks: impl Iterator<Item = Check>) -> String {
+    let names: Vec<_> = checks.map(Check::as_str).collect();
+    names.join(", ")
 }
 
 async fn text(State(metrics): State<Exposition>) -> impl IntoResponse {

@@ -21,6 +21,34 @@ use crate::{api::SERVICES, audit::Audit};
 /// How often it is looked whether the vendor still accepts the partner's credentials, and the store can be used.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// What has to be fine so that the gateway is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// It serves: everything is in place, and it is not stopping.
+    Serving,
+    /// The vendor accepts the partner's credentials.
+    Guard,
+    /// What restarts and replicas share can be used.
+    Store,
+    /// The audit file can be written.
+    Audit,
+}
+
+impl Check {
+    /// Those that who asks may leave out. One that is stopping is not ready whatever is asked.
+    pub(crate) const OPTIONAL: [Self; 3] = [Self::Guard, Self::Store, Self::Audit];
+
+    /// The word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Guard => "guard",
+            Self::Store => "store",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// Whether the gateway can serve. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Health {
@@ -48,11 +76,20 @@ impl Health {
     }
 
     /// Whether calls can be served.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
-            && !self.client.credentials_rejected()
-            && self.client.store_usable()
-            && self.audit_usable()
+    fn is_ready(&self) -> bool {
+        self.failing().next().is_none()
+    }
+
+    /// What is not fine.
+    pub(crate) fn failing(&self) -> impl Iterator<Item = Check> {
+        let checks = [
+            (Check::Serving, self.open.load(Ordering::Relaxed)),
+            (Check::Guard, !self.client.credentials_rejected()),
+            (Check::Store, self.client.store_usable()),
+            (Check::Audit, self.audit_usable()),
+        ];
+        let failing = checks.into_iter().filter(|(_, fine)| !fine);
+        failing.map(|(check, _)| check)
     }
 
     fn audit_usable(&self) -> bool {
