@@ -54,6 +54,7 @@ fn told(arguments: &[&str]) -> (ExitCode, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let arguments = ["openfinance-gateway", "audit"].iter().chain(arguments);
     let code = openfinance_gateway::cli::run(
+        Ok(()),
         arguments.map(Into::into),
         [("OPENFINANCE_SHARED__KEY".into(), "07".repeat(32).into())],
         &mut out,

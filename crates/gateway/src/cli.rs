@@ -17,6 +17,7 @@ use crate::{
     banner,
     config::{self, Flags, Settings},
     gateway::Gateway,
+    harden::NotHardened,
     log,
     reload::Reloader,
     trace::Traces,
@@ -86,11 +87,12 @@ enum AuditCommand {
 }
 
 /// Runs the command line `arguments` under the variables of `environment`, writing what was asked for to `out` and what
-/// went wrong to `err`.
+/// went wrong to `err`. What became of hardening the process is logged where there is a log.
 ///
 /// The exit code is 0 when all went well, 1 when the gateway could not start or is not ready, and 2 when the command
 /// line or the settings are wrong.
 pub fn run(
+    hardened: Result<(), NotHardened>,
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     out: &mut dyn Write,
@@ -126,7 +128,7 @@ pub fn run(
     let environment: Vec<_> = environment.collect();
     let done = match command {
         None => settings(&flags, environment.clone(), err)
-            .and_then(|settings| serve(settings, flags, environment, out)),
+            .and_then(|settings| serve(settings, flags, environment, hardened, out)),
         Some(Command::CheckConfig) => settings(&flags, environment, err).and_then(|settings| {
             out.write_all(settings.show().as_bytes())
                 .map_err(Exit::failure)
@@ -234,6 +236,7 @@ fn serve(
     settings: Settings,
     flags: Flags,
     environment: Vec<(String, String)>,
+    hardened: Result<(), NotHardened>,
     out: &mut dyn Write,
 ) -> Result<(), Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -243,6 +246,9 @@ fn serve(
     let served = runtime.block_on(async {
         let traces = Traces::of(|name| std::env::var(name).ok()).map_err(Exit::failure)?;
         let level = log::start(&settings.config.log, traces.as_ref());
+        if let Err(error) = hardened {
+            tracing::warn!(%error, "the system refuses what the program asked of it first");
+        }
         let mut stop = Stop::listen().map_err(Exit::failure)?;
         let hangup = signal(SignalKind::hangup()).map_err(Exit::failure)?;
         let reloader = Reloader::new(flags, environment, &settings, level);
@@ -342,7 +348,7 @@ mod tests {
         let environment = environment
             .iter()
             .map(|(name, value)| (name.into(), value.into()));
-        let code = run(arguments, environment, &mut out, &mut err);
+        let code = run(Ok(()), arguments, environment, &mut out, &mut err);
         (
             code,
             String::from_utf8(out).unwrap(),

@@ -115,7 +115,7 @@ fn failure(code: Code, compressed: bool) -> Failure {
         Code::Unimplemented => method_unknown(),
         Code::OutOfRange | Code::ResourceExhausted => Failure::new(
             Reason::MessageTooLarge,
-            "a message is too large: requests have 64 KiB, answers 4 MiB",
+            "the request or its answer is larger than the gateway's settings allow",
         ),
         // tonic calls bytes that it can't decode its own failure.
         Code::Internal | Code::InvalidArgument => Failure::new(

@@ -2,12 +2,27 @@
 //! and panics that say where they were and no more. And it may open as many files as the system lets it, since each
 //! connection is one.
 
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+use rustix::{
+    io::Errno,
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
 };
 
-/// Hardens this process. What the system refuses is no reason not to serve; it is told in the log once there is one.
-pub fn harden() {
+/// What the system refuses.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum NotHardened {
+    /// To leave no core dumps, or to keep debuggers out.
+    #[error("core dumps can't be ruled out: {0}")]
+    CoreDumps(Errno),
+    /// To open more files.
+    #[error("the limit of open files can't be raised: {0}")]
+    OpenFiles(Errno),
+}
+
+/// Hardens this process. What the system refuses is no reason not to serve.
+///
+/// # Errors
+/// [`NotHardened`], for a log that there is not yet.
+pub fn harden() -> Result<(), NotHardened> {
     quiet_panics();
     let none = Rlimit {
         current: Some(0),
@@ -17,17 +32,14 @@ pub fn harden() {
     // Without this, a debugger of the same user could read the memory, and a handler of core dumps gets them regardless
     // of the limit.
     let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if let Err(error) = limited.and(hidden) {
-        tracing::warn!(%error, "core dumps can't be ruled out");
-    }
-    if let Err(error) = allow_files() {
-        tracing::warn!(%error, "the limit of open files can't be raised");
-    }
+    let files = allow_files();
+    limited.and(hidden).map_err(NotHardened::CoreDumps)?;
+    files.map_err(NotHardened::OpenFiles)
 }
 
 /// Raises the limit of open files as far as it goes. Many systems begin with 1,024, for programs of old that could not
 /// count further.
-fn allow_files() -> rustix::io::Result<()> {
+fn allow_files() -> Result<(), Errno> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: maximum,
@@ -62,7 +74,7 @@ mod tests {
     #[test]
     fn a_hardened_process_leaves_no_core_dump() {
         if std::env::var_os(CHILD).is_some() {
-            harden();
+            harden().unwrap();
             let Rlimit { current, maximum } = getrlimit(Resource::Core);
             assert_eq!((current, maximum), (Some(0), Some(0)));
             let hidden = rustix::process::dumpable_behavior();
@@ -82,7 +94,7 @@ mod tests {
                 maximum,
             };
             setrlimit(Resource::Nofile, few).unwrap();
-            harden();
+            harden().unwrap();
             assert_eq!(getrlimit(Resource::Nofile).current, maximum);
             return;
         }

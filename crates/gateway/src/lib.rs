@@ -66,5 +66,5 @@ mod store;
 mod trace;
 
 pub use gateway::{Gateway, StartError};
-pub use harden::harden;
+pub use harden::{NotHardened, harden};
 pub use server::tls::TlsError;

@@ -7,6 +7,12 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    openfinance_gateway::harden();
-    openfinance_gateway::cli::run(env::args_os(), env::vars_os(), &mut stdout(), &mut stderr())
+    let hardened = openfinance_gateway::harden();
+    openfinance_gateway::cli::run(
+        hardened,
+        env::args_os(),
+        env::vars_os(),
+        &mut stdout(),
+        &mut stderr(),
+    )
 }
