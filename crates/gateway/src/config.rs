@@ -90,7 +90,8 @@ impl Settings {
     }
 
     /// As [`Settings::load`], for a gateway that runs: what it has already counts on where a file of an issuer's keys can't
-    /// be used for now, which is no reason to let a caller in whose key was taken away.
+    /// be used for now, or nothing can be written beside its store, which is no reason to let a caller in whose key was
+    /// taken away.
     ///
     /// # Errors
     /// As [`Settings::load`].

@@ -143,10 +143,9 @@ impl Reloader {
         let names = new.differences(&self.state);
         // Who may call is one thing, of several settings.
         let auth = std::mem::take(&mut config.auth);
+        // Whatever else has changed beside them: a key that is taken back must not wait for a restart because of that.
         let auth_changed = names.iter().any(|name| AUTH.contains(name));
-        let auth_applied = auth_changed
-            && !names.contains(&"auth.mtls")
-            && self.changeable.gatekeeper.replace(auth);
+        let auth_applied = auth_changed && self.changeable.gatekeeper.replace(auth);
         let mut changed = Changed::default();
         match self.changeable.tls.as_ref().map(tls::Reloader::reload) {
             Some(Ok(true)) => changed.applied.push("tls"),

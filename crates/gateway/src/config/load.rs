@@ -252,6 +252,11 @@ impl Reader {
     fn store_path(&mut self) -> Option<PathBuf> {
         let entry = self.take("shared.store_path")?;
         let path = PathBuf::from(&entry.text);
+        // Another one takes a restart, and is tried out then. The one that is open may be on a disk that is full, and that
+        // must not keep a key from being taken back.
+        if self.occasion == Occasion::Again {
+            return Some(path);
+        }
         match check::store(&path) {
             Ok(()) => Some(path),
             Err(message) => {

@@ -288,6 +288,16 @@ fn the_shared_key_is_64_hexadecimal_digits() {
 }
 
 #[test]
+fn a_gateway_that_runs_reads_its_settings_although_nothing_can_be_written_beside_its_store() {
+    let mut given = Given::complete();
+    // Nobody can make a file there, as on a disk that is full.
+    given.set("SHARED__STORE_PATH", "/proc/store");
+    assert!(given.problem().contains("can't be written to"));
+    let again = Settings::load_again(&given.flags, given.variables.clone());
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[test]
 fn the_store_path_is_a_file_where_files_can_be_made() {
     let mut given = Given::complete();
     let file = given.write("file", "").display().to_string();

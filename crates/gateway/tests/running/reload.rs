@@ -173,6 +173,27 @@ async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
     process.signal(Signal::HUP);
     process.logs(READ).await;
     assert_eq!(code().await, tonic::Code::Ok);
+    // What takes a restart beside it keeps nobody's grant alive, now or at the next reading.
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    process.write("cert.pem", &pair.cert.pem());
+    process.write("key.pem", &pair.signing_key.serialize_pem());
+    let (cert, key) = (process.path("cert.pem"), process.path("key.pem"));
+    let mtls = format!(
+        "[tls]\ncert = {cert:?}\nkey = {key:?}\nclient_ca = {cert:?}\n[auth]\nmtls = \"on\"\n"
+    );
+    for (settings, expected) in [
+        (format!("{mtls}{keys}"), tonic::Code::PermissionDenied),
+        (format!("{mtls}{keys}{policy}"), tonic::Code::Ok),
+        (format!("{mtls}{keys}"), tonic::Code::PermissionDenied),
+    ] {
+        process.write("settings.toml", &settings);
+        process.signal(Signal::HUP);
+        let line = process.logs(READ).await;
+        assert!(line.contains("\"applied\":\"policy\""), "{line}");
+        let line = process.logs("take a restart").await;
+        assert!(line.contains("auth.mtls"), "{line}");
+        assert_eq!(code().await, expected);
+    }
     process.signal(Signal::TERM);
     process.ends().await;
 }
