@@ -1,20 +1,28 @@
 //! `cargo xtask smoke`: the program as the image has it, without the sandbox, run as the container would run it.
 //!
 //! No container engine is needed: what it would take away is taken away here. The program runs as another user where this
-//! one is root, in a folder that it can't write to, with no variable but those that it needs.
+//! one is root, in a folder that it can't write to, with no variable but those that it needs, and with the settings that a
+//! gateway other machines may call must have: TLS, callers and their policy, and the audit file.
 
 use std::{
     fs::{self, Permissions},
-    io::{BufRead as _, BufReader, Read as _, Write},
+    io::{BufRead as _, BufReader, Write},
     os::unix::{fs::PermissionsExt as _, fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// The user of the image.
 const NOBODY: u32 = 65_532;
+
+/// How long its log may be silent before it serves, and until it ends: longer than either takes on a busy machine, and
+/// than the gateway's own limit for a stop.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the program is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,11 +71,12 @@ pub(crate) fn run(build: Build, root: &Path, out: &mut dyn Write) -> Result<()> 
 
 /// Asks a gateway that has been started for its health, and stops it.
 fn serve(image: &Image, gateway: &mut Child) -> Result<()> {
-    let mut log = BufReader::new(gateway.stderr.take().context("stderr was not piped")?);
+    let log = follow(gateway.stderr.take().context("stderr was not piped")?);
     let mut line = String::new();
     while !line.contains("\"message\":\"serving\"") {
-        line.clear();
-        ensure!(log.read_line(&mut line)? > 0, "it ended before it served");
+        line = log.recv_timeout(PATIENCE).with_context(|| {
+            format!("it has ended, or hangs, before it serves; its last line is {line:?}")
+        })?;
     }
     let admin = line
         .split_once("\"admin\":\"")
@@ -90,11 +99,33 @@ fn serve(image: &Image, gateway: &mut Child) -> Result<()> {
         .status()?;
     ensure!(killed.success(), "it could not be told to stop");
     let mut rest = String::new();
-    log.read_to_string(&mut rest)?;
+    loop {
+        match log.recv_timeout(PATIENCE) {
+            Ok(line) => rest = rest + &line + "\n",
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => bail!("it does not end: {rest}"),
+        }
+    }
     let status = gateway.wait()?;
     ensure!(status.success(), "{status}: {rest}");
     ensure!(!rest.contains(SECRET), "a secret is in the log");
+    let audit = image.folder.path().join(AUDIT).display().to_string();
+    let answer = image.run(&["audit", "verify", &audit])?;
+    ensure!(answer.status.success(), "audit verify: {answer:?}");
     Ok(())
+}
+
+/// The lines of a log as they come, for a reader who does not wait for ever.
+fn follow(log: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// Builds the program and says where it is.
@@ -121,11 +152,38 @@ fn program(build: Build, root: &Path) -> Result<PathBuf> {
 /// What a secret looks like here.
 const SECRET: &str = "CanarySecret1234";
 
+/// The audit file, in the folder of the image.
+const AUDIT: &str = "state/audit";
+
 /// What the container has: the program, its settings and secrets, and one folder to write to.
 struct Image {
     folder: tempfile::TempDir,
     program: PathBuf,
     is_root: bool,
+}
+
+/// Settings as the container has them, with a store of its own beside the audit file.
+fn settings(folder: &Path) -> String {
+    let at = |name: &str| format!("{:?}", folder.join(name).display().to_string());
+    let hash = "0e".repeat(32);
+    format!(
+        "[partner]\nsecret_file = {}\napp_key_file = {}\n\
+         [shared]\nkey_file = {}\nstore_path = {}\n\
+         [grpc]\nlisten = \"0.0.0.0:0\"\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n\
+         [tls]\ncert = {}\nkey = {}\n\
+         [audit]\npath = {}\n\
+         [log]\nformat = \"json\"\n\
+         [[auth.keys]]\nprincipal = \"books\"\nsha256 = \"{hash}\"\n\
+         [[policy]]\nprincipal = \"books\"\nroles = [\"reader\"]\n",
+        at("partner-secret"),
+        at("app-key"),
+        at("shared-key"),
+        at("state"),
+        at("tls.crt"),
+        at("tls.key"),
+        at(AUDIT),
+    )
 }
 
 impl Image {
@@ -135,10 +193,14 @@ impl Image {
         fs::copy(program, at("openfinance-gateway"))?;
         fs::create_dir(at("work"))?;
         fs::create_dir(at("state"))?;
+        let pair = rcgen::generate_simple_self_signed(["gateway.example.com".to_owned()])?;
         for (name, text) in [
             ("partner-secret", SECRET),
             ("app-key", "5a6e64626f786170706b657930303031"),
             ("shared-key", &"0f".repeat(32)),
+            ("tls.crt", &pair.cert.pem()),
+            ("tls.key", &pair.signing_key.serialize_pem()),
+            ("openfinance.toml", &settings(folder.path())),
         ] {
             fs::write(at(name), text)?;
         }
@@ -160,15 +222,11 @@ impl Image {
         let at = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(&self.program);
         command
+            .arg("--config")
+            .arg(at("openfinance.toml"))
             .args(arguments)
             .env_clear()
             .env("OPENFINANCE_PARTNER__ID", "2445580000001")
-            .env("OPENFINANCE_PARTNER__SECRET_FILE", at("partner-secret"))
-            .env("OPENFINANCE_PARTNER__APP_KEY_FILE", at("app-key"))
-            .env("OPENFINANCE_SHARED__KEY_FILE", at("shared-key"))
-            .env("OPENFINANCE_SHARED__STORE_PATH", at("state"))
-            .env("OPENFINANCE_GRPC__LISTEN", "127.0.0.1:0")
-            .env("OPENFINANCE_ADMIN__LISTEN", "127.0.0.1:0")
             .current_dir(at("work"))
             .stdin(Stdio::null());
         if self.is_root {
