@@ -1,11 +1,18 @@
 //! How the gateway is watched, end to end: what it says of itself, and what a scrape finds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use openfinance_gateway::reason::Reason;
+use openfinance_gateway::{
+    config::{ClientCertificates, Tls, TlsVersion},
+    reason::Reason,
+};
 use openfinance_rpc::pb::{self, gateway_service_client::GatewayServiceClient};
 use openfinance_sandbox::Operation;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::world::{REQUEST_ID, World};
 
@@ -38,6 +45,18 @@ impl Scrape {
             .map(|(_, value)| *value)
             .collect();
         found.iter().sum()
+    }
+
+    /// Whether there is a series with this name whose labels hold all of these.
+    fn has_with(&self, name: &str, labels: &[(&str, &str)]) -> bool {
+        let held = |series: &str| {
+            labels
+                .iter()
+                .all(|(key, value)| series.contains(&format!("{key}=\"{value}\"")))
+        };
+        self.0
+            .keys()
+            .any(|series| series.split('{').next() == Some(name) && held(series))
     }
 
     /// Whether there is a series with this name.
@@ -214,6 +233,71 @@ async fn a_refused_login_opens_the_guard_for_all_to_see() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn what_a_single_event_raises_an_alert_for_is_counted_from_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit");
+    let world = World::with_gateway(|_| (), |settings| settings.audit_path = Some(audit)).await;
+    let scrape = Scrape::of(&world).await;
+    let rules = include_str!("../deploy/prometheus/openfinance.rules.yaml");
+    let series: Vec<_> = rules
+        .lines()
+        // Such a rule takes a series that is new for one that has increased.
+        .filter(|line| !line.contains("offset"))
+        .flat_map(|line| line.split("increase(").skip(1))
+        .map(|rest| rest.split('[').next().unwrap())
+        .collect();
+    assert!(series.len() >= 5, "{series:?}");
+    for series in series {
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let labels = labels.trim_end_matches('}').split(',');
+        let labels: Vec<_> = labels
+            .filter_map(|label| label.split_once("=\""))
+            .map(|(label, value)| (label, value.trim_end_matches('"')))
+            .collect();
+        let labels: Vec<_> = labels
+            .into_iter()
+            // What a label is not says nothing of what there is.
+            .filter(|(label, _)| !label.ends_with('!'))
+            .collect();
+        assert!(scrape.has_with(name, &labels), "{series}");
+        assert_eq!(scrape.sum(name, &labels), 0.0, "{series}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn readiness_names_what_fails_and_can_be_asked_without_it() {
+    let world = World::start().await;
+    assert_eq!(world.admin("/readyz").await, "ready\n");
+    let refused = json!({ "code": 10001, "message": "no" });
+    world.answers(Operation::CreateToken, 401, refused);
+    world.customers().get_customer(read("1")).await.unwrap_err();
+    for (path, status, told) in [
+        ("/readyz", 503, "not ready: guard\n"),
+        ("/readyz?exclude=store", 503, "not ready: guard\n"),
+        (
+            "/readyz?exclude=store&exclude=guard",
+            200,
+            "ready but for: guard\n",
+        ),
+        (
+            "/readyz?exclude=serving",
+            400,
+            "the only parameter is exclude, and its values are: guard, store, audit\n",
+        ),
+        (
+            "/readyz?verbose",
+            400,
+            "the only parameter is exclude, and its values are: guard, store, audit\n",
+        ),
+    ] {
+        assert_eq!(world.admin_status(path).await, status, "{path}");
+        assert_eq!(world.admin(path).await, told, "{path}");
+    }
+    world.stop().await;
+}
+
 /// What the names of our figures begin with.
 const FAMILIES: [&str; 4] = ["openfinance_", "rpc_server_", "http_client_", "process_"];
 
@@ -222,6 +306,50 @@ fn names(text: &str) -> std::collections::BTreeSet<&str> {
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(|word| FAMILIES.iter().any(|family| word.starts_with(family)))
         .collect()
+}
+
+/// TLS with a certificate that ends in the year 4096, as those do whose maker says nothing.
+fn tls(folder: &std::path::Path) -> Tls {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    Tls {
+        cert: write("server.pem", pair.cert.pem()),
+        key: write("server.key", pair.signing_key.serialize_pem()),
+        client_ca: None,
+        min_version: TlsVersion::V1_3,
+        client_certificates: ClientCertificates::Required,
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_tells_of_connections_and_of_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with_gateway(|_| (), |settings| settings.tls = Some(tls(folder.path())));
+    let world = world.await;
+    let scrape = Scrape::of(&world).await;
+    let ends = "openfinance_tls_certificate_expiration_timestamp_seconds";
+    assert_eq!(scrape.sum(ends, &[]), 67_090_118_400.0);
+    let failed = "openfinance_tls_handshakes_failed_total";
+    assert_eq!(scrape.sum(failed, &[]), 0.0);
+    let mut stranger = TcpStream::connect(world.grpc_address()).await.unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    // It has been told off, and a moment later that is counted.
+    stranger.read_to_end(&mut Vec::new()).await.unwrap();
+    let counted = async {
+        loop {
+            let scrape = Scrape::of(&world).await;
+            if scrape.sum(failed, &[]) + scrape.sum("openfinance_connections_open", &[]) == 1.0 {
+                return;
+            }
+        }
+    };
+    let counted = tokio::time::timeout(Duration::from_secs(60), counted).await;
+    assert!(counted.is_ok(), "it is not counted");
+    world.stop().await;
 }
 
 #[tokio::test]
@@ -237,7 +365,18 @@ async fn what_dashboard_and_alerts_and_documents_name_is_in_a_scrape() {
     world.loses_answer(Operation::AddTestingCustomer, 502, "text/html", "<html/>");
     let made = world.customers().create_customer(noted("watched")).await;
     made.unwrap();
-    let text = world.admin("/metrics").await;
+    // Some of it is there only with TLS, or with an audit file.
+    let folder = tempfile::tempdir().unwrap();
+    let more = World::with_gateway(
+        |_| (),
+        |settings| {
+            settings.tls = Some(tls(folder.path()));
+            settings.audit_path = Some(folder.path().join("audit"));
+        },
+    );
+    let more = more.await;
+    let text = world.admin("/metrics").await + &more.admin("/metrics").await;
+    more.stop().await;
     let mut known = std::collections::BTreeSet::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();

@@ -11,7 +11,11 @@ use openfinance_rest as rest;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
-use crate::{Client, operation::Operation, token::TokenAge};
+use crate::{
+    Client, Unsettled,
+    operation::{Kind, Operation},
+    token::TokenAge,
+};
 
 /// The target of the spans that a client makes, one for each request that goes out. They hold the operation, the template
 /// of the path and the status, and nothing of a record.
@@ -38,8 +42,8 @@ pub enum Event {
     RequestId(RequestIdState),
     /// A create that was noted before it was sent is no longer open, or has to stay so.
     Settled(Settlement),
-    /// So many creates that were noted were open at the end of a round through them.
-    IntentsOpen(usize),
+    /// A round through the creates that were noted has ended, and these were still open.
+    Unsettled(Unsettled),
     /// A record was looked for whose create had lost its answer.
     ReadBack(Route, Sighting),
     /// An answer leaves the vendor's document; told once for each place in it.
@@ -211,7 +215,7 @@ words! {
 /// How a client stands at a moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
-    /// The token in use; `None` while there is none.
+    /// The token in use, or the one whose time was over before there was another; `None` before the first.
     pub token: Option<TokenAge>,
     /// Whether the guard of the logins is open, so that no call goes out.
     pub guard_open: bool,
@@ -236,7 +240,7 @@ impl Client {
         let inner = &self.inner;
         let guard = inner.credentials.current().guard.standing();
         Standing {
-            token: inner.tokens.age(),
+            token: inner.tokens.latest(),
             guard_open: guard.open,
             failed_logins: guard.attempts,
             store_usable: self.store_usable(),
@@ -377,6 +381,13 @@ impl Operation {
 /// The names of all operations that a client calls.
 pub fn operations() -> impl Iterator<Item = &'static str> {
     Operation::ALL.iter().map(|operation| operation.name())
+}
+
+/// The names of those that create something.
+pub fn creates() -> impl Iterator<Item = &'static str> {
+    let creates = |operation: &&Operation| operation.kind() == Kind::Create;
+    let creates = Operation::ALL.iter().filter(creates);
+    creates.map(|operation| operation.name())
 }
 
 #[cfg(test)]

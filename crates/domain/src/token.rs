@@ -83,6 +83,18 @@ impl Token {
     fn left(&self) -> Duration {
         self.unusable_at.saturating_duration_since(Instant::now())
     }
+
+    fn times(&self) -> TokenAge {
+        let now = Instant::now();
+        let issued = self.unusable_at.checked_sub(UNUSABLE_AFTER);
+        TokenAge {
+            age: issued.map_or(Duration::ZERO, |issued| {
+                now.saturating_duration_since(issued)
+            }),
+            renewal_in: self.renew_at.saturating_duration_since(now),
+            usable_for: self.left(),
+        }
+    }
 }
 
 /// How old the token in use is, and what is left of it.
@@ -135,13 +147,12 @@ impl Tokens {
 
     /// How old the token in use is; `None` if there is none.
     pub(crate) fn age(&self) -> Option<TokenAge> {
-        let token = self.state().usable(0)?;
-        let usable_for = token.left();
-        Some(TokenAge {
-            age: UNUSABLE_AFTER.saturating_sub(usable_for),
-            renewal_in: token.renew_at.saturating_duration_since(Instant::now()),
-            usable_for,
-        })
+        self.state().usable(0).map(|token| token.times())
+    }
+
+    /// As [`Tokens::age`], and of a token whose time is over as long as there is no other.
+    pub(crate) fn latest(&self) -> Option<TokenAge> {
+        self.state().current.as_ref().map(Token::times)
     }
 
     /// Other credentials deserve a login at once.
@@ -268,9 +279,16 @@ impl Client {
         .await
     }
 
-    /// Renews the token in the background where it is time to. Fetches none where nobody has needed one.
+    /// Renews the token in the background where it is time to, also one whose time is over. Fetches none where nobody has
+    /// needed one.
     pub(crate) fn renew_token_if_due(&self) {
-        if !self.credentials_rejected() && matches!(self.inner.tokens.ready(0), Ready::Due(_)) {
+        let tokens = &self.inner.tokens;
+        let due = match tokens.ready(0) {
+            Ready::Due(_) => true,
+            Ready::Missing => tokens.latest().is_some(),
+            Ready::Known(_) => false,
+        };
+        if due && !self.credentials_rejected() {
             self.renew_token(0);
         }
     }

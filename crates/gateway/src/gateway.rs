@@ -215,8 +215,8 @@ impl Gateway {
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
-        let server = Server::start(grpc, service, tls, port);
-        let exposition = Exposition::new(&metrics, client.clone(), audit.clone(), about);
+        let server = Server::start(grpc, service, tls.clone(), port, metrics.connections());
+        let exposition = Exposition::new(&metrics, client.clone(), audit.clone(), tls, about);
         let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
         client.look().await;

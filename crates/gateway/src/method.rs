@@ -12,6 +12,9 @@ pub(crate) struct Called {
     pub(crate) method: Option<&'static Method>,
 }
 
+/// The name of what is no method.
+const OTHER: &str = "_OTHER";
+
 /// Health and reflection.
 const STANDARD: &[&str] = &[
     "/grpc.health.v1.Health/Check",
@@ -21,6 +24,13 @@ const STANDARD: &[&str] = &[
 ];
 
 impl Called {
+    /// Every name that telemetry has.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        let paths = METHODS.iter().map(|method| method.path);
+        let named = paths.chain(STANDARD.iter().copied()).map(|path| &path[1..]);
+        named.chain([OTHER])
+    }
+
     /// The method at the path of a request.
     pub(crate) fn at(path: &str) -> Self {
         let method = METHODS.iter().find(|method| method.path == path);
@@ -28,7 +38,7 @@ impl Called {
             .map(|method| method.path)
             .or_else(|| STANDARD.iter().find(|known| **known == path).copied());
         Self {
-            name: name.map_or("_OTHER", |name| &name[1..]),
+            name: name.map_or(OTHER, |name| &name[1..]),
             method,
         }
     }

@@ -4,6 +4,7 @@
 //! words of ours. Neither a caller nor the vendor can make a series up.
 
 mod exposition;
+mod port;
 mod standing;
 mod upstream;
 
@@ -17,9 +18,15 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-pub(crate) use self::exposition::Exposition;
 use self::upstream::Upstream;
-use crate::reason::Reason;
+pub(crate) use self::{
+    exposition::Exposition,
+    port::{Connections, Cut, Refused},
+};
+use crate::{
+    method::Called,
+    reason::{Reason, catalogue::Severity},
+};
 
 /// Everything that is counted. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +40,7 @@ struct Figures {
     at_vendor: Gauge,
     waiting: Gauge,
     unknown_customer_types: Counter,
+    connections: Connections,
     upstream: Upstream,
 }
 
@@ -63,15 +71,44 @@ fn durations<L: Clone + std::hash::Hash + Eq>() -> Durations<L> {
     Family::new_with_constructor((|| Histogram::new(BOUNDS)) as fn() -> Histogram)
 }
 
+/// The failures of which a single one wakes somebody are there from the start, with none of them counted: an increase is
+/// seen only of a series that was there before it.
+fn failures() -> Family<Failed, Counter> {
+    let failures = Family::default();
+    let waking = Reason::ALL
+        .iter()
+        .filter(|reason| reason.entry().severity == Severity::Defect);
+    for reason in waking {
+        for rpc_method in Called::names() {
+            let reason = reason.as_str();
+            let _ = failures.get_or_create(&Failed { rpc_method, reason });
+        }
+    }
+    failures
+}
+
+/// A counter for each of these labels, at zero: the increase from none to one is seen only of a series that is there.
+fn counted<L>(labels: impl Iterator<Item = L>) -> Family<L, Counter>
+where
+    L: Clone + std::hash::Hash + Eq,
+{
+    let family = Family::default();
+    for label in labels {
+        let _ = family.get_or_create(&label);
+    }
+    family
+}
+
 impl Default for Figures {
     fn default() -> Self {
         Self {
             calls: durations(),
-            failures: Family::default(),
+            failures: failures(),
             open: Gauge::default(),
             at_vendor: Gauge::default(),
             waiting: Gauge::default(),
             unknown_customer_types: Counter::default(),
+            connections: Connections::default(),
             upstream: Upstream::default(),
         }
     }
@@ -131,6 +168,11 @@ impl Metrics {
         &self.0.waiting
     }
 
+    /// What is counted of connections.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
     /// Counts a customer whose type this version does not know.
     pub(crate) fn unknown_customer_type(&self) {
         self.0.unknown_customer_types.inc();
@@ -145,8 +187,10 @@ impl Metrics {
             at_vendor,
             waiting,
             unknown_customer_types,
+            connections,
             upstream: _,
         } = &*self.0;
+        connections.register(registry);
         registry.register_with_unit(
             "rpc_server_call_duration",
             "Duration of the calls that the gateway served",
@@ -232,6 +276,21 @@ mod tests {
             text.contains("openfinance_unknown_customer_types_total 0"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn failures_that_wake_somebody_are_there_before_the_first() {
+        let text = Metrics::new().text();
+        for reason in Reason::ALL {
+            let defect = reason.entry().severity == Severity::Defect;
+            for method in [METHOD, "grpc.health.v1.Health/Check", "_OTHER"] {
+                let line = format!(
+                    "openfinance_call_failures_total{{rpc_method=\"{method}\",reason=\"{}\"}} 0\n",
+                    reason.as_str()
+                );
+                assert_eq!(text.contains(&line), defect, "{line}");
+            }
+        }
     }
 
     #[test]

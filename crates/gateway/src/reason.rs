@@ -132,7 +132,8 @@ reasons! {
     CallerRateLimited = "CALLER_RATE_LIMITED", ResourceExhausted, INFO;
     /// More calls are under way than the gateway carries; nothing was done.
     Overloaded = "OVERLOADED", ResourceExhausted, WARN;
-    /// A message is larger than its limit: 64 KiB for a request, 4 MiB for an answer.
+    /// A message is larger than its limit: `limits.request_bytes` (64 KiB unless set) for a request,
+    /// `limits.answer_bytes` (4 MiB unless set) for an answer.
     MessageTooLarge = "MESSAGE_TOO_LARGE", ResourceExhausted, INFO;
     /// The vendor refuses a token that it has just issued.
     UpstreamTokenRejected = "UPSTREAM_TOKEN_REJECTED", Unavailable, WARN;

@@ -27,7 +27,10 @@ use tokio::{
 use tonic::body::Body;
 use tower::Service;
 
-use crate::config::Port;
+use crate::{
+    config::Port,
+    metrics::{Connections, Refused},
+};
 use admission::{Admission, Full};
 use tls::Reloader;
 
@@ -50,12 +53,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `service` to whoever connects to `listener`, over TLS if there is one, and within the limits of `port`.
+    /// Serves `service` to whoever connects to `listener`, over TLS if there is one, and within the limits of `port`. What
+    /// becomes of connections is counted in `figures`.
     pub(crate) fn start<S>(
         listener: TcpListener,
         service: S,
         tls: Option<Reloader>,
         port: Port,
+        figures: &Connections,
     ) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
@@ -72,6 +77,7 @@ impl Server {
             port,
             builder: connection::builder(&port),
             lines: connection::lines(),
+            figures: figures.clone(),
         };
         Self {
             stopping,
@@ -130,10 +136,14 @@ async fn accept<S>(
                             let server = Arc::clone(&server);
                             connections.spawn(server.serve(stream, address, stopped.clone(), place));
                         }
-                        Err(full) => refusals.note(full, address.ip()),
+                        Err(full) => {
+                            server.figures.refuse(full.into());
+                            refusals.note(full, address.ip());
+                        }
                     }
                 }
                 Err(error) if is_exhausted(&error) => {
+                    server.figures.refuse(Refused::Exhausted);
                     refusals.note_exhausted(&error);
                     // Trying again at once would only use up a processor. Connections that end make room.
                     tokio::select! {
@@ -175,6 +185,15 @@ fn is_exhausted(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+impl From<Full> for Refused {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::All => Self::Connections,
+            Full::OfOne => Self::ConnectionsPerPeer,
+        }
+    }
 }
 
 /// Tells of connections that are refused, now and then: whoever floods the port should not flood the log.
@@ -228,6 +247,7 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
+    use crate::metrics::Metrics;
 
     /// What begins a connection, and empty settings.
     const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -238,7 +258,13 @@ mod tests {
         let service = service_fn(|_: Request<Body>| {
             std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
         });
-        let server = Server::start(listener, service, None, Port::default());
+        let server = Server::start(
+            listener,
+            service,
+            None,
+            Port::default(),
+            Metrics::new().connections(),
+        );
         (server, address)
     }
 

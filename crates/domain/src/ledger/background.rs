@@ -28,6 +28,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub struct Unsettled {
     /// How many creates are not settled, those included that are under way.
     pub count: usize,
+    /// How many of them were sent longer ago than a call may be at work on a write: nobody sees them through.
+    pub overdue: usize,
     /// When another round may get further.
     pub look_again: Duration,
 }
@@ -56,9 +58,10 @@ impl Client {
         let open = self.inner.config.shared.store.list(Space::Intent).await;
         let mut unsettled = Unsettled {
             count: 0,
+            overdue: 0,
             look_again: ROUND,
         };
-        for (key, _) in open.map_err(|error| unusable(&error))? {
+        for (key, kept) in open.map_err(|error| unusable(&error))? {
             let settling = client.settle_open(Slot::new(&key.name), &key.name);
             let again = match write::for_its_own_sake(Box::pin(settling)).await {
                 Ok(None) => continue,
@@ -67,9 +70,12 @@ impl Client {
                 Err(_) => ROUND,
             };
             unsettled.count += 1;
+            if sent(&kept, None).elapsed() > self.inner.config.write_cap {
+                unsettled.overdue += 1;
+            }
             unsettled.look_again = unsettled.look_again.min(again.max(SHORTEST));
         }
-        self.notice(Event::IntentsOpen(unsettled.count));
+        self.notice(Event::Unsettled(unsettled));
         Ok(unsettled)
     }
 

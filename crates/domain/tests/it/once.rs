@@ -209,6 +209,33 @@ async fn the_background_settles_what_could_not_be_settled_and_sends_nothing() {
     join_all(settled).await;
 }
 
+#[tokio::test]
+async fn a_create_that_a_call_is_at_work_on_is_open_and_not_overdue() {
+    let world = world();
+    let gate = Gate::default();
+    let landed = Box::new(Noun::Customer.created());
+    world.answers([Answer::Behind(gate.clone(), landed)]);
+    let client = world.client.clone();
+    let call = tokio::spawn(async move { create(&client, Noun::Customer).await });
+    while creates(&world) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let unsettled = world.client.settle_open_intents().await.unwrap();
+    assert_eq!((unsettled.count, unsettled.overdue), (1, 0));
+    gate.open();
+    call.await.unwrap().unwrap();
+    let unsettled = world.client.settle_open_intents().await.unwrap();
+    assert_eq!((unsettled.count, unsettled.overdue), (0, 0));
+}
+
+#[tokio::test]
+async fn a_create_that_nobody_can_settle_is_overdue_after_the_write_cap() {
+    let world = in_doubt(Noun::Customer, vec![lost()]).await;
+    pass(Duration::from_secs(2)).await;
+    let unsettled = world.client.settle_open_intents().await.unwrap();
+    assert_eq!((unsettled.count, unsettled.overdue), (1, 1));
+}
+
 /// Lets so much time pass at once.
 async fn pass(time: Duration) {
     tokio::time::pause();

@@ -62,6 +62,35 @@ async fn a_token_serves_for_80_to_90_minutes_and_is_then_renewed() {
 }
 
 #[tokio::test]
+async fn a_token_whose_time_is_over_is_told_of_and_renewed_although_nobody_calls() {
+    let world = World::start();
+    let _clock = HeldClock::new();
+    assert!(world.client.standing().token.is_none());
+    world.client.customer(&id()).await.unwrap();
+    world.logins([Answer::json(503, "")]);
+    advance(116 * MINUTE).await;
+    let token = world.client.standing().token.unwrap();
+    assert_eq!(
+        (token.age, token.usable_for),
+        (116 * MINUTE, Duration::ZERO)
+    );
+    // Callers learn of a token in use only.
+    let told = world.client.partner_authentication().await.token;
+    assert!(told.is_none());
+    let watched = world.client.clone();
+    let watch = tokio::spawn(async move { watched.keep_watch().await });
+    for _ in 0..200 {
+        advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+        world.client.idle().await;
+    }
+    watch.abort();
+    assert_eq!(world.received(LOGIN).len(), 3);
+    let token = world.client.standing().token.unwrap();
+    assert!(token.usable_for > 110 * MINUTE, "{token:?}");
+}
+
+#[tokio::test]
 async fn no_call_waits_for_a_renewal_while_the_old_token_is_good() {
     let world = World::start();
     let _clock = HeldClock::new();

@@ -9,10 +9,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Metrics, standing::Stand};
+use super::{Metrics, port::Certificate, standing::Stand};
 use crate::{
     about::{self, About},
     audit::Audit,
+    server::tls::Reloader,
 };
 
 /// What a scrape answers. Clones are the same.
@@ -20,11 +21,13 @@ use crate::{
 pub(crate) struct Exposition(Arc<Registry>);
 
 impl Exposition {
-    /// The figures of a gateway that calls the vendor through `client`, and tells of it in this audit file.
+    /// The figures of a gateway that calls the vendor through `client`, tells of it in this audit file, and serves these
+    /// certificates.
     pub(crate) fn new(
         metrics: &Metrics,
         client: Client,
         audit: Option<Audit>,
+        tls: Option<Reloader>,
         about: About,
     ) -> Self {
         let mut registry = Registry::default();
@@ -32,6 +35,9 @@ impl Exposition {
         let address = about.vendor_host;
         metrics.0.upstream.register(&mut registry, address);
         registry.register_collector(Box::new(Stand { client, audit }));
+        if let Some(tls) = tls {
+            registry.register_collector(Box::new(Certificate(tls)));
+        }
         let started = Gauge::<i64>::default();
         started.set(about.started.as_second());
         registry.register_with_unit(

@@ -40,12 +40,13 @@ impl Collector for Stand {
             requests_in_flight,
             circuits,
         } = self.client.standing();
-        // Without a token there is no age: a series that ends says so better than a number would.
+        // Before the first token there are no times. Once there were, they stay: an alert on a series that ends with the
+        // token would be silent from the moment on that calls fail.
         if let Some(token) = token {
             let times = [
                 (
                     "openfinance_token_age",
-                    "How old the vendor's token in use is",
+                    "How old the vendor's token is",
                     token.age,
                 ),
                 (
@@ -55,7 +56,7 @@ impl Collector for Stand {
                 ),
                 (
                     "openfinance_token_usable_for",
-                    "For how long the token is still used, renewed or not",
+                    "For how long the token is still used, renewed or not; 0 from then on until there is another",
                     token.usable_for,
                 ),
             ];

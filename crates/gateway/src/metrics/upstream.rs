@@ -1,13 +1,19 @@
 //! What is counted of the calls to the vendor.
 
-use openfinance::observe::{Drift, Ended, Event, Route};
+use openfinance::{
+    Unsettled,
+    observe::{
+        self, Drift, Ended, Event, LoginEnding, RequestIdState, RetryCause, Route, Settlement,
+        Sighting,
+    },
+};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
-use super::{Durations, durations};
+use super::{Durations, counted, durations};
 
 /// What is counted of the calls to the vendor.
 #[derive(Debug)]
@@ -19,6 +25,7 @@ pub(super) struct Upstream {
     request_ids: Family<State, Counter>,
     intents: Family<Outcome, Counter>,
     intents_open: Gauge,
+    intents_overdue: Gauge,
     read_backs: Family<ReadBack, Counter>,
     drift: Family<Place, Counter>,
 }
@@ -110,15 +117,37 @@ impl Request {
 
 impl Default for Upstream {
     fn default() -> Self {
+        let retries = observe::operations().flat_map(|operation| {
+            RetryCause::ALL.iter().map(move |cause| Retry {
+                operation,
+                cause: cause.as_str(),
+            })
+        });
+        let read_backs = observe::creates().flat_map(|operation| {
+            Sighting::ALL.iter().map(move |sighting| ReadBack {
+                operation,
+                finding: sighting.as_str(),
+            })
+        });
+        let logins = LoginEnding::ALL.iter().map(|ending| Outcome {
+            outcome: ending.as_str(),
+        });
+        let request_ids = RequestIdState::ALL.iter().map(|state| State {
+            state: state.as_str(),
+        });
+        let intents = Settlement::ALL.iter().map(|settlement| Outcome {
+            outcome: settlement.as_str(),
+        });
         Self {
             requests: durations(),
             active: Family::default(),
-            retries: Family::default(),
-            logins: Family::default(),
-            request_ids: Family::default(),
-            intents: Family::default(),
+            retries: counted(retries),
+            logins: counted(logins),
+            request_ids: counted(request_ids),
+            intents: counted(intents),
             intents_open: Gauge::default(),
-            read_backs: Family::default(),
+            intents_overdue: Gauge::default(),
+            read_backs: counted(read_backs),
             drift: Family::default(),
         }
     }
@@ -154,9 +183,10 @@ impl Upstream {
                 let outcome = settlement.as_str();
                 self.intents.get_or_create(&Outcome { outcome }).inc();
             }
-            Event::IntentsOpen(count) => {
-                self.intents_open
-                    .set(i64::try_from(count).unwrap_or(i64::MAX));
+            Event::Unsettled(Unsettled { count, overdue, .. }) => {
+                let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+                self.intents_open.set(number(count));
+                self.intents_overdue.set(number(overdue));
             }
             Event::ReadBack(Route { operation, .. }, sighting) => {
                 let finding = sighting.as_str();
@@ -200,6 +230,7 @@ impl Upstream {
             request_ids,
             intents,
             intents_open,
+            intents_overdue,
             read_backs,
             drift,
         } = self;
@@ -239,6 +270,11 @@ impl Upstream {
             "openfinance_intents_open",
             "Noted creates that were not settled at the latest look of this replica",
             intents_open.clone(),
+        );
+        registry.register(
+            "openfinance_intents_overdue",
+            "Those of them that were sent longer ago than a call may be at work on them",
+            intents_overdue.clone(),
         );
         registry.register(
             "openfinance_read_backs",

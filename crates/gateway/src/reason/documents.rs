@@ -63,18 +63,19 @@ const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "OpenfinanceTokenEnds",
-        expression: "min(openfinance_token_usable_for_seconds) < 900",
+        // After a restart without a vendor there is no token whose time could be told.
+        expression: "min(openfinance_token_usable_for_seconds) < 900 or (absent(openfinance_token_usable_for_seconds) and sum(increase(openfinance_logins_total{outcome!=\"accepted\"}[10m])) > 0)",
         lasting: "1m",
         severity: "page",
-        summary: "The vendor's token ends soon and was not renewed, although that was due 10 to 20 minutes ago.",
+        summary: "The vendor's token ends soon or has ended and was not renewed, although that was due 10 to 20 minutes ago; or there is none, and logins fail.",
         action: "Look at `openfinance_logins_total` and at the log for why logins fail; calls fail when the token has ended.",
     },
     Alert {
         name: "OpenfinanceIntentsOpen",
-        expression: "max(openfinance_intents_open) > 0",
+        expression: "max(openfinance_intents_overdue) > 0",
         lasting: "15m",
         severity: "ticket",
-        summary: "Creates whose outcome is not known stay open.",
+        summary: "Creates whose outcome is not known stay open, and no call is at work on them.",
         action: "Do as OUTCOME_UNKNOWN says below.",
     },
     Alert {
@@ -84,6 +85,24 @@ const ALERTS: &[Alert] = &[
         severity: "page",
         summary: "The vendor keeps failing at an operation, and hardly any call of it goes out.",
         action: "Do as UPSTREAM_UNAVAILABLE says below.",
+    },
+    Alert {
+        name: "OpenfinanceCertificateEnds",
+        expression: "min(openfinance_tls_certificate_expiration_timestamp_seconds) - time() < 14 * 86400",
+        lasting: "1h",
+        severity: "ticket",
+        summary: "The certificate that the gRPC port serves ends within 14 days, or has ended.",
+        action: "Put a new one into the files of `tls.cert` and `tls.key`: the gateway takes it up by itself. If that was done, \
+                 look in the log for why it was not.",
+    },
+    Alert {
+        name: "OpenfinanceConnectionsRefused",
+        expression: "sum(rate(openfinance_connections_refused_total[5m])) > 0.1",
+        lasting: "10m",
+        severity: "ticket",
+        summary: "Connections to the gRPC port are not taken: there are too many, or the system has nothing left to make them of.",
+        action: "Look at `openfinance_connections_refused_total` by `cause`, and at the log for the peers. Callers that keep one \
+                 connection each do not come near `limits.connections`; with `exhausted`, let the process open more files.",
     },
     Alert {
         name: "OpenfinanceRetriesDenied",
@@ -278,6 +297,21 @@ const PANELS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "Connections open; refused and cut by cause; without TLS",
+        "short",
+        &[
+            "sum(openfinance_connections_open)",
+            "sum by (cause) (increase(openfinance_connections_refused_total[$__rate_interval]))",
+            "sum by (cause) (increase(openfinance_connections_cut_total[$__rate_interval]))",
+            "sum(increase(openfinance_tls_handshakes_failed_total[$__rate_interval]))",
+        ],
+    ),
+    (
+        "Time until the certificate ends",
+        "s",
+        &["min(openfinance_tls_certificate_expiration_timestamp_seconds) - time()"],
+    ),
+    (
         "Requests to the vendor by operation",
         "reqps",
         &[
@@ -344,6 +378,7 @@ const PANELS: &[(&str, &str, &[&str])] = &[
         "short",
         &[
             "max(openfinance_intents_open)",
+            "max(openfinance_intents_overdue)",
             "sum by (finding) (increase(openfinance_read_backs_total[$__rate_interval]))",
         ],
     ),

@@ -32,7 +32,11 @@ use super::{
     told,
     traffic::{Running, Traffic},
 };
-use crate::{config::Port, sample::Sample};
+use crate::{
+    config::Port,
+    metrics::{Connections, Cut},
+    sample::Sample,
+};
 
 /// How long a connection has to end when it is closed for want of calls.
 const POLITENESS: Duration = Duration::from_secs(1);
@@ -44,6 +48,7 @@ pub(super) struct Server<S> {
     pub(super) port: Port,
     pub(super) builder: Builder<TokioExecutor>,
     pub(super) lines: Sample,
+    pub(super) figures: Connections,
 }
 
 /// How many connections that are cut, or make no TLS, have a line of their own at once, and how many more each second.
@@ -92,7 +97,7 @@ enum End {
     /// The two could not agree on TLS.
     NoTls(io::Error),
     /// We cut it.
-    Cut(&'static str),
+    Cut(Cut),
 }
 
 impl<S> Server<S>
@@ -112,23 +117,26 @@ where
         stopped: watch::Receiver<bool>,
         place: Place,
     ) {
+        let open = self.figures.begin();
         match self.run(stream, address, stopped).await {
             End::Fine => {}
             End::Early(error) => {
                 tracing::debug!(peer = %address.ip(), error = error.to_string(), "a connection ended early");
             }
             End::NoTls(error) => {
+                self.figures.fail_tls();
                 if let Some(left_out) = self.lines.take() {
                     tracing::info!(peer = %address.ip(), %error, left_out, "TLS was not agreed on");
                 }
             }
             End::Cut(why) => {
+                self.figures.cut(why);
                 if let Some(left_out) = self.lines.take() {
-                    tracing::info!(peer = %address.ip(), why, left_out, "a connection was cut");
+                    tracing::info!(peer = %address.ip(), %why, left_out, "a connection was cut");
                 }
             }
         }
-        drop(place);
+        drop((place, open));
     }
 
     async fn run(
@@ -158,12 +166,12 @@ where
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) if has_gone(&error) => return End::Early(error.into()),
             Ok(Err(error)) => return End::NoTls(error),
-            Err(_) => return End::Cut("no TLS in time"),
+            Err(_) => return End::Cut(Cut::NoTlsInTime),
         };
         let (_, session) = stream.get_ref();
         // A peer that says nothing of what it speaks may be led to speak something else by somebody in between.
         if session.alpn_protocol() != Some(tls::PROTOCOL) {
-            return End::Cut("no HTTP/2 by ALPN");
+            return End::Cut(Cut::NoAlpn);
         }
         let certificates = session.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|one| one.clone().into_owned());
@@ -212,7 +220,7 @@ where
         });
         tokio::select! {
             ended = greeted => if let Some(ended) = ended { return end(ended) },
-            () = sleep_until(greeted_by) => return End::Cut("no HTTP/2 in time"),
+            () = sleep_until(greeted_by) => return End::Cut(Cut::NoHttp2InTime),
             () = told(stopped.clone()) => return End::Fine,
         }
         let now = Instant::now();
@@ -233,7 +241,7 @@ where
                 }
                 _ = turn.tick() => {
                     if traffic.turn() {
-                        return End::Cut("answers were not read");
+                        return End::Cut(Cut::AnswersUnread);
                     }
                     continue;
                 }
@@ -252,7 +260,7 @@ where
                         Closing::Last => true,
                     };
                     if is_over {
-                        return End::Cut("it did not end when it was asked to");
+                        return End::Cut(Cut::NotEnded);
                     }
                     closing = Closing::Last;
                     port.connection_grace
@@ -392,6 +400,7 @@ mod tests {
             port,
             builder: builder(&port),
             lines: lines(),
+            figures: Connections::default(),
         };
         let (ours, mut theirs) = duplex(64 * 1024);
         let peer = Peer {

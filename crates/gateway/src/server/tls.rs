@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use rustls::{
@@ -12,9 +13,10 @@ use rustls::{
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::config::{ClientCertificates, Tls, TlsVersion};
 
@@ -47,6 +49,8 @@ struct Current {
     config: Arc<ServerConfig>,
     /// What tells the files that it was read from, from others.
     mark: Mark,
+    /// When the first certificate of the chain ends, in seconds since 1970, where that can be told.
+    ends: Option<u64>,
 }
 
 type Mark = [u8; 32];
@@ -77,6 +81,12 @@ impl Reloader {
             *current = new;
         }
         Ok(is_new)
+    }
+
+    /// When the first certificate of the chain that is served ends, in seconds since 1970; `None` if it can't be told.
+    pub(crate) fn ends(&self) -> Option<u64> {
+        let current = self.0.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).ends
     }
 
     /// What the next connection is served with.
@@ -124,6 +134,7 @@ fn read(files: &Tls) -> Result<Current, TlsError> {
     let mut mark = Sha256::new();
     let chain = certificates("tls.cert", cert)?;
     chain.iter().for_each(|one| mark.update(one));
+    let ends = chain.iter().filter_map(ends).min();
     let key = key(key_path)?;
     mark.update(key.secret_der());
     let provider = Arc::new(ring::default_provider());
@@ -183,7 +194,20 @@ fn read(files: &Tls) -> Result<Current, TlsError> {
     Ok(Current {
         config: Arc::new(config),
         mark: mark.finalize().into(),
+        ends,
     })
+}
+
+/// When a certificate ends, in seconds since 1970. The library that verifies certificates does not tell this of one that
+/// is good: it is asked about a time when none is good any more, and says why in its refusal.
+fn ends(certificate: &CertificateDer<'_>) -> Option<u64> {
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+    let usage = KeyUsage::server_auth();
+    match certificate.verify_for_usage(&[], &[], &[], end_of_time, usage, None, None) {
+        Err(webpki::Error::CertExpired { not_after, .. }) => Some(not_after.as_secs()),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 const NO_CERTIFICATE: &str = "has no certificate in PEM that can be used";
@@ -239,5 +263,30 @@ fn problem(key: &'static str, path: &Path, problem: &str) -> TlsError {
         key,
         path: path.to_owned(),
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_tells_when_it_ends_good_or_not() {
+        let key = KeyPair::generate().unwrap();
+        // The second form of the time in a certificate begins with the year 2050.
+        for (year, seconds) in [
+            (2020, 1_577_836_800),
+            (2049, 2_493_072_000),
+            (2100, 4_102_444_800),
+        ] {
+            let mut params = CertificateParams::default();
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(year, 1, 1);
+            let certificate = params.self_signed(&key).unwrap();
+            assert_eq!(ends(certificate.der()), Some(seconds), "{year}");
+        }
+        assert_eq!(ends(&CertificateDer::from(b"canary".to_vec())), None);
     }
 }
