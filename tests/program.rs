@@ -45,10 +45,11 @@ const SETTINGS: [(&str, &str); 8] = [
 #[test]
 fn nothing_that_the_program_leaves_holds_personal_data_or_secrets() {
     if env::var_os(CHILD).is_some() {
-        openfinance_gateway::harden();
+        let hardened = openfinance_gateway::harden();
         let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
         let arguments = ["openfinance-gateway".into()];
-        let ended = openfinance_gateway::cli::run(arguments, env::vars_os(), &mut out, &mut err);
+        let ended =
+            openfinance_gateway::cli::run(hardened, arguments, env::vars_os(), &mut out, &mut err);
         assert!(ended == ExitCode::SUCCESS, "{ended:?}");
         return;
     }
