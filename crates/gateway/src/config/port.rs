@@ -237,3 +237,20 @@ impl Port {
         time.map(|(_, time)| duration::show(*time))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handbook_has_each_limit_of_the_port_with_its_default() {
+        const HANDBOOK: &str = include_str!("../../../../docs/operations.md");
+        let mut port = Port::default();
+        let numbers = port.numbers().map(|(name, ..)| name);
+        let times = port.times().map(|(name, _)| name);
+        for name in numbers.into_iter().chain(times) {
+            let row = format!("| `{name}` | {} |", port.show(name).unwrap());
+            assert!(HANDBOOK.contains(&row), "there is no row {row}");
+        }
+    }
+}
