@@ -352,7 +352,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_waits_has_bounds_for_each_caller_and_for_all() {
         let layer = layer();
-        let caller = |number: usize| Caller::for_tests(&format!("caller-{number}"));
+        let caller = |number: usize| Caller::named(&format!("caller-{number}"));
         let mut shares = Vec::new();
         for number in 0..4 {
             let caller = caller(number);

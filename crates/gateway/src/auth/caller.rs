@@ -53,12 +53,6 @@ impl Caller {
         }))
     }
 
-    /// A caller of this name, who may do everything.
-    #[cfg(test)]
-    pub(crate) fn for_tests(principal: &str) -> Self {
-        Self::new(principal, Some(Method::Key), Arc::new(all_permissions()))
-    }
-
     /// Who makes the request with these extensions. A request that came past the layer that asks has nobody's
     /// permissions.
     pub(crate) fn of(extensions: &Extensions) -> Self {

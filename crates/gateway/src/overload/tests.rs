@@ -231,7 +231,7 @@ async fn who_goes_away_while_waiting_makes_room() {
 
 /// The same request, by a caller of this name.
 fn by(mut request: Request<Body>, caller: &str) -> Request<Body> {
-    request.extensions_mut().insert(Caller::for_tests(caller));
+    request.extensions_mut().insert(Caller::named(caller));
     request
 }
 
