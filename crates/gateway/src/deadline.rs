@@ -1,7 +1,8 @@
 //! The layer that ends calls: at the caller's deadline, at ours, or when the gateway stops.
 //!
 //! The header `grpc-timeout` is read here and kept from what is below: tonic would end the call by itself, and say
-//! CANCELLED. A stream has no deadline of ours, only the caller's own.
+//! CANCELLED. A stream has no deadline of ours, only the caller's own; the questions of reflection have to arrive within
+//! the longest.
 
 use std::{
     convert::Infallible,
@@ -19,6 +20,7 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::{
+    arriving::Arriving,
     complete::trailers,
     config::Deadlines,
     drain::{Drain, InFlight},
@@ -82,13 +84,14 @@ where
                 return Box::pin(async move { Ok(status.into_http()) });
             }
         };
+        let Deadlines { default, max } = self.limits.deadlines;
         let timeout = match asked {
-            asked if called.is_unary() => {
-                let Deadlines { default, max } = self.limits.deadlines;
-                Some(asked.unwrap_or(default).min(max))
-            }
+            asked if called.is_unary() => Some(asked.unwrap_or(default).min(max)),
             asked => asked,
         };
+        if called.method.is_none() {
+            request = request.map(|body| Body::new(Arriving::within(max, body)));
+        }
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Box::pin(async move { Ok(exceeded(called, false).into_http()) });
         }

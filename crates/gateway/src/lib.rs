@@ -21,6 +21,7 @@
 mod about;
 mod admin;
 mod api;
+mod arriving;
 mod audit;
 mod auth;
 mod authorization;

@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use super::*;
 
 mod callers;
+mod port;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
 

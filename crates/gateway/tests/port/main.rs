@@ -1,11 +1,18 @@
 //! The gRPC port of a real gateway over sockets: what its TLS takes, and what it does about peers that mean no good.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on ends there")]
 
+mod exhausted;
 mod half_sent;
 mod honest;
 mod hostile;
+mod memory;
 mod peer;
+#[path = "../running/process.rs"]
+mod process;
 mod resets;
+mod served;
+mod slow;
+mod swap;
 mod tls;
 
 use std::{net::SocketAddr, time::Duration};

@@ -40,15 +40,19 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     frame
 }
 
-/// The headers of a call, in HPACK: by the static table POST and http, and then names of the table with values of ours.
+/// The headers of a call, in HPACK.
 pub(crate) fn headers() -> Vec<u8> {
     headers_of("ListCustomers")
 }
 
 /// The headers of a call of this method of the customers.
 pub(crate) fn headers_of(method: &str) -> Vec<u8> {
+    headers_at(&format!("/openfinance.v1.CustomerService/{method}"))
+}
+
+/// By the static table POST and http, and then names of the table with values of ours.
+fn headers_at(path: &str) -> Vec<u8> {
     const TYPE: &[u8] = b"application/grpc";
-    let path = format!("/openfinance.v1.CustomerService/{method}");
     let mut headers = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
     headers.extend(path.as_bytes());
     headers.extend([0x01, 1, b'a']);
@@ -60,6 +64,11 @@ pub(crate) fn headers_of(method: &str) -> Vec<u8> {
 /// The headers of a call whose message is still to come.
 pub(crate) fn call(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, &headers())
+}
+
+/// The same, of another method.
+pub(crate) fn call_of(path: &str, stream: u32) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS, stream, &headers_at(path))
 }
 
 /// What came before a sign of life that was asked for.
@@ -88,6 +97,15 @@ impl Peer {
         peer
     }
 
+    /// A connection that is there.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.0
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes).await
     }
@@ -99,13 +117,31 @@ impl Peer {
 
     /// The type of the next frame and what is in it, unless the connection has ended.
     pub(crate) async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
+        self.read_all()
+            .await
+            .map(|(kind, _, payload)| (kind, payload))
+    }
+
+    /// Reads until the one call that there is has ended.
+    pub(crate) async fn ends_call(&mut self) {
+        loop {
+            let (kind, flags, _) = self.read_all().await.expect("the connection has ended");
+            let last = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
+            if last || kind == RST_STREAM {
+                return;
+            }
+        }
+    }
+
+    /// The type of the next frame, its flags and what is in it.
+    async fn read_all(&mut self) -> Option<(u8, u8, Vec<u8>)> {
         let read = async {
             let mut head = [0; 9];
             self.0.read_exact(&mut head).await.ok()?;
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
             let mut payload = vec![0; length as usize];
             self.0.read_exact(&mut payload).await.ok()?;
-            Some((head[3], payload))
+            Some((head[3], head[4], payload))
         };
         timeout(PATIENCE, read).await.expect("nothing comes")
     }

@@ -1,195 +1,31 @@
 //! TLS of the gRPC port: what is spoken, who is let in, and certificates that change while calls run.
 
 use std::{
-    fs, io,
-    path::PathBuf,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use openfinance_gateway::{
-    Gateway,
-    config::{ClientCertificates, Tls, TlsVersion},
-};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use openfinance_gateway::config::{ClientCertificates, TlsVersion};
 use rustls::{
-    AlertDescription, ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
-    crypto::ring,
+    AlertDescription, ProtocolVersion,
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-use crate::{PATIENCE, gateway, list};
-
-/// The name that the gateway's certificates are made out to.
-const NAME: &str = "gateway.example.com";
-
-/// Who signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key, in PEM.
-struct Pair {
-    cert: String,
-    key: String,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn issues(&self, name: &str) -> Pair {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        Pair {
-            cert: params.signed_by(&key, &self.0).unwrap().pem(),
-            key: key.serialize_pem(),
-        }
-    }
-}
-
-impl Pair {
-    fn cert(&self) -> CertificateDer<'static> {
-        CertificateDer::from_pem_slice(self.cert.as_bytes()).unwrap()
-    }
-}
-
-/// A gateway with TLS, and those who sign for it and for its clients.
-struct Served {
-    gateway: Gateway,
-    folder: tempfile::TempDir,
-    authority: Authority,
-    clients: Authority,
-}
-
-impl Served {
-    /// A gateway that asks nobody for a certificate.
-    async fn new(change: impl FnOnce(&mut Tls)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (authority, clients) = (Authority::new("of servers"), Authority::new("of clients"));
-        let path = |name: &str| folder.path().join(name);
-        let pair = authority.issues(NAME);
-        fs::write(path("cert"), pair.cert).unwrap();
-        fs::write(path("key"), pair.key).unwrap();
-        fs::write(path("clients"), clients.pem()).unwrap();
-        let mut tls = Tls {
-            cert: path("cert"),
-            key: path("key"),
-            client_ca: None,
-            min_version: TlsVersion::default(),
-            client_certificates: ClientCertificates::default(),
-        };
-        change(&mut tls);
-        Self {
-            gateway: gateway(|config| config.tls = Some(tls)).await,
-            folder,
-            authority,
-            clients,
-        }
-    }
-
-    /// A gateway that takes clients with a certificate only.
-    async fn to_known_clients() -> Self {
-        let clients = |tls: &mut Tls| tls.client_ca = Some(tls.cert.with_file_name("clients"));
-        Self::new(clients).await
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Puts these in the place of the gateway's certificate and key.
-    fn put(&self, pair: &Pair) {
-        for (name, text) in [("cert", &pair.cert), ("key", &pair.key)] {
-            fs::write(self.path("draft"), text).unwrap();
-            fs::rename(self.path("draft"), self.path(name)).unwrap();
-        }
-    }
-
-    /// What a client needs that speaks these versions and shows this certificate.
-    fn config(
-        &self,
-        versions: &[&'static SupportedProtocolVersion],
-        shows: Option<&Pair>,
-    ) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.authority.0.der().clone()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots);
-        let mut config = match shows {
-            None => builder.with_no_client_auth(),
-            Some(pair) => {
-                let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-                builder
-                    .with_client_auth_cert(vec![pair.cert()], key)
-                    .unwrap()
-            }
-        };
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        config
-    }
-
-    /// A connection on which the gateway has begun to speak HTTP/2.
-    async fn speaks(&self, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
-        let speaks = async {
-            let stream = TcpStream::connect(self.gateway.grpc_address()).await?;
-            let name = ServerName::try_from(NAME).unwrap();
-            let mut stream = TlsConnector::from(Arc::new(config))
-                .connect(name, stream)
-                .await?;
-            // The gateway looks at a client's certificate after the client is done.
-            let mut head = [0; 9];
-            stream.read_exact(&mut head).await?;
-            assert_eq!(head[3], 4, "not a SETTINGS frame");
-            Ok(stream)
-        };
-        timeout(PATIENCE, speaks).await.expect("nothing comes")
-    }
-
-    /// What the gateway says to a client that it does not take.
-    async fn refuses(&self, config: ClientConfig) -> AlertDescription {
-        let error = self.speaks(config).await.expect_err("it is taken");
-        let error = error.get_ref().and_then(|error| error.downcast_ref());
-        match error {
-            Some(rustls::Error::AlertReceived(alert)) => *alert,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A client as others write them.
-    fn endpoint(&self, shows: Option<&Pair>) -> Endpoint {
-        let mut tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(self.authority.pem()))
-            .domain_name(NAME);
-        if let Some(pair) = shows {
-            tls = tls.identity(Identity::from_pem(&pair.cert, &pair.key));
-        }
-        let address = format!("https://{}", self.gateway.grpc_address());
-        Endpoint::from_shared(address)
-            .unwrap()
-            .tls_config(tls)
-            .unwrap()
-    }
-}
+use crate::{
+    PATIENCE, list,
+    served::{Authority, NAME, Pair, Served},
+};
 
 fn agreed(stream: &TlsStream<TcpStream>) -> (Option<ProtocolVersion>, Option<&[u8]>) {
     let session = stream.get_ref().1;
@@ -282,6 +118,98 @@ async fn only_clients_of_the_known_authority_are_let_in_where_certificates_are_r
     stream.unwrap();
     let channel = served.endpoint(Some(&known)).connect().await.unwrap();
     list(channel).await.unwrap();
+    served.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn certificates_that_have_expired_are_taken_by_neither_side() {
+    let served = Served::to_known_clients().await;
+    const PAST: i32 = 2021;
+    let expired = served.clients.issues_until("web.example.com", PAST);
+    let config = served.config(&[&TLS13], Some(&expired));
+    assert_eq!(
+        served.refuses(config).await,
+        AlertDescription::CertificateExpired
+    );
+    served.put(&served.authority.issues_until(NAME, PAST));
+    served.gateway.reload_tls().unwrap();
+    let known = served.clients.issues("web.example.com");
+    served.endpoint(Some(&known)).connect().await.unwrap_err();
+    served.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_of_another_host_or_another_authority_does_not_speak_to_us() {
+    let served = Served::new(|_| ()).await;
+    let tls = |authority: &Authority, name| {
+        ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(authority.pem()))
+            .domain_name(name)
+    };
+    let stranger = Authority::new("of servers");
+    for wrong in [
+        tls(&served.authority, "other.example.com"),
+        tls(&stranger, NAME),
+    ] {
+        let endpoint = served.endpoint(None).tls_config(wrong).unwrap();
+        endpoint.connect().await.unwrap_err();
+    }
+    list(served.endpoint(None).connect().await.unwrap())
+        .await
+        .unwrap();
+    served.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn tls_1_1_is_never_spoken() {
+    // A ClientHello that offers 1.1 and no more, as no library at hand would make it: no extensions, one cipher suite.
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const PROTOCOL_VERSION: u8 = 70;
+    let random = [7; 32];
+    let hello = [&[3, 2][..], &random, &[0, 0, 2, 0, 0x2f, 1, 0]].concat();
+    let length = u8::try_from(hello.len()).unwrap();
+    let message = [&[1, 0, 0, length][..], &hello].concat();
+    let record = [&[22, 3, 1, 0, length + 4][..], &message].concat();
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let served = Served::new(|tls| tls.min_version = version).await;
+        let mut peer = TcpStream::connect(served.gateway.grpc_address())
+            .await
+            .unwrap();
+        peer.write_all(&record).await.unwrap();
+        let mut alert = Vec::new();
+        timeout(PATIENCE, peer.read_to_end(&mut alert))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((alert[0], alert[5]), (ALERT, FATAL), "{alert:?}");
+        assert!(
+            [HANDSHAKE_FAILURE, PROTOCOL_VERSION].contains(&alert[6]),
+            "{alert:?}"
+        );
+        served.gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_byte_by_byte_is_cut_in_time() {
+    const TIME: Duration = Duration::from_millis(300);
+    let served = Served::with(|port| port.handshake_timeout = TIME, |_| ()).await;
+    let mut peer = TcpStream::connect(served.gateway.grpc_address())
+        .await
+        .unwrap();
+    let began = Instant::now();
+    // It says that 500 bytes are to come.
+    for byte in [22, 3, 1, 1, 0xf4, 1, 0, 1, 0xf0] {
+        peer.write_all(&[byte]).await.unwrap();
+    }
+    let ended = timeout(PATIENCE, peer.read_to_end(&mut Vec::new())).await;
+    let _ = ended.expect("it goes on");
+    assert!(began.elapsed() >= TIME);
+    list(served.endpoint(None).connect().await.unwrap())
+        .await
+        .unwrap();
     served.gateway.stop().await;
 }
 
