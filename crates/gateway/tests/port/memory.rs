@@ -92,7 +92,6 @@ async fn floods_leave_no_memory_behind_and_other_clients_are_served() {
             list(&mut customers).await.unwrap();
         }
         let [now, most] = memory(&process);
-        eprintln!("{what}: {taken} taken, {before} to {now} kB, {most} kB at most");
         assert!(taken < OFFERED, "{what} goes on for ever");
         assert!(
             most < before + MOST,
