@@ -62,13 +62,15 @@ async fn vouched_by(authority: &Authority, client_certificates: ClientCertificat
         min_version: TlsVersion::V1_3,
         client_certificates,
     };
-    let auth = Auth {
+    let mut auth = Auth {
         mtls: true,
         ..by_key(&[
             (WEB, &[], &["gateway.read"]),
             ("batch.example.com", &[], &["gateway.read"]),
+            ("clerk", &[], &["gateway.read"]),
         ])
     };
+    auth.keys.retain(|key| key.principal == "clerk");
     World::with_gateway(
         |_| (),
         |settings: &mut config::Config| {
@@ -177,7 +179,7 @@ async fn without_a_certificate_a_key_is_needed_where_certificates_are_optional()
     let channel = connect(&world, &authority, None).await.unwrap();
     let status = who(channel.clone()).await.unwrap_err();
     assert_eq!(reason(&status), "CALLER_UNAUTHENTICATED");
-    let request = by(WEB, pb::GetCallerIdentityRequest {});
+    let request = by("clerk", pb::GetCallerIdentityRequest {});
     let answer = GatewayServiceClient::new(channel)
         .get_caller_identity(request)
         .await;

@@ -94,6 +94,8 @@ async fn the_holder_of_a_token_is_who_it_names_and_may_do_what_the_policy_says()
     for (claims, code) in [
         (proud.as_str(), Code::PermissionDenied),
         (&CLAIMS.replace("web", "stranger"), Code::PermissionDenied),
+        // An issuer may give it to anybody: the name is that of a key.
+        (&CLAIMS.replace("web", "batch"), Code::PermissionDenied),
     ] {
         let headers = bearer(&sign(&key, HEADER, claims));
         let path = "/openfinance.v1.CustomerService/GetCustomer";

@@ -15,5 +15,5 @@ mod rules;
 
 pub(crate) use caller::Caller;
 pub(crate) use jwks::check_file;
-pub(crate) use layer::AuthLayer;
+pub(crate) use layer::{AuthLayer, IdentifyLayer, is_known};
 pub(crate) use rules::Gatekeeper;

@@ -18,6 +18,10 @@ pub(crate) fn print(gateway: &Gateway, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     let (grpc, admin) = (gateway.grpc_address(), gateway.admin_address());
+    let (grpcurl, buf) = match gateway.changeable().gatekeeper.header() {
+        Some(header) => (format!("-H '{header}' "), format!("--header '{header}' ")),
+        None => Default::default(),
+    };
     write!(
         out,
         "\
@@ -29,9 +33,9 @@ openfinance-gateway runs against its own sandbox. Nothing leaves this machine, a
 
 Paste one of these into another terminal to create a customer:
 
-  grpcurl -plaintext -d '{REQUEST}' {grpc} {METHOD}
+  grpcurl -plaintext {grpcurl}-d '{REQUEST}' {grpc} {METHOD}
 
-  buf curl --protocol grpc --http2-prior-knowledge --data '{REQUEST}' http://{grpc}/{METHOD}
+  buf curl --protocol grpc --http2-prior-knowledge {buf}--data '{REQUEST}' http://{grpc}/{METHOD}
 
 "
     )?;

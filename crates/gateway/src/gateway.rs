@@ -12,7 +12,7 @@ use crate::{
     admin,
     api::{Api, Sizes},
     audit::{Audit, AuditLayer, RefusalLayer, Writing},
-    auth::{AuthLayer, Gatekeeper},
+    auth::{AuthLayer, Gatekeeper, IdentifyLayer},
     complete::CompleteLayer,
     config::{Config, DRAIN_LIMIT, SharedKey, Upstream},
     deadline::DeadlineLayer,
@@ -184,7 +184,10 @@ impl Gateway {
         let rotator = Rotator::new(client.clone(), vendor.secret_file.map(SecretFile::new));
         rotator.start().await;
         let drain = Drain::new();
-        let (health, health_service) = Health::new(client.clone(), audit.clone()).await;
+        let gatekeeper = Gatekeeper::new(Timestamp::now);
+        gatekeeper.set(auth).await;
+        let (health, health_service) =
+            Health::new(client.clone(), audit.clone(), gatekeeper.clone()).await;
         let api = Api {
             client: client.clone(),
             page_tokens: PageTokens::new(&shared.key),
@@ -194,20 +197,19 @@ impl Gateway {
             rotator: rotator.clone(),
             now: Timestamp::now,
         };
-        let gatekeeper = Gatekeeper::new(Timestamp::now);
-        gatekeeper.set(auth).await;
         let replica = Arc::new(Replica::new(Arc::clone(&store)));
         let changeable = Changeable {
             limit: LimitLayer::new(limits, &shared.key, store, Arc::clone(&replica)),
             overload: Overload::new(limits.bounds, metrics.clone()),
             rotator: rotator.clone(),
-            gatekeeper,
+            gatekeeper: gatekeeper.clone(),
             tls: tls.clone(),
         };
         let service = ServiceBuilder::new()
+            .layer(IdentifyLayer::new(gatekeeper.clone()))
             .layer(ObserveLayer::new(metrics.clone()))
             .layer(RefusalLayer::new(audit.clone()))
-            .layer(AuthLayer::new(changeable.gatekeeper.clone()))
+            .layer(AuthLayer)
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(changeable.limit.clone())
             .layer(ReceiveLayer::new(&port))
@@ -216,7 +218,14 @@ impl Gateway {
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
         let server = Server::start(grpc, service, tls.clone(), port, metrics.connections());
-        let exposition = Exposition::new(&metrics, client.clone(), audit.clone(), tls, about);
+        let exposition = Exposition::new(
+            &metrics,
+            client.clone(),
+            audit.clone(),
+            tls,
+            about,
+            gatekeeper,
+        );
         let admin = admin::start(admin, health.clone(), exposition);
         // What the last life of this gateway or another replica has found out counts from the first moment.
         client.look().await;

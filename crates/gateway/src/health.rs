@@ -1,5 +1,7 @@
 //! Whether the gateway can serve: one answer, told as gRPC health and as `/readyz`.
 
+mod watches;
+
 use std::{
     sync::{
         Arc,
@@ -13,10 +15,11 @@ use tokio::task::JoinHandle;
 use tonic_health::{
     ServingStatus,
     pb::health_server::{Health as HealthService, HealthServer},
-    server::HealthReporter,
+    server::{HealthReporter, HealthService as Statuses},
 };
 
-use crate::{api::SERVICES, audit::Audit};
+use crate::{api::SERVICES, audit::Audit, auth::Gatekeeper};
+use watches::Watches;
 
 /// How often it is looked whether the vendor still accepts the partner's credentials, and the store can be used.
 const LOOK: Duration = Duration::from_millis(250);
@@ -32,11 +35,13 @@ pub(crate) enum Check {
     Store,
     /// The audit file can be written.
     Audit,
+    /// Callers can be told apart: the keys of their issuer are there, where they come with tokens alone.
+    Callers,
 }
 
 impl Check {
     /// Those that who asks may leave out. One that is stopping is not ready whatever is asked.
-    pub(crate) const OPTIONAL: [Self; 3] = [Self::Guard, Self::Store, Self::Audit];
+    pub(crate) const OPTIONAL: [Self; 4] = [Self::Guard, Self::Store, Self::Audit, Self::Callers];
 
     /// The word for it.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -45,6 +50,7 @@ impl Check {
             Self::Guard => "guard",
             Self::Store => "store",
             Self::Audit => "audit",
+            Self::Callers => "callers",
         }
     }
 }
@@ -55,6 +61,7 @@ pub(crate) struct Health {
     open: Arc<AtomicBool>,
     client: Client,
     audit: Option<Audit>,
+    gatekeeper: Gatekeeper,
     reporter: HealthReporter,
 }
 
@@ -63,12 +70,16 @@ impl Health {
     pub(crate) async fn new(
         client: Client,
         audit: Option<Audit>,
+        gatekeeper: Gatekeeper,
     ) -> (Self, HealthServer<impl HealthService>) {
-        let (reporter, service) = tonic_health::server::health_reporter();
+        let reporter = HealthReporter::new();
+        let statuses = Statuses::from_health_reporter(reporter.clone());
+        let service = HealthServer::new(Watches::new(statuses));
         let health = Self {
             open: Arc::new(AtomicBool::new(false)),
             client,
             audit,
+            gatekeeper,
             reporter,
         };
         health.report(ServingStatus::NotServing).await;
@@ -87,6 +98,7 @@ impl Health {
             (Check::Guard, !self.client.credentials_rejected()),
             (Check::Store, self.client.store_usable()),
             (Check::Audit, self.audit_usable()),
+            (Check::Callers, self.gatekeeper.is_able()),
         ];
         let failing = checks.into_iter().filter(|(_, fine)| !fine);
         failing.map(|(check, _)| check)
@@ -96,8 +108,8 @@ impl Health {
         self.audit.as_ref().is_none_or(Audit::is_usable)
     }
 
-    /// Everything is in place: serves from now on, while the vendor accepts the credentials the store can be used, and
-    /// so can the audit file.
+    /// Everything is in place: serves from now on, while the vendor accepts the credentials, the store can be used, so can
+    /// the audit file, and callers can be told apart.
     pub(crate) async fn open(&self) -> JoinHandle<()> {
         self.open.store(true, Ordering::Relaxed);
         self.report(self.status()).await;
@@ -113,6 +125,7 @@ impl Health {
                         credentials_rejected = health.client.credentials_rejected(),
                         store_usable = health.client.store_usable(),
                         audit_usable = health.audit_usable(),
+                        callers_known = health.gatekeeper.is_able(),
                         "whether the gateway is ready has changed"
                     );
                     health.report(now).await;

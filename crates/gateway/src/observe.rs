@@ -21,6 +21,7 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Level, Span};
 
 use crate::{
+    auth,
     method::Called,
     metrics::{Metrics, Open, code_name},
     reason::Reason,
@@ -102,7 +103,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let method = Called::at(request.uri().path()).name;
-        let span = trace::call(method, request.headers());
+        let span = trace::call(method, request.headers(), auth::is_known(&request));
         let mut call = Call {
             metrics: self.metrics.clone(),
             lines: self.lines.clone(),

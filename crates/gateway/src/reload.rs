@@ -18,7 +18,14 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Who may call and what they may do.
-const AUTH: [&str; 2] = ["auth.keys", "policy"];
+const AUTH: [&str; 6] = [
+    "auth.jwt.issuer",
+    "auth.jwt.audience",
+    "auth.jwt.jwks_file",
+    "auth.jwt.jwks_url",
+    "auth.keys",
+    "policy",
+];
 
 /// Reads settings again.
 pub(crate) struct Reloader {
@@ -117,6 +124,9 @@ impl Reloader {
         };
         match read {
             Ok(settings) => {
+                for warning in &settings.warnings {
+                    tracing::warn!(%warning, "a setting is hardly meant");
+                }
                 let Changed { applied, waiting } = self.apply(settings).await;
                 tracing::info!(applied = applied.join(", "), "the settings were read again");
                 if !waiting.is_empty() {
@@ -145,7 +155,7 @@ impl Reloader {
         let auth = std::mem::take(&mut config.auth);
         // Whatever else has changed beside them: a key that is taken back must not wait for a restart because of that.
         let auth_changed = names.iter().any(|name| AUTH.contains(name));
-        let auth_applied = auth_changed && self.changeable.gatekeeper.replace(auth);
+        let auth_applied = auth_changed && self.changeable.gatekeeper.replace(auth).await;
         let mut changed = Changed::default();
         match self.changeable.tls.as_ref().map(tls::Reloader::reload) {
             Some(Ok(true)) => changed.applied.push("tls"),

@@ -1,6 +1,8 @@
 //! The services as each caller sees them: what the handlers answer, without the fields that are kept from the caller.
 //!
-//! Every answer passes here, and one of a method that was forgotten does not compile.
+//! Every answer with something of a record passes here: the services of records are mounted as this one, which has each of
+//! their methods or does not compile. Those of the partner and of the gateway itself answer nothing that is kept from
+//! whoever may call them, which a test holds.
 
 use std::pin::Pin;
 
@@ -27,7 +29,7 @@ use crate::{
 };
 
 /// The header of an answer that names the fields that are kept from its reader, whether they hold something or not.
-const REDACTED: &str = "x-openfinance-redacted";
+pub(crate) const REDACTED: &str = "x-openfinance-redacted";
 
 /// The services, as each caller sees them.
 #[derive(Clone)]
@@ -283,6 +285,27 @@ mod tests {
         assert!(check_read(BLIND, &unfiltered).is_ok());
         let lookup = pb::LookupCustomerRequest { username: search() };
         assert!(check_read(BLIND, &lookup).is_ok());
+    }
+
+    #[test]
+    fn services_that_hide_nothing_have_nothing_to_hide() {
+        let nobody = BLIND;
+        for unseen in [
+            unseen::<pb::PartnerAuthentication>(nobody),
+            unseen::<pb::CallerIdentity>(nobody),
+            unseen::<pb::GatewayInfo>(nobody),
+            unseen::<pb::ListErrorReasonsResponse>(nobody),
+        ] {
+            assert_eq!(unseen, [""; 0]);
+        }
+        // A method that is new in one of them is to be added above.
+        let of = |service: &str| {
+            let methods = openfinance_rpc::METHODS.iter();
+            methods
+                .filter(|method| method.path.contains(service))
+                .count()
+        };
+        assert_eq!((of(".PartnerService/"), of(".GatewayService/")), (3, 3));
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub(crate) const TARGET: &str = openfinance::observe::SPAN_TARGET;
 
 /// How long the last spans may take to leave when the gateway stops.
 const FLUSH: Duration = Duration::from_secs(2);
-/// The longest headers that are looked at. A traceparent has 55 characters.
+/// The header by which a caller says which trace its call belongs to, and the longest that is looked at: it has 55
+/// characters. Of `tracestate` nothing is taken over: whatever a caller writes there would leave with the spans.
+const PARENT: &str = "traceparent";
 const LONGEST: usize = 512;
 
 /// Traces that are sent to a collector.
@@ -134,7 +136,8 @@ struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        let value = self.0.get(key)?.to_str().ok()?;
+        let value = self.0.get(key).filter(|_| key == PARENT)?;
+        let value = value.to_str().ok()?;
         (value.len() <= LONGEST).then_some(value)
     }
 
@@ -143,8 +146,9 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// The span of a call of the method with this name, in the trace that its headers name.
-pub(crate) fn call(method: &'static str, headers: &HeaderMap) -> Span {
+/// The span of a call of the method with this name, in the trace that its headers name where the caller is known: a stranger
+/// does not choose what is recorded.
+pub(crate) fn call(method: &'static str, headers: &HeaderMap, is_known: bool) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "call",
@@ -157,7 +161,7 @@ pub(crate) fn call(method: &'static str, headers: &HeaderMap) -> Span {
         error.type = Empty,
         openfinance.reason = Empty,
     );
-    if !span.is_disabled() && headers.contains_key("traceparent") {
+    if is_known && !span.is_disabled() && headers.contains_key(PARENT) {
         let parent = TraceContextPropagator::new().extract(&Headers(headers));
         // Fails only without a collector.
         let _ = span.set_parent(parent);

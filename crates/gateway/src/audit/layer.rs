@@ -31,13 +31,11 @@ use crate::{
     method::Called,
     metrics::code_name,
     reason::Reason,
+    seen::REDACTED,
 };
 
 /// What stands before a message: whether it is compressed, and its length in four bytes.
 const PREFIX: usize = 5;
-
-/// The header that lists the fields which were left out of an answer.
-const REDACTED: &str = "x-openfinance-redacted";
 
 /// How long a caller is asked to wait where lines can't be written.
 const PAUSE: Duration = Duration::from_secs(1);

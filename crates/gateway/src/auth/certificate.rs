@@ -3,19 +3,25 @@
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use crate::config::auth::is_name;
+use crate::config::auth::is_principal;
 
-/// Whose certificate this is: its first URI, or else its first DNS name. The common name is not looked at, which nobody
-/// has checked for anything. A certificate with two URIs has no one owner.
+/// Whose certificate this is: its one URI, or else its one DNS name. The common name is not looked at, which nobody has
+/// checked for anything. A certificate with two names of a kind has no one owner, and a name with a wildcard is none.
 pub(super) fn holder(certificate: &CertificateDer<'_>) -> Option<String> {
     let certificate = EndEntityCert::try_from(certificate).ok()?;
     let mut uris = certificate.valid_uri_names();
     let name = match (uris.next(), uris.next()) {
         (Some(uri), None) => uri,
         (Some(_), Some(_)) => return None,
-        (None, _) => certificate.valid_dns_names().next()?,
+        (None, _) => {
+            let mut names = certificate.valid_dns_names();
+            match (names.next(), names.next()) {
+                (Some(name), None) if !name.contains('*') => name,
+                (Some(_) | None, _) => return None,
+            }
+        }
     };
-    is_name(name).then(|| name.to_owned())
+    is_principal(name).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -47,7 +53,10 @@ mod tests {
         for (names, name) in [
             (vec![uri], Some(uri.1)),
             (vec![dns, uri], Some(uri.1)),
-            (vec![mail, dns, ("dns", "other.example.com")], Some(dns.1)),
+            (vec![mail, dns], Some(dns.1)),
+            (vec![dns, ("dns", "other.example.com")], None),
+            (vec![("dns", "*.example.com")], None),
+            (vec![("dns", "unknown")], None),
             (vec![mail], None),
             (vec![], None),
             (vec![uri, ("uri", "spiffe://example.com/other")], None),

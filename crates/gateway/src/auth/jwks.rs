@@ -1,7 +1,9 @@
 //! An issuer's public keys: where they come from, and how they are kept fresh without a call that waits for it.
 
 use std::{
+    fs::File,
     future::Future,
+    io::Read as _,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -12,7 +14,7 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse},
 };
 use serde::Deserialize;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use url::Url;
 
 use crate::config::auth::KeySource;
@@ -26,12 +28,27 @@ const MOST_KEYS: usize = 100;
 /// How long one fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// For how long keys count after they were last read. An issuer that can't be asked can't take a key back either.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many keys a token without the name of one is tried with: while an issuer changes its key it has two.
+const MOST_TRIED: usize = 4;
+
 /// The public keys of an issuer, as they are at the moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Jwks {
-    keys: RwLock<Arc<Vec<Key>>>,
+    known: RwLock<Known>,
     /// Somebody came with a key that nobody knows.
     unknown: Notify,
+}
+
+#[derive(Debug)]
+struct Known {
+    keys: Arc<Vec<Key>>,
+    /// Whether they have been read at all.
+    is_read: bool,
+    /// When they were last read, or else since when that is tried.
+    since: Instant,
 }
 
 /// One public key of an issuer.
@@ -65,40 +82,75 @@ impl Pace {
 }
 
 impl Jwks {
-    /// The key with this name, for this kind of signature; without a name, the only one of the kind. That there is none
-    /// has the keys looked for again, soon and by another task.
-    pub(super) fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
-        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
-        let mut fitting = keys
-            .iter()
-            .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Some(key.key.clone()),
-            (None, _) => {
-                self.unknown.notify_one();
-                None
-            }
-            (Some(_), Some(_)) => None,
+    /// No keys yet.
+    pub(super) fn new() -> Self {
+        let known = Known {
+            keys: Arc::default(),
+            is_read: false,
+            since: Instant::now(),
+        };
+        Self {
+            known: RwLock::new(known),
+            unknown: Notify::new(),
         }
     }
 
-    fn put(&self, keys: Vec<Key>) {
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    /// The keys that a signature of this kind may be by: those with this name, or a few of the kind for one without a name.
+    /// That there is none has the keys looked for again, soon and by another task.
+    pub(super) fn keys(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<DecodingKey> {
+        let fits =
+            |key: &&Key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id);
+        let known = self.current().unwrap_or_default();
+        let fitting = known.iter().filter(fits).take(MOST_TRIED);
+        let fitting: Vec<_> = fitting.map(|key| key.key.clone()).collect();
+        if fitting.is_empty() {
+            self.unknown.notify_one();
+        }
+        fitting
     }
 
-    /// Keeps the keys fresh, without end. They stay as they are while `source` fails.
+    /// The keys, if they were read and are not too old.
+    fn current(&self) -> Option<Arc<Vec<Key>>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = known.is_read && known.since.elapsed() < LONGEST;
+        counts.then(|| Arc::clone(&known.keys))
+    }
+
+    /// Whether the issuer has said which its keys are, lately enough for them to count.
+    pub(super) fn is_usable(&self) -> bool {
+        self.current().is_some()
+    }
+
+    /// How long ago the keys were read; while they never were, for how long that has been tried.
+    pub(super) fn age(&self) -> Duration {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.since.elapsed()
+    }
+
+    /// These are the keys now; `None` if they are still those that they were.
+    fn put(&self, keys: Option<Vec<Key>>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = keys {
+            known.keys = Arc::new(keys);
+        }
+        known.is_read = true;
+        known.since = Instant::now();
+    }
+
+    /// Keeps the keys fresh, without end. While `source` fails they stay as they are, but for no longer than a day.
     pub(super) async fn keep(&self, source: KeySource) {
         let pace = Pace::of(&source);
         self.keep_from(pace, || read(&source)).await;
     }
 
-    /// Looks for the keys once.
-    ///
-    /// # Errors
-    /// In words, if they can't be had; they stay as they are then.
-    pub(super) async fn look(&self, source: &KeySource) -> Result<(), String> {
-        self.put(keys(&read(source).await?)?);
-        Ok(())
+    /// Looks for the keys once. They stay as they are if they can't be had.
+    pub(super) async fn look(&self, source: &KeySource) {
+        match read(source).await.and_then(|text| keys(&text)) {
+            Ok(keys) => self.put(Some(keys)),
+            Err(error) => {
+                tracing::warn!(%error, "the keys of the callers' issuer can't be read yet; its callers are refused");
+            }
+        }
     }
 
     async fn keep_from<F: Future<Output = Result<Vec<u8>, String>>>(
@@ -107,41 +159,86 @@ impl Jwks {
         read: impl Fn() -> F,
     ) {
         let mut last = Vec::new();
+        let mut told = None;
+        // A start does not wait for the first look, which is not to wait either.
+        if !self.is_usable() {
+            self.look_from(&read, &mut last, &mut told).await;
+        }
         loop {
             tokio::time::sleep(pace.at_most_every).await;
-            let rest = pace.every.saturating_sub(pace.at_most_every);
-            // An error says that the time is over, which is as good a reason.
-            let _ = tokio::time::timeout(rest, self.unknown.notified()).await;
-            let put = read().await.and_then(|text| {
-                if text != last {
-                    self.put(keys(&text)?);
-                    last = text;
-                }
-                Ok(())
-            });
-            if let Err(error) = put {
-                tracing::warn!(%error, "the keys of the callers' issuer can't be read; the old ones stay");
+            // Nobody asks for keys where nobody can be let in, so the next look can't wait for that.
+            if self.is_usable() {
+                let rest = pace.every.saturating_sub(pace.at_most_every);
+                // An error says that the time is over, which is as good a reason.
+                let _ = tokio::time::timeout(rest, self.unknown.notified()).await;
+            }
+            self.look_from(&read, &mut last, &mut told).await;
+        }
+    }
+
+    /// Looks once; `last` is the text that the keys are from, and `told` the error that was told last.
+    async fn look_from<F: Future<Output = Result<Vec<u8>, String>>>(
+        &self,
+        read: impl Fn() -> F,
+        last: &mut Vec<u8>,
+        told: &mut Option<String>,
+    ) {
+        let put = read().await.and_then(|text| {
+            if text == *last {
+                self.put(None);
+                return Ok(());
+            }
+            let keys = keys(&text)?;
+            if keys.is_empty() {
+                tracing::error!("{NO_KEY}; its callers are refused");
+            }
+            self.put(Some(keys));
+            *last = text;
+            Ok(())
+        });
+        match put {
+            Ok(()) => *told = None,
+            Err(error) if told.as_ref() == Some(&error) => {}
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "the keys of the callers' issuer can't be read; the old ones count for a day after they were read"
+                );
+                *told = Some(error);
             }
         }
     }
 }
 
+const NO_KEY: &str = "the callers' issuer has no public key for RS256, ES256 or EdDSA";
+
 async fn read(source: &KeySource) -> Result<Vec<u8>, String> {
-    match source {
-        KeySource::File(path) => read_file(path),
-        KeySource::Url(url) => {
-            let fetched = tokio::time::timeout(PATIENCE, fetch(url)).await;
-            fetched.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    let read = async {
+        match source {
+            KeySource::File(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+                read.unwrap_or_else(|_| Err("can't be read".to_owned()))
+            }
+            KeySource::Url(url) => fetch(url).await,
         }
-    }
+    };
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    read.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
+/// What is in a file: in one that is none, such as a pipe, nobody knows when an end comes.
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path).map(|metadata| metadata.len());
-    match size {
-        Ok(size) if size > MOST_BYTES as u64 => Err(TOO_LARGE.to_owned()),
-        Ok(_) => std::fs::read(path).map_err(|error| format!("can't be read: {error}")),
-        Err(error) => Err(format!("can't be read: {error}")),
+    let told = |error: std::io::Error| format!("can't be read: {error}");
+    if !std::fs::metadata(path).map_err(told)?.is_file() {
+        return Err("is no file".to_owned());
+    }
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(told)?;
+    let read = file.take(MOST_BYTES as u64 + 1).read_to_end(&mut text);
+    match read.map_err(told)? {
+        size if size > MOST_BYTES => Err(TOO_LARGE.to_owned()),
+        _ => Ok(text),
     }
 }
 
@@ -152,7 +249,10 @@ const TOO_LARGE: &str = "is larger than 1 MiB";
 /// # Errors
 /// In words, if it has none.
 pub(crate) fn check_file(path: &Path) -> Result<(), String> {
-    keys(&read_file(path)?).map(|_| ())
+    if keys(&read_file(path)?)?.is_empty() {
+        return Err("has no public key for RS256, ES256 or EdDSA".to_owned());
+    }
+    Ok(())
 }
 
 async fn fetch(url: &Url) -> Result<Vec<u8>, String> {
@@ -181,7 +281,7 @@ async fn fetch(url: &Url) -> Result<Vec<u8>, String> {
     Ok(text)
 }
 
-/// The keys of a set that tokens may be signed with. Others are passed over, for a set may have some that are for
+/// The keys of a set that tokens may be signed with, which may be none: the issuer has taken them back then. Others are passed over, for a set may have some that are for
 /// something else, and kinds that come to be one day.
 fn keys(text: &[u8]) -> Result<Vec<Key>, String> {
     #[derive(Deserialize)]
@@ -189,12 +289,8 @@ fn keys(text: &[u8]) -> Result<Vec<Key>, String> {
         keys: Vec<serde_json::Value>,
     }
     let set: Set = serde_json::from_slice(text).map_err(|_| "is no JSON Web Key Set".to_owned())?;
-    let known = set.keys.into_iter().take(MOST_KEYS).filter_map(key);
-    let keys: Vec<_> = known.collect();
-    if keys.is_empty() {
-        return Err("has no public key for RS256, ES256 or EdDSA".to_owned());
-    }
-    Ok(keys)
+    let known = set.keys.into_iter().take(MOST_KEYS);
+    Ok(known.filter_map(key).collect())
 }
 
 #[expect(
@@ -229,93 +325,4 @@ fn key(value: serde_json::Value) -> Option<Key> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"NAME"}"#;
-
-    fn set(names: &[&str]) -> Vec<u8> {
-        let keys: Vec<_> = names
-            .iter()
-            .map(|name| ED25519.replace("NAME", name))
-            .collect();
-        format!(r#"{{"keys":[{}]}}"#, keys.join(",")).into_bytes()
-    }
-
-    fn knows(jwks: &Jwks, name: &str) -> bool {
-        jwks.key(Some(name), Algorithm::EdDSA).is_some()
-    }
-
-    #[test]
-    fn keys_for_something_else_are_passed_over() {
-        let others = [
-            r#"{"kty":"oct","k":"c2VjcmV0","kid":"a"}"#.to_owned(),
-            r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA","kid":"a"}"#.to_owned(),
-            r#"{"kty":"new","kid":"a"}"#.to_owned(),
-            "7".to_owned(),
-            ED25519.replace(r#""kid":"#, r#""use":"enc","kid":"#),
-            ED25519.replace(r#""kid":"#, r#""alg":"HS256","kid":"#),
-        ];
-        for other in others {
-            let alone = format!(r#"{{"keys":[{other}]}}"#);
-            assert!(keys(alone.as_bytes()).is_err(), "{other}");
-            let beside = format!(r#"{{"keys":[{other},{ED25519}]}}"#);
-            assert_eq!(keys(beside.as_bytes()).unwrap().len(), 1, "{other}");
-        }
-        for text in ["", "{}", "[]", "canary"] {
-            assert!(keys(text.as_bytes()).is_err());
-        }
-    }
-
-    #[test]
-    fn without_a_name_the_only_key_of_its_kind_is_meant() {
-        let jwks = Jwks::default();
-        jwks.put(keys(&set(&["a"])).unwrap());
-        assert!(jwks.key(None, Algorithm::EdDSA).is_some());
-        assert!(jwks.key(None, Algorithm::RS256).is_none());
-        assert!(jwks.key(Some("a"), Algorithm::ES256).is_none());
-        jwks.put(keys(&set(&["a", "b"])).unwrap());
-        assert!(jwks.key(None, Algorithm::EdDSA).is_none());
-        assert!(knows(&jwks, "a") && knows(&jwks, "b"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unknown_key_is_looked_for_at_once_and_then_no_more_than_the_pace_allows() {
-        let (jwks, reads) = (Arc::new(Jwks::default()), Arc::new(AtomicUsize::new(0)));
-        let (kept, counted) = (Arc::clone(&jwks), Arc::clone(&reads));
-        let pace = Pace {
-            every: Duration::from_secs(300),
-            at_most_every: Duration::from_secs(10),
-        };
-        let keeping = tokio::spawn(async move {
-            let read = || {
-                let text = match counted.fetch_add(1, Ordering::Relaxed) {
-                    0 => Ok(set(&["a"])),
-                    1 => Err("gone".to_owned()),
-                    _ => Ok(set(&["b"])),
-                };
-                std::future::ready(text)
-            };
-            kept.keep_from(pace, read).await;
-        });
-        assert!(!knows(&jwks, "a"));
-        tokio::time::sleep(Duration::from_secs(11)).await;
-        assert!(knows(&jwks, "a"));
-        // A hundred strangers, one look; and while it fails, the old keys stay.
-        for _ in 0..100 {
-            assert!(!knows(&jwks, "z"));
-        }
-        tokio::time::sleep(Duration::from_secs(11)).await;
-        assert_eq!(reads.load(Ordering::Relaxed), 2);
-        assert!(knows(&jwks, "a"));
-        // Nobody asks, so the next look is a while away, and takes the key that is gone away.
-        tokio::time::sleep(Duration::from_secs(200)).await;
-        assert_eq!(reads.load(Ordering::Relaxed), 2);
-        tokio::time::sleep(Duration::from_secs(100)).await;
-        assert_eq!(reads.load(Ordering::Relaxed), 3);
-        assert!(knows(&jwks, "b") && !knows(&jwks, "a"));
-        keeping.abort();
-    }
-}
+mod tests;

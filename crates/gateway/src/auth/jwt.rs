@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::jwks::Jwks;
-use crate::config::auth::{Jwt, is_name};
+use crate::config::auth::{Jwt, is_principal};
 
 /// The longest token that is looked at, in bytes.
 const MOST: usize = 4 * 1_024;
@@ -30,7 +30,8 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorith
 pub(super) struct Tokens {
     issuer: String,
     audience: String,
-    jwks: Arc<Jwks>,
+    /// The keys that its signatures are by.
+    pub(super) jwks: Arc<Jwks>,
 }
 
 /// What a token must say; of the rest nothing is read.
@@ -61,18 +62,22 @@ impl Tokens {
         }
         let header = decode_header(token).ok()?;
         // What the issuer says must be understood is not.
-        if header.crit.is_some() || !ALGORITHMS.contains(&header.alg) {
+        let is_for_access = is_for_access(header.typ.as_deref());
+        if header.crit.is_some() || !is_for_access || !ALGORITHMS.contains(&header.alg) {
             return None;
         }
-        let key = self.jwks.key(header.kid.as_deref(), header.alg)?;
-        let claims = self.claims(token, &key, header.alg)?;
+        let keys = self.jwks.keys(header.kid.as_deref(), header.alg);
+        let mut claims = keys
+            .iter()
+            .filter_map(|key| self.claims(token, key, header.alg));
+        let claims = claims.next()?;
         let now = now.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64();
         let skew = SKEW.as_secs_f64();
         let begun = claims.nbf.is_none_or(|begin| begin <= now + skew);
         let ended = claims.exp <= now - skew;
         // A number that is none compares as false.
         let valid = begun && !ended && claims.exp.is_finite();
-        (valid && claims.iss == self.issuer && is_name(&claims.sub)).then_some(claims.sub)
+        (valid && claims.iss == self.issuer && is_principal(&claims.sub)).then_some(claims.sub)
     }
 
     fn claims(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
@@ -85,6 +90,16 @@ impl Tokens {
         let token = decode::<Claims>(token, key, &validation).ok()?;
         Some(token.claims)
     }
+}
+
+/// Whether a token of this type is one to call with. Issuers sign other things too, such as logout tokens (`logout+jwt`) and
+/// proofs of possession (`dpop+jwt`), which say nothing of the kind.
+fn is_for_access(kind: Option<&str>) -> bool {
+    kind.is_none_or(|kind| {
+        let kind = kind.to_ascii_lowercase();
+        let kind = kind.strip_prefix("application/").unwrap_or(&kind);
+        ["jwt", "at+jwt"].contains(&kind)
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{Caller, certificate, jwks::Jwks, jwt::Tokens, key};
 use crate::{
-    config::auth::{Auth, Grant, Jwt, Method, StaticKey},
+    config::auth::{Auth, Grant, Jwt, KeySource, Method, StaticKey},
     server::peer::Peer,
 };
 
@@ -29,18 +30,42 @@ struct Rules {
     /// Who everybody is, where callers are not told apart.
     everybody: Option<Caller>,
     mtls: bool,
-    tokens: Option<Arc<(Tokens, Keeping)>>,
-    keys: Vec<StaticKey>,
+    tokens: Option<Arc<Issued>>,
+    keys: Arc<Vec<StaticKey>>,
     policy: BTreeMap<(String, Option<Method>), Arc<BTreeSet<&'static str>>>,
 }
 
-/// The task that keeps an issuer's keys fresh, which ends with the settings that named it.
+/// The tokens of one issuer.
 #[derive(Debug)]
-struct Keeping(JoinHandle<()>);
+struct Issued {
+    jwt: Jwt,
+    tokens: Tokens,
+    /// Keeps the issuer's keys fresh, and ends with the settings that named it.
+    keeping: Option<JoinHandle<()>>,
+}
 
-impl Drop for Keeping {
+impl Issued {
+    fn new(jwt: Jwt) -> Self {
+        Self {
+            tokens: Tokens::new(&jwt, Arc::new(Jwks::new())),
+            jwt,
+            keeping: None,
+        }
+    }
+
+    /// From now on the issuer's keys are kept fresh.
+    fn kept(mut self) -> Self {
+        let (jwks, source) = (Arc::clone(&self.tokens.jwks), self.jwt.keys.clone());
+        self.keeping = Some(tokio::spawn(async move { jwks.keep(source).await }));
+        self
+    }
+}
+
+impl Drop for Issued {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(keeping) = &self.keeping {
+            keeping.abort();
+        }
     }
 }
 
@@ -57,35 +82,91 @@ impl Gatekeeper {
         }
     }
 
-    /// Other keys and another policy from now on; certificates and tokens stay as they were. Answers whether they are in
-    /// force: authentication is not switched on under calls that go on, and neither is it switched off. Where it was on and
-    /// nothing is left that tells callers apart, nobody may call: whoever takes the last key away wants it to be of no use.
-    pub(crate) fn replace(&self, auth: Auth) -> bool {
-        let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+    /// Another issuer of tokens, other keys and another policy from now on; certificates stay as they were. Answers whether
+    /// they are in force: authentication is not switched on under calls that go on, and neither is it switched off. Where it
+    /// was on and nothing is left that tells callers apart, nobody may call: whoever takes the last key away wants it to be
+    /// of no use. But where certificates take the place of keys, which waits for a restart, the keys count until then.
+    pub(crate) async fn replace(&self, mut auth: Auth) -> bool {
+        let known = self.rules();
         if known.everybody.is_some() {
             return !auth.is_on();
         }
-        let rules = Rules {
+        let tokens = match (auth.jwt.take(), &known.tokens) {
+            (None, _) => None,
+            (Some(jwt), Some(issued)) if issued.jwt == jwt => Some(Arc::clone(issued)),
+            (Some(jwt), _) => {
+                let issued = Issued::new(jwt);
+                // Calls go on as before meanwhile.
+                issued.tokens.jwks.look(&issued.jwt.keys).await;
+                Some(Arc::new(issued.kept()))
+            }
+        };
+        let waits = auth.mtls && !known.mtls && tokens.is_none() && auth.keys.is_empty();
+        let mut rules = Rules {
             everybody: None,
             mtls: known.mtls,
-            tokens: known.tokens.clone(),
-            ..Rules::new(auth, None)
+            ..Rules::new(auth, tokens)
         };
+        if waits {
+            tracing::warn!(
+                "certificates take the place of keys after a restart; until then the keys stay in force"
+            );
+            rules.keys = Arc::clone(&known.keys);
+        }
         rules.tell();
-        *known = Arc::new(rules);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         true
     }
 
-    /// Lets in whom these settings say, from the next call on. Waits a while for an issuer's keys, so that its first
-    /// callers are not refused; they are looked for further on where they can't be had yet.
-    pub(crate) async fn set(&self, auth: Auth) {
-        let tokens = match &auth.jwt {
-            Some(jwt) => Some(Arc::new(tokens(jwt.clone()).await)),
+    /// Lets in whom these settings say, from the next call on. An issuer's keys in a file are there then; those at an
+    /// address are not waited for.
+    pub(crate) async fn set(&self, mut auth: Auth) {
+        let tokens = match auth.jwt.take() {
+            Some(jwt) => {
+                let issued = Issued::new(jwt);
+                if let KeySource::File(_) = issued.jwt.keys {
+                    issued.tokens.jwks.look(&issued.jwt.keys).await;
+                }
+                Some(Arc::new(issued.kept()))
+            }
             None => None,
         };
-        let rules = Arc::new(Rules::new(auth, tokens));
+        let rules = Rules::new(auth, tokens);
         rules.tell();
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        // Nothing panics with the lock held.
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether callers can be told apart: not while all of them come with tokens and the keys of their issuer can't be had.
+    pub(crate) fn is_able(&self) -> bool {
+        let rules = self.rules();
+        match &rules.tokens {
+            Some(issued) if !rules.mtls && rules.keys.is_empty() => issued.tokens.jwks.is_usable(),
+            Some(_) | None => true,
+        }
+    }
+
+    /// A header for a caller's credential, with a word in the credential's place; `None` where callers need none in headers.
+    pub(crate) fn header(&self) -> Option<String> {
+        let rules = self.rules();
+        let by_key = (!rules.keys.is_empty()).then(|| format!("{}: YOUR_KEY", key::HEADER));
+        let by_token = || {
+            rules
+                .tokens
+                .as_ref()
+                .map(|_| "authorization: Bearer YOUR_TOKEN".to_owned())
+        };
+        by_key.or_else(by_token)
+    }
+
+    /// How long ago the keys of the callers' issuer were read, or for how long that has been tried; `None` without one.
+    pub(crate) fn issuer_keys_age(&self) -> Option<Duration> {
+        let rules = self.rules();
+        rules.tokens.as_ref().map(|issued| issued.tokens.jwks.age())
     }
 
     /// Who sends a request with these headers over the connection to `peer`. A credential in the headers goes before the
@@ -95,8 +176,7 @@ impl Gatekeeper {
         headers: &mut HeaderMap,
         peer: Option<&Peer>,
     ) -> Result<Caller, Stranger> {
-        // Nothing panics with the lock held.
-        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let rules = self.rules();
         let (token, key) = (
             take_one(headers, AUTHORIZATION.as_str()),
             take_one(headers, key::HEADER),
@@ -109,8 +189,8 @@ impl Gatekeeper {
         match (token, key) {
             (Some(_), Some(_)) => Err(Stranger),
             (Some(token), None) => {
-                let (tokens, _) = rules.tokens.as_deref().ok_or(Stranger)?;
-                let holder = tokens.holder(&token, (self.now)()).ok_or(Stranger)?;
+                let issued = rules.tokens.as_deref().ok_or(Stranger)?;
+                let holder = issued.tokens.holder(&token, (self.now)()).ok_or(Stranger)?;
                 Ok(rules.known(&holder, Method::Jwt))
             }
             (None, Some(key)) => {
@@ -135,8 +215,9 @@ fn take_one(headers: &mut HeaderMap, name: &str) -> Result<Option<HeaderValue>, 
 }
 
 impl Rules {
-    fn new(auth: Auth, tokens: Option<Arc<(Tokens, Keeping)>>) -> Self {
-        let everybody = (!auth.is_on()).then(Caller::anonymous);
+    fn new(auth: Auth, tokens: Option<Arc<Issued>>) -> Self {
+        let is_on = auth.is_on() || tokens.is_some();
+        let everybody = (!is_on).then(Caller::anonymous);
         let Auth {
             mtls,
             jwt: _,
@@ -155,7 +236,7 @@ impl Rules {
             everybody,
             mtls,
             tokens,
-            keys,
+            keys: Arc::new(keys),
             policy: policy.into_iter().map(grant).collect(),
         }
     }
@@ -187,16 +268,6 @@ impl Rules {
             );
         }
     }
-}
-
-async fn tokens(jwt: Jwt) -> (Tokens, Keeping) {
-    let jwks = Arc::new(Jwks::default());
-    if let Err(error) = jwks.look(&jwt.keys).await {
-        tracing::warn!(%error, "the keys of the callers' issuer can't be read yet; its callers are refused");
-    }
-    let tokens = Tokens::new(&jwt, Arc::clone(&jwks));
-    let keeping = tokio::spawn(async move { jwks.keep(jwt.keys).await });
-    (tokens, Keeping(keeping))
 }
 
 #[cfg(test)]

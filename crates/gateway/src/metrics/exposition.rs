@@ -9,10 +9,15 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Metrics, port::Certificate, standing::Stand};
+use super::{
+    Metrics,
+    port::Certificate,
+    standing::{Issuer, Stand},
+};
 use crate::{
     about::{self, About},
     audit::Audit,
+    auth::Gatekeeper,
     server::tls::Reloader,
 };
 
@@ -21,14 +26,15 @@ use crate::{
 pub(crate) struct Exposition(Arc<Registry>);
 
 impl Exposition {
-    /// The figures of a gateway that calls the vendor through `client`, tells of it in this audit file, and serves these
-    /// certificates.
+    /// The figures of a gateway that calls the vendor through `client`, tells of it in this audit file, serves these
+    /// certificates, and lets in whom this gatekeeper knows.
     pub(crate) fn new(
         metrics: &Metrics,
         client: Client,
         audit: Option<Audit>,
         tls: Option<Reloader>,
         about: About,
+        gatekeeper: Gatekeeper,
     ) -> Self {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
@@ -38,6 +44,7 @@ impl Exposition {
         if let Some(tls) = tls {
             registry.register_collector(Box::new(Certificate(tls)));
         }
+        registry.register_collector(Box::new(Issuer(gatekeeper)));
         let started = Gauge::<i64>::default();
         started.set(about.started.as_second());
         registry.register_with_unit(

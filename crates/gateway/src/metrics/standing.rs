@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use crate::audit::Audit;
+use crate::{audit::Audit, auth::Gatekeeper};
 
 /// Looks at a client and at the audit file, if there is one, whenever the figures are asked for.
 pub(super) struct Stand {
@@ -25,6 +25,23 @@ pub(super) struct Stand {
 impl fmt::Debug for Stand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stand").finish_non_exhaustive()
+    }
+}
+
+/// Looks how old the keys of the callers' issuer are whenever the figures are asked for.
+#[derive(Debug)]
+pub(super) struct Issuer(pub(super) Gatekeeper);
+
+impl Collector for Issuer {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let age = self.0.issuer_keys_age().unwrap_or_default();
+        gauge(
+            &mut encoder,
+            "openfinance_jwks_age",
+            "How long ago the keys of the callers' issuer were read, or for how long that is tried; 0 without one",
+            Some(&Unit::Seconds),
+            age.as_secs_f64(),
+        )
     }
 }
 

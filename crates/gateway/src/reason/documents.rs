@@ -71,6 +71,15 @@ const ALERTS: &[Alert] = &[
         action: "Look at `openfinance_logins_total` and at the log for why logins fail; calls fail when the token has ended.",
     },
     Alert {
+        name: "OpenfinanceIssuerKeysOld",
+        expression: "max(openfinance_jwks_age_seconds) > 3600",
+        lasting: "5m",
+        severity: "ticket",
+        summary: "The keys of the callers' issuer were not read for an hour; a day after they were, its tokens are refused.",
+        action: "The log says why `auth.jwt.jwks_file` or `auth.jwt.jwks_url` can't be read. Tokens by a new key are refused \
+                 already; without auth.mtls and [[auth.keys]] a gateway that has no key set is not ready.",
+    },
+    Alert {
         name: "OpenfinanceIntentsOpen",
         expression: "max(openfinance_intents_overdue) > 0",
         lasting: "15m",

@@ -13,13 +13,18 @@ use opentelemetry_proto::tonic::{
     common::v1::any_value::Value,
     trace::v1::{Span as Sent, span::SpanKind, status::StatusCode},
 };
+use secrecy::SecretBox;
+use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status, transport::Channel};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::{
     Gateway,
-    config::{Config, Upstream},
+    config::{
+        Config, Upstream,
+        auth::{Auth, StaticKey},
+    },
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -82,21 +87,54 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A gateway over the embedded sandbox, and a client of it.
-async fn gateway() -> (Gateway, CustomerServiceClient<Channel>) {
+/// A gateway over the embedded sandbox that tells callers apart as this says, and a client of it.
+async fn gateway(auth: Auth) -> (Gateway, CustomerServiceClient<Channel>) {
     let sandbox = Upstream::Sandbox {
         listen: ([127, 0, 0, 1], 0).into(),
     };
-    let gateway = Gateway::start(Config::for_tests(sandbox)).await.unwrap();
+    let config = Config {
+        auth,
+        ..Config::for_tests(sandbox)
+    };
+    let gateway = Gateway::start(config).await.unwrap();
     let url = format!("http://{}", gateway.grpc_address());
     let client = CustomerServiceClient::connect(url).await.unwrap();
     (gateway, client)
+}
+
+/// What comes of `work`, and the spans that leave meanwhile.
+async fn recorded<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> (T, Vec<Sent>) {
+    let collector = Collector::default();
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(collector.start())
+        .build()
+        .unwrap();
+    let traces = Traces::sent_by(exporter, "test".to_owned());
+    let subscriber = tracing_subscriber::registry().with(traces.layer());
+    // All of the work runs in this one thread, so the subscriber of the thread is enough.
+    let done = std::thread::spawn(move || {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(work)
+    });
+    let done = done.join().unwrap();
+    traces.stop().await;
+    let spans = collector.0.lock().unwrap().clone();
+    (done, spans)
 }
 
 fn traced<T>(message: T, traceparent: &str) -> Request<T> {
     let mut request = Request::new(message);
     let traceparent = traceparent.parse().unwrap();
     request.metadata_mut().insert("traceparent", traceparent);
+    let state = "vendor=canary".parse().unwrap();
+    request.metadata_mut().insert("tracestate", state);
     request
 }
 
@@ -116,17 +154,8 @@ fn create(username: &str) -> pb::CreateCustomerRequest {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_call_and_its_requests_are_spans_of_the_callers_trace_and_hold_nothing_personal() {
-    let collector = Collector::default();
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(collector.start())
-        .build()
-        .unwrap();
-    let traces = Traces::sent_by(exporter, "test".to_owned());
-    let subscriber = tracing_subscriber::registry().with(traces.layer());
-    // All of the gateway runs in this one thread, so the subscriber of the thread is enough.
     let work = async {
-        let (gateway, mut client) = gateway().await;
+        let (gateway, mut client) = gateway(Auth::default()).await;
         let parent = format!("00-{TRACE}-{PARENT}-01");
         let made = client.create_customer(traced(create("canary_user"), &parent));
         let made = made.await.unwrap().into_inner();
@@ -148,18 +177,7 @@ async fn a_call_and_its_requests_are_spans_of_the_callers_trace_and_hold_nothing
         gateway.stop().await;
         made.customer_id
     };
-    let id = std::thread::spawn(move || {
-        let _guard = tracing::subscriber::set_default(subscriber);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(work)
-    });
-    let id = id.join().unwrap();
-    traces.stop().await;
-
-    let spans = collector.0.lock().unwrap().clone();
+    let (id, spans) = recorded(work).await;
     let of = |name: &str| -> Vec<&Sent> { spans.iter().filter(|span| span.name == name).collect() };
     let calls = of("openfinance.v1.CustomerService/CreateCustomer");
     let [call] = calls[..] else {
@@ -217,6 +235,45 @@ async fn a_call_and_its_requests_are_spans_of_the_callers_trace_and_hold_nothing
     for secret in ["canar", id.as_str(), "424242", "sandboxsecret"] {
         assert!(!told.contains(secret), "{secret} is in a span");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stranger_chooses_neither_the_trace_nor_whether_it_is_recorded() {
+    const KEY: &str = "key-0123456789abcdef";
+    let auth = Auth {
+        keys: vec![StaticKey {
+            principal: "web".to_owned(),
+            sha256: SecretBox::new(Box::new(Sha256::digest(KEY).into())),
+        }],
+        ..Auth::default()
+    };
+    let work = async {
+        let (gateway, mut client) = gateway(auth).await;
+        let read = || {
+            let parent = format!("00-{TRACE}-{PARENT}-01");
+            traced(pb::GetCustomerRequest::default(), &parent)
+        };
+        client.get_customer(read()).await.unwrap_err();
+        let mut known = read();
+        let key = KEY.parse().unwrap();
+        known.metadata_mut().insert("x-api-key", key);
+        client.get_customer(known).await.unwrap_err();
+        gateway.stop().await;
+    };
+    let ((), spans) = recorded(work).await;
+    let with = |reason: &str| {
+        let mut found = spans
+            .iter()
+            .filter(|span| text(span, "openfinance.reason").as_deref() == Some(reason));
+        found.next().unwrap()
+    };
+    let stranger = with("CALLER_UNAUTHENTICATED");
+    assert_ne!(hex(&stranger.trace_id), TRACE);
+    assert_eq!(hex(&stranger.parent_span_id), "");
+    let known = with("CALLER_FORBIDDEN");
+    assert_eq!(hex(&known.trace_id), TRACE);
+    assert_eq!(hex(&known.parent_span_id), PARENT);
+    assert!(spans.iter().all(|span| span.trace_state.is_empty()));
 }
 
 #[tokio::test]

@@ -3547,7 +3547,7 @@ pub mod customer_service_server {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct CallerIdentity {
-    /// The name that the policy has the caller under: the first URI, or else the first DNS name, of a certificate's subject
+    /// The name that the policy has the caller under: the one URI, or else the one DNS name, of a certificate's subject
     /// alternative names; the `sub` of a token; the name beside a key. `anonymous` where authentication is off.
     #[prost(string, tag = "1")]
     pub principal: ::prost::alloc::string::String,

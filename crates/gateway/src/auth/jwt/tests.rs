@@ -55,8 +55,9 @@ impl Issuer {
             audience: "openfinance".to_owned(),
             keys: KeySource::File(path),
         };
-        let jwks = Arc::new(Jwks::default());
-        jwks.look(&jwt.keys).await.unwrap();
+        let jwks = Arc::new(Jwks::new());
+        jwks.look(&jwt.keys).await;
+        assert!(jwks.is_usable());
         Tokens::new(&jwt, jwks)
     }
 
@@ -104,6 +105,47 @@ async fn a_token_of_each_kind_is_taken() {
         tokens.holder(&header, now).is_some(),
         "schemes have no case"
     );
+}
+
+#[tokio::test]
+async fn a_token_without_the_name_of_a_key_or_of_a_type_for_access_is_taken() {
+    let issuer = Issuer::new();
+    let tokens = issuer.tokens().await;
+    for header in [
+        r#"{"alg":"EdDSA"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT"}"#,
+        r#"{"alg":"EdDSA","typ":"at+jwt"}"#,
+        r#"{"alg":"EdDSA","typ":"application/at+jwt"}"#,
+    ] {
+        let token = issuer.sign(header, CLAIMS);
+        assert_eq!(holder(&tokens, &token, NOW).as_deref(), Some("web"));
+    }
+}
+
+#[tokio::test]
+async fn while_an_issuer_changes_its_key_tokens_of_both_are_taken_without_a_name() {
+    let (old, new) = (Issuer::new(), Issuer::new());
+    let encode = |issuer: &Issuer| URL_SAFE_NO_PAD.encode(issuer.ed25519.public_key().as_ref());
+    let key =
+        |x: &str, kid: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{kid}"}}"#);
+    let keys = [key(&encode(&old), "old"), key(&encode(&new), "new")].join(",");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    std::fs::write(&path, format!(r#"{{"keys":[{keys}]}}"#)).unwrap();
+    let jwt = Jwt {
+        issuer: ISSUER.to_owned(),
+        audience: "openfinance".to_owned(),
+        keys: KeySource::File(path),
+    };
+    let jwks = Arc::new(Jwks::new());
+    jwks.look(&jwt.keys).await;
+    let tokens = Tokens::new(&jwt, jwks);
+    for issuer in [old, new] {
+        let token = issuer.sign(r#"{"alg":"EdDSA"}"#, CLAIMS);
+        assert_eq!(holder(&tokens, &token, NOW).as_deref(), Some("web"));
+    }
+    let stranger = Issuer::new().sign(r#"{"alg":"EdDSA"}"#, CLAIMS);
+    assert_eq!(holder(&tokens, &stranger, NOW), None);
 }
 
 #[tokio::test]
@@ -189,6 +231,14 @@ async fn a_token_with_any_defect_is_refused() {
         ("the public key as a secret", by_public_key(HEADER)),
         ("another algorithm", under(r#"{"alg":"EdDSA","kid":"rsa"}"#)),
         ("another key", under(r#"{"alg":"ES256","kid":"ec"}"#)),
+        (
+            "a subject that is nobody",
+            with(r#""sub":"web""#, r#""sub":"anonymous""#),
+        ),
+        (
+            "a token for logging out",
+            under(r#"{"alg":"EdDSA","kid":"ed","typ":"logout+jwt"}"#),
+        ),
         ("unknown key", under(r#"{"alg":"EdDSA","kid":"new"}"#)),
         (
             "unknown demand",

@@ -219,6 +219,138 @@ fn a_policy_without_a_way_in_is_on_and_told() {
     );
 }
 
+const ISSUER: &str =
+    "[auth.jwt]\nissuer = \"https://login.example.com\"\naudience = \"openfinance\"\n";
+
+/// A set with one key.
+const SET: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+#[test]
+fn an_issuers_keys_come_over_https_or_from_this_machine_and_with_no_credential() {
+    for url in [
+        "https://login.example.com/keys",
+        "https://login.example.com:8443/keys?p=policy",
+        "http://localhost:8080/keys",
+        "http://127.0.0.1/keys",
+        "http://[::1]/keys",
+    ] {
+        let given = with(&format!("{ISSUER}jwks_url = \"{url}\"\n"));
+        let jwt = given.load().unwrap().auth.jwt.unwrap();
+        assert_eq!(jwt.issuer, "https://login.example.com");
+        assert!(matches!(jwt.keys, auth::KeySource::Url(kept) if kept.as_str() == url));
+    }
+    for url in [
+        "http://login.example.com/keys",
+        "http://localhost.example.com/keys",
+        "http://127.0.0.1.example.com/keys",
+        "http://192.0.2.1/keys",
+        "https://user@login.example.com/keys",
+        "https://user:canary@login.example.com/keys",
+        "https://:canary@login.example.com/keys",
+        "file:///keys",
+        "data:,keys",
+        "keys",
+        "",
+    ] {
+        let problem = with(&format!("{ISSUER}jwks_url = \"{url}\"\n")).problem();
+        assert!(
+            problem.ends_with("must be a URL with https, or http to this machine itself"),
+            "{url}: {problem}"
+        );
+        assert!(!problem.contains("canary"), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_too_much_of_an_issuer_is_told() {
+    let url = "jwks_url = \"https://login.example.com/keys\"\n";
+    let has = |file: &str, expected: &[&str]| {
+        let problems = with(file).problems();
+        let keys: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(keys, expected, "{problems:?}");
+    };
+    has(
+        &format!("[auth.jwt]\n{url}"),
+        &["auth.jwt.issuer", "auth.jwt.audience"],
+    );
+    has(ISSUER, &["auth.jwt.jwks_file"]);
+    let given = with("");
+    let path = given.write("jwks.json", SET);
+    let file = format!("jwks_file = \"{}\"\n", path.display());
+    has(&format!("{ISSUER}{file}{url}"), &["auth.jwt.jwks_url"]);
+    let alone = with(&format!("{ISSUER}{file}"));
+    assert!(alone.load().unwrap().auth.is_on());
+}
+
+#[test]
+fn a_secret_in_the_query_of_an_address_is_not_printed_and_a_change_of_it_is_seen() {
+    let settings = |token: &str| {
+        let url = format!("https://login.example.com/keys?token={token}");
+        with(&format!("{ISSUER}jwks_url = \"{url}\"\n"))
+            .settings()
+            .unwrap()
+    };
+    let (one, other) = (settings("canary1"), settings("canary2"));
+    let shown = one.show();
+    assert!(
+        shown.contains("jwks_url = \"https://login.example.com/keys?redacted\""),
+        "{shown}"
+    );
+    assert!(!shown.contains("canary") && !format!("{one:?}").contains("canary"));
+    let changed = one.state().differences(&other.state());
+    assert!(changed.contains(&"auth.jwt.jwks_url"), "{changed:?}");
+}
+
+#[test]
+fn a_key_set_that_is_broken_keeps_a_gateway_from_starting_and_not_from_taking_a_key_away() {
+    let given = with("");
+    let path = given.write("jwks.json", "canary");
+    let given = with(&format!("{ISSUER}jwks_file = \"{}\"\n", path.display()));
+    assert!(given.problem().ends_with("is no JSON Web Key Set"));
+    let again = Settings::load_again(&given.flags, given.variables.clone()).unwrap();
+    assert!(again.config.auth.jwt.is_some());
+    let told = again.warnings.iter().map(ToString::to_string);
+    let told: Vec<_> = told
+        .filter(|warning| warning.starts_with("auth.jwt.jwks_file"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn off_loopback_needs_both_encryption_and_callers_that_are_told_apart() {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = format!("[[auth.keys]]\nprincipal = \"batch\"\nsha256 = \"{HASH}\"\n");
+    for (tls, auth, starts) in [
+        (false, false, false),
+        (false, true, false),
+        (true, false, false),
+        (true, true, true),
+    ] {
+        let mut given = with(if auth { &key } else { "" });
+        given.set("GRPC__LISTEN", "192.0.2.1:50051");
+        if tls {
+            let cert = given.write("tls.pem", &signed.cert.pem());
+            let private = given.write("tls.key", &signed.signing_key.serialize_pem());
+            given.set("TLS__CERT", &cert.display().to_string());
+            given.set("TLS__KEY", &private.display().to_string());
+        }
+        match given.load() {
+            Ok(config) => {
+                assert!(starts, "tls {tls}, callers {auth}");
+                assert_eq!(config.grpc_listen.to_string(), "192.0.2.1:50051");
+            }
+            Err(problems) => {
+                assert!(!starts, "tls {tls}, callers {auth}: {problems}");
+                assert!(problems.to_string().contains("grpc.listen"), "{problems}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_list_of_tables_stands_in_the_file_alone() {
     let mut given = Given::complete();
