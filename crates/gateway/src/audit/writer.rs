@@ -6,13 +6,13 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     chain::{Chain, hex, sealed},
@@ -36,7 +36,7 @@ const HANG: Duration = Duration::from_secs(2);
 const UNTOLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// The writer is not at work.
-const IDLE: i64 = i64::MIN;
+const IDLE: u64 = u64::MAX;
 
 /// After how many lines, or how long, the log says how far the file has come.
 const CHECKPOINT_LINES: u64 = 1_000;
@@ -69,8 +69,10 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     woken: Condvar,
     usable: AtomicBool,
-    /// Since when the writer is at the disk, in milliseconds, or [`IDLE`].
-    at_disk_since: AtomicI64,
+    /// When the queue was made: a clock that nobody sets.
+    born: Instant,
+    /// Since when the writer is at the disk, in milliseconds after that, or [`IDLE`].
+    at_disk_since: AtomicU64,
     /// How many refusals have no line, since the start.
     passed_over: AtomicU64,
     now: fn() -> Timestamp,
@@ -99,7 +101,8 @@ impl Queue {
             waiting: Mutex::default(),
             woken: Condvar::new(),
             usable: AtomicBool::new(true),
-            at_disk_since: AtomicI64::new(IDLE),
+            born: Instant::now(),
+            at_disk_since: AtomicU64::new(IDLE),
             passed_over: AtomicU64::new(0),
             now,
         })
@@ -112,12 +115,12 @@ impl Queue {
 
     fn disk_hangs(&self) -> bool {
         let since = self.at_disk_since.load(Ordering::Acquire);
-        since != IDLE && self.now().as_millisecond().saturating_sub(since) > HANG.as_millis() as i64
+        since != IDLE && self.born.elapsed() > Duration::from_millis(since) + HANG
     }
 
     fn at_disk(&self) -> AtDisk<'_> {
-        let now = self.now().as_millisecond();
-        self.at_disk_since.store(now, Ordering::Release);
+        let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(IDLE);
+        self.at_disk_since.store(age, Ordering::Release);
         AtDisk(self)
     }
 

@@ -26,13 +26,14 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     Writer::open(Queue::new(now), chain(), path, "one".to_owned()).unwrap()
 }
 
-#[test]
-fn a_disk_that_hangs_counts_as_one_that_can_not_be_written() {
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_counts_as_one_that_can_not_be_written() {
     let queue = Queue::new(now);
     let at_disk = queue.at_disk();
-    pass(HANG);
-    assert!(queue.is_usable());
-    pass(Duration::from_millis(1));
+    pass(HANG * 2);
+    tokio::time::advance(HANG).await;
+    assert!(queue.is_usable(), "whatever the clock on the wall says");
+    tokio::time::advance(Duration::from_millis(1)).await;
     assert!(!queue.is_usable(), "calls would wait for it");
     drop(at_disk);
     assert!(queue.is_usable());
