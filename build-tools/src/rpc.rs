@@ -111,7 +111,7 @@ fn policy(pool: &DescriptorPool) -> Result<String> {
     {
         debug_impl(&message, &mut source, &mut problems)?;
     }
-    redact::impls(pool, &mut source)?;
+    redact::impls(pool, &mut source, &mut problems)?;
     sought::impls(pool, &mut source, &mut problems)?;
     source.push_str(
         "/// What the options say of every method, by path.\npub static METHODS: &[Method] = &[\n",
@@ -340,6 +340,25 @@ mod tests {
         let error = by("Thing like = 1;");
         assert!(
             error.contains("openfinance.v1.FindThingRequest.like is a message"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_field_of_an_answer_without_a_data_class_is_refused_by_name() {
+        let service = "service Things { rpc GetThing(GetThingRequest) returns (GetThingResponse) {
+            option (permission) = \"things.read\"; } } message GetThingResponse { Thing thing = 1; }";
+        let error = refused(&format!(
+            "enum Kind {{ KIND_UNSPECIFIED = 0; }} message Thing {{ int64 pin = 1; Kind kind = 2; }}
+             message GetThingRequest {{ int64 size = 1; }} {service}"
+        ));
+        for field in ["Thing.pin", "Thing.kind"] {
+            let told = format!("openfinance.v1.{field} is in an answer and has no (data_class)");
+            assert!(error.contains(&told), "{error}");
+        }
+        // A message is as its fields are, and what is only asked is no answer.
+        assert!(
+            !error.contains("GetThingResponse") && !error.contains("GetThingRequest"),
             "{error}"
         );
     }

@@ -217,7 +217,6 @@ impl Office {
         let business = pb::Business {
             business_id: self.business.business_id.clone(),
             customer_id: self.business.customer_id.clone(),
-            personally_liable: self.business.personally_liable,
             create_time: self.business.create_time,
             update_time: self.business.update_time,
             ..Default::default()
@@ -401,7 +400,7 @@ async fn tax_ids_are_a_permission_of_their_own_and_the_ssn_is_nobodys() {
         ("agent", "tax_id", without),
         (
             "accountant",
-            "name,address,phone_number,url,email,type",
+            "name,personally_liable,address,phone_number,url,email,type",
             alone,
         ),
         ("clerk", "", whole),

@@ -20,8 +20,13 @@ enum Sight {
     None,
 }
 
-/// Writes an `impl Redact` for each message that a method answers, and for those inside of them.
-pub(super) fn impls(pool: &DescriptorPool, source: &mut String) -> Result<()> {
+/// Writes an `impl Redact` for each message that a method answers, and for those inside of them. What nobody has classified
+/// would be seen by everybody, so every field of them that is no message of ours has a class.
+pub(super) fn impls(
+    pool: &DescriptorPool,
+    source: &mut String,
+    problems: &mut Vec<String>,
+) -> Result<()> {
     let mut reached = BTreeMap::new();
     for service in pool.services() {
         for method in service.methods() {
@@ -29,6 +34,15 @@ pub(super) fn impls(pool: &DescriptorPool, source: &mut String) -> Result<()> {
         }
     }
     for message in reached.values() {
+        let fields = message.fields().filter(|field| inner(field).is_none());
+        // Those of text are told of wherever they are.
+        let of_text = |field: &FieldDescriptor| matches!(field.kind(), Kind::String | Kind::Bytes);
+        for field in fields.filter(|field| !of_text(field) && !is_classified(field)) {
+            problems.push(format!(
+                "{} is in an answer and has no (data_class): add one",
+                field.full_name()
+            ));
+        }
         redact_impl(message, source)?;
     }
     Ok(())
@@ -45,6 +59,11 @@ fn reach(message: &MessageDescriptor, reached: &mut BTreeMap<String, MessageDesc
             reach(&inner, reached);
         }
     }
+}
+
+fn is_classified(field: &FieldDescriptor) -> bool {
+    let class = extension(&field.options(), "openfinance.v1.data_class");
+    matches!(class, Some(Value::EnumNumber(1..)))
 }
 
 fn sight(field: &FieldDescriptor) -> Sight {

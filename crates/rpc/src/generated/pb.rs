@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DataClass {
-    /// Not classified. A string or bytes field that says so fails the build.
+    /// Not classified. A string or bytes field that says so fails the build, and so does any field of an answer.
     Unspecified = 0,
     /// Identifiers, tokens and words of the protocol. May be logged.
     Internal = 1,

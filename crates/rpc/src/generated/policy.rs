@@ -147,7 +147,9 @@ impl fmt::Debug for Business {
         if !(self.name.is_empty()) {
             out.field("name", &Redacted);
         }
-        out.field("personally_liable", &self.personally_liable);
+        if !(self.personally_liable.is_none()) {
+            out.field("personally_liable", &Redacted);
+        }
         if !(self.address.is_none()) {
             out.field("address", &Redacted);
         }
@@ -672,6 +674,7 @@ impl Redact for BatchGetAuthorizationDetailsResponse {
 impl Redact for Business {
     const PERSONAL: &'static [&'static str] = &[
         "name",
+        "personally_liable",
         "address",
         "phone_number",
         "url",
@@ -683,6 +686,9 @@ impl Redact for Business {
         let _ = sight;
         if !sight.personal {
             self.name = Default::default();
+        }
+        if !sight.personal {
+            self.personally_liable = Default::default();
         }
         if !sight.personal {
             self.address = Default::default();
@@ -706,6 +712,7 @@ impl Redact for Business {
     fn lacks(&self, path: &str) -> bool {
         match path {
             "name" => crate::unset(&self.name),
+            "personally_liable" => crate::unset(&self.personally_liable),
             "address" => {
                 self.address
                     .as_ref()
@@ -1100,6 +1107,7 @@ impl Redact for OnboardCustomerResponse {
         "consumer.birthday",
         "consumer.end_user",
         "business.name",
+        "business.personally_liable",
         "business.address",
         "business.phone_number",
         "business.url",
