@@ -284,12 +284,12 @@ async fn readiness_names_what_fails_and_can_be_asked_without_it() {
         (
             "/readyz?exclude=serving",
             400,
-            "the only parameter is exclude, and its values are: guard, store, audit\n",
+            "the only parameter is exclude, and its values are: guard, store, audit, callers\n",
         ),
         (
             "/readyz?verbose",
             400,
-            "the only parameter is exclude, and its values are: guard, store, audit\n",
+            "the only parameter is exclude, and its values are: guard, store, audit, callers\n",
         ),
     ] {
         assert_eq!(world.admin_status(path).await, status, "{path}");

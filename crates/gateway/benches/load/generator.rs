@@ -35,6 +35,8 @@ pub(crate) struct Load {
     pub(crate) deadline: Duration,
     /// By which the gateway knows the caller.
     pub(crate) key: Option<String>,
+    /// What the times and the records are drawn from. Callers with the same one would come together.
+    pub(crate) seed: u64,
 }
 
 impl Load {
@@ -46,6 +48,7 @@ impl Load {
             time,
             deadline: Duration::from_secs(10),
             key: None,
+            seed: 7,
         }
     }
 }
@@ -123,7 +126,7 @@ pub(crate) fn slowest_hundredth(took: &[f64]) -> f64 {
 
 /// Makes the calls of a load over these connections in turn, and waits for all of them.
 pub(crate) async fn offer(clients: &[Client], load: Load) -> Outcome {
-    let mut dice = Rng::with_seed(7);
+    let mut dice = Rng::with_seed(load.seed);
     let mut outcome = Outcome {
         seconds: load.time.as_secs_f64(),
         ..Outcome::default()

@@ -148,6 +148,7 @@ async fn one_and_nine(settings: &str, quiet: f64, loud: f64) -> (Outcome, Outcom
     subject.vendor_takes(VENDOR);
     let load = |number: usize, rate| Load {
         key: Some(key(number)),
+        seed: number as u64,
         ..Load::reads(&subject.customer, rate, ROUND)
     };
     let nine: Vec<_> = (1..=QUIET).map(|number| load(number, quiet)).collect();

@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response};
 use jiff::Timestamp;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
@@ -129,7 +129,12 @@ impl Gate {
         peer: Option<&Peer>,
         headers: &HeaderMap,
     ) {
-        if known.is_inside.load(Ordering::Relaxed) || !headers.contains_key(Status::GRPC_STATUS) {
+        if known.is_inside.load(Ordering::Relaxed) {
+            return;
+        }
+        // Who takes a call back before it has come is not refused.
+        let code = headers.get(Status::GRPC_STATUS);
+        if code.is_none_or(|code| Code::from_bytes(code.as_bytes()) == Code::Cancelled) {
             return;
         }
         let queue = &self.audit.0.queue;
