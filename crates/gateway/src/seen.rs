@@ -233,11 +233,11 @@ mod tests {
         for (paths, empties) in [
             (&["name"][..], false),
             (&["address.city"], false),
-            (&["personally_liable"], false),
             (&[], false),
             (&["forged"], false),
             (&["*"], true),
             (&["email"], true),
+            (&["personally_liable"], true),
             (&["name", "email"], true),
             (&["tax_id"], true),
             (&["address"], true),
