@@ -2,7 +2,7 @@
 //!
 //! Before a write is done its intent is on disk, and what has become of it behind; before the records of a read leave,
 //! the line that says so is on disk. Where it can't be, the call is refused. A line names records by their ids and
-//! holds nothing personal. [`layer`] writes them, [`ids`] finds the records in the messages, [`writer`] has them on
+//! holds nothing personal. [`layer`] writes them, [`ids`] finds the records in the messages, [`queue`] gathers them, [`writer`] has them on
 //! disk, [`chain`] ties each to the one before, and [`verify`] and [`query`] read the file again.
 
 mod chain;
@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 mod ids;
 mod layer;
 pub(crate) mod query;
+mod queue;
 mod record;
 mod refusals;
 pub(crate) mod verify;
@@ -39,7 +40,8 @@ pub(crate) use layer::AuditLayer;
 pub(crate) use refusals::{RefusalLayer, Trail};
 
 use chain::Chain;
-use writer::{Queue, Writer};
+use queue::Queue;
+use writer::Writer;
 
 /// The audit file of a running gateway. Clones are the same.
 #[derive(Clone)]

@@ -9,7 +9,6 @@ mod check;
 mod duration;
 mod key;
 mod load;
-mod load_auth;
 mod port;
 mod problem;
 mod show;

@@ -1,27 +1,23 @@
 //! From settings as written to settings as meant, with every rule that they must keep.
 
+mod auth;
+mod limits;
 mod port;
+mod read;
 
 use std::{
-    fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    str::FromStr,
     time::Duration,
 };
 
-use openfinance::{
-    BaseUrl,
-    store::{Rate, Redis},
-    value::InvalidValue,
-};
+use openfinance::{BaseUrl, store::Redis, value::InvalidValue};
 use secrecy::SecretString;
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    Bounds, Config, DRAIN_LIMIT, Deadlines, Flags, Key, Limits, Log, LogFormat, Occasion, Problem,
-    Problems, Read, Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
-    source::{Entries, Entry},
+    Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Occasion, Problem, Problems, Read,
+    Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    source::Entries,
 };
 
 /// The vendor's host.
@@ -299,7 +295,7 @@ impl Reader {
                 GRPC_LISTEN
             }
             Err(_) => {
-                self.refuse("grpc.listen", &entry, NOT_AN_ADDRESS);
+                self.refuse("grpc.listen", &entry, read::NOT_AN_ADDRESS);
                 GRPC_LISTEN
             }
         }
@@ -339,109 +335,6 @@ impl Reader {
             quiet_time: self.duration("retry.quiet_time").unwrap_or(quiet_time),
             write_cap: self.duration("retry.write_cap").unwrap_or(write_cap),
         }
-    }
-
-    fn limits(&mut self) -> Limits {
-        Limits {
-            calls: self.rate("limits.calls_per_second", "limits.calls_burst"),
-            creates: self.rate("limits.creates_per_second", "limits.creates_burst"),
-            bounds: self.bounds(),
-        }
-    }
-
-    fn bounds(&mut self) -> Bounds {
-        let Bounds {
-            in_flight,
-            waiting,
-            reserved_for_writes,
-            longest_wait,
-        } = Bounds::default();
-        let in_flight = self
-            .number(
-                "limits.in_flight",
-                "must be a whole number from 1 to 10000",
-                |number: &usize| (1..=10_000).contains(number),
-            )
-            .unwrap_or(in_flight);
-        let waiting = self
-            .number(
-                "limits.waiting",
-                "must be a whole number up to 10000",
-                |number: &usize| *number <= 10_000,
-            )
-            .unwrap_or(waiting);
-        let source = self.entries.source("limits.reserved_for_writes");
-        let reserved = self.number(
-            "limits.reserved_for_writes",
-            "must be a whole number",
-            |_: &usize| true,
-        );
-        if reserved.is_some_and(|reserved| reserved >= in_flight)
-            && !self.entries.file_is_lost
-            && !self.entries.is_wrong("limits.in_flight")
-        {
-            self.entries.problems.push(Problem {
-                key: "limits.reserved_for_writes".to_owned(),
-                source,
-                message: format!(
-                    "must be less than limits.in_flight, {in_flight}: reads need a place too"
-                ),
-            });
-        }
-        Bounds {
-            in_flight,
-            waiting,
-            // Our default is an eighth; of fewer places it stays that.
-            reserved_for_writes: reserved.unwrap_or(reserved_for_writes.min(in_flight / 8)),
-            longest_wait: self.duration("limits.longest_wait").unwrap_or(longest_wait),
-        }
-    }
-
-    /// A rate, if one was given. The burst is what comes in a second unless it is given too.
-    fn rate(&mut self, per_second: &'static str, burst: &'static str) -> Option<Rate> {
-        let rate = self.number(
-            per_second,
-            "must be a number from 0.001 to 100000",
-            |number: &f64| (0.001..=100_000.0).contains(number),
-        );
-        let given = self.entries.source(burst);
-        let most = self.number(
-            burst,
-            "must be a whole number from 1 to 100000",
-            |number: &u32| (1..=100_000).contains(number),
-        );
-        if let Some(source) = given
-            && rate.is_none()
-            && !self.entries.file_is_lost
-            && !self.entries.is_wrong(per_second)
-        {
-            self.entries.problems.push(Problem {
-                key: burst.to_owned(),
-                source: Some(source),
-                message: format!("limits nothing without {per_second}"),
-            });
-        }
-        let per_second = rate?;
-        Some(Rate {
-            per_second,
-            // No more than 100,000.
-            burst: most.unwrap_or(per_second.ceil() as u32),
-        })
-    }
-
-    /// A number, if one was given and is right.
-    fn number<T: FromStr>(
-        &mut self,
-        name: &'static str,
-        rule: &str,
-        is_right: impl FnOnce(&T) -> bool,
-    ) -> Option<T> {
-        let entry = self.take(name)?;
-        let number = entry.text.parse().ok().filter(is_right);
-        if number.is_none() {
-            self.refuse(name, &entry, rule);
-        }
-        number
     }
 
     fn drain_grace(&mut self) -> Duration {
@@ -491,22 +384,6 @@ impl Reader {
         Log { format, level }
     }
 
-    /// A duration, if one was given and is right.
-    fn duration(&mut self, name: &'static str) -> Option<Duration> {
-        let entry = self.take(name)?;
-        let duration = duration::parse(&entry.text)
-            .filter(|duration| !duration.is_zero() || name == "drain.grace");
-        if duration.is_none() {
-            self.refuse(name, &entry, "must be a duration such as 500ms, 20s or 2m");
-        }
-        if duration.is_some_and(|duration| duration > duration::LONGEST) {
-            let longest = duration::show(duration::LONGEST);
-            self.refuse(name, &entry, &format!("must not be longer than {longest}"));
-            return None;
-        }
-        duration
-    }
-
     fn audit_path(&mut self) -> Option<PathBuf> {
         let entry = self.take("audit.path")?;
         let path = PathBuf::from(&entry.text);
@@ -522,95 +399,4 @@ impl Reader {
         }
         Some(path)
     }
-
-    fn address(&mut self, name: &'static str, default: SocketAddr) -> SocketAddr {
-        let Some(entry) = self.take(name) else {
-            return default;
-        };
-        entry.text.parse().unwrap_or_else(|_| {
-            self.refuse(name, &entry, NOT_AN_ADDRESS);
-            default
-        })
-    }
-
-    /// A setting without which the gateway can't start, from itself or from the file that it names.
-    fn required(&mut self, name: &'static str) -> Option<String> {
-        let Some(entry) = self.take(name) else {
-            self.missing(name, "is required, except with --sandbox");
-            return None;
-        };
-        let text = self.content(name, &entry)?;
-        if text.trim().is_empty() {
-            self.refuse(name, &entry, "must not be empty");
-            return None;
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            self.refuse(
-                name,
-                &entry,
-                "must be printable ASCII characters without spaces",
-            );
-            return None;
-        }
-        Some(text)
-    }
-
-    fn content(&mut self, name: &'static str, entry: &Entry) -> Option<String> {
-        let text = self.text(name, entry)?;
-        let secret = Sha256::digest(text.as_bytes()).into();
-        self.read.secrets.insert(name, secret);
-        Some(text)
-    }
-
-    fn text(&mut self, name: &str, entry: &Entry) -> Option<String> {
-        if !entry.in_file {
-            return Some(entry.text.clone());
-        }
-        self.read.files.push(PathBuf::from(&entry.text));
-        match fs::read_to_string(&entry.text) {
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(error) => {
-                self.refuse(
-                    name,
-                    entry,
-                    &format!("the file {} can't be read: {error}", entry.text),
-                );
-                None
-            }
-        }
-    }
-
-    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
-        let entry = self.entries.take(name)?;
-        self.sources.insert(name, entry.source.clone());
-        Some(entry)
-    }
-
-    pub(super) fn refuse(&mut self, name: &str, entry: &Entry, message: &str) {
-        let key = if entry.in_file {
-            format!("{name}_file")
-        } else {
-            name.to_owned()
-        };
-        let source = Some(entry.source.clone());
-        self.entries.problems.push(Problem {
-            key,
-            source,
-            message: message.to_owned(),
-        });
-    }
-
-    /// Notes that a setting is missing, unless the true problem is that what was given can't be used.
-    pub(super) fn missing(&mut self, name: &str, message: &str) {
-        if self.entries.file_is_lost || self.entries.is_wrong(name) {
-            return;
-        }
-        self.entries.problems.push(Problem {
-            key: name.to_owned(),
-            source: None,
-            message: message.to_owned(),
-        });
-    }
 }
-
-const NOT_AN_ADDRESS: &str = "must be an IP address and a port, such as 127.0.0.1:50051";

@@ -3,7 +3,10 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::{audit::file::Head, config::SharedKey};
+use crate::{
+    audit::{file::Head, queue::HANG},
+    config::SharedKey,
+};
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(1_800_000_000_000) };

@@ -10,11 +10,13 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
-    Occasion, Problem, Source, auth,
-    auth::{Auth, Grant, Jwt, KeySource, Method, Role, StaticKey, is_name, is_principal},
-    check,
-    load::Reader,
-    source::{Row, Words},
+    super::{
+        Occasion, Problem, Source, auth,
+        auth::{Auth, Grant, Jwt, KeySource, Method, Role, StaticKey, is_name, is_principal},
+        check,
+        source::{Row, Words},
+    },
+    Reader,
 };
 
 impl Reader {
