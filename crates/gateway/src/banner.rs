@@ -18,10 +18,21 @@ pub(crate) fn print(gateway: &Gateway, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     let (grpc, admin) = (gateway.grpc_address(), gateway.admin_address());
-    let (grpcurl, buf) = match gateway.changeable().gatekeeper.header() {
-        Some(header) => (format!("-H '{header}' "), format!("--header '{header}' ")),
-        None => Default::default(),
+    let changeable = gateway.changeable();
+    let (mut grpcurl, mut buf, scheme) = match changeable.tls {
+        Some(_) => ("-cacert YOUR_CA.pem ", "--cacert YOUR_CA.pem ", "https"),
+        None => ("-plaintext ", "--http2-prior-knowledge ", "http"),
     };
+    let of_caller = changeable.gatekeeper.header().map(|header| {
+        (
+            format!("{grpcurl}-H '{header}' "),
+            // The protos are asked for as the caller too.
+            format!("{buf}--header '{header}' --reflect-header '{header}' "),
+        )
+    });
+    if let Some((of_grpcurl, of_buf)) = &of_caller {
+        (grpcurl, buf) = (of_grpcurl, of_buf);
+    }
     write!(
         out,
         "\
@@ -33,9 +44,9 @@ openfinance-gateway runs against its own sandbox. Nothing leaves this machine, a
 
 Paste one of these into another terminal to create a customer:
 
-  grpcurl -plaintext {grpcurl}-d '{REQUEST}' {grpc} {METHOD}
+  grpcurl {grpcurl}-d '{REQUEST}' {grpc} {METHOD}
 
-  buf curl --protocol grpc --http2-prior-knowledge {buf}--data '{REQUEST}' http://{grpc}/{METHOD}
+  buf curl --protocol grpc {buf}--data '{REQUEST}' {scheme}://{grpc}/{METHOD}
 
 "
     )?;
