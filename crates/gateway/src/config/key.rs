@@ -138,7 +138,7 @@ impl Table {
 const PREFIX: &str = "OPENFINANCE_";
 
 /// Variables with our prefix that other tools of the repository read.
-const NOT_SETTINGS: &[&str] = &["OPENFINANCE_VENDOR_DOCS"];
+const NOT_SETTINGS: &[&str] = &["OPENFINANCE_VENDOR_DOCS", "OPENFINANCE_ADVISORY_DB"];
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +156,9 @@ mod tests {
             Key::variable("partner.secret_file"),
             "OPENFINANCE_PARTNER__SECRET_FILE"
         );
-        assert_eq!(Key::from_variable("OPENFINANCE_VENDOR_DOCS"), None);
+        for ours in NOT_SETTINGS {
+            assert_eq!(Key::from_variable(ours), None, "{ours}");
+        }
         assert_eq!(Key::from_variable("PATH"), None);
     }
 
