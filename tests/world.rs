@@ -352,17 +352,9 @@ impl World {
 
     /// Creates the consumer of a customer.
     pub(crate) async fn consumer_of(&self, customer_id: &str) -> pb::Consumer {
-        let consumer = pb::Consumer {
-            first_name: canary::FIRST_NAME.to_owned(),
-            last_name: canary::LAST_NAME.to_owned(),
-            state: "UT".to_owned(),
-            ssn: canary::SSN.to_owned(),
-            phone: canary::PHONE.to_owned(),
-            ..Default::default()
-        };
         let request = pb::CreateConsumerRequest {
             customer_id: customer_id.to_owned(),
-            consumer: Some(consumer),
+            consumer: Some(any_consumer()),
             ..Default::default()
         };
         self.consumers()
@@ -374,23 +366,9 @@ impl World {
 
     /// Adds the business of a customer, for whom nobody is personally liable.
     pub(crate) async fn business_of(&self, customer_id: &str) -> pb::Business {
-        let business = pb::Business {
-            name: "ABC Tires Inc".to_owned(),
-            personally_liable: Some(false),
-            address: Some(pb::Address {
-                city: "Murray".to_owned(),
-                ..Default::default()
-            }),
-            phone_number: Some(pb::PhoneNumber {
-                number: "7992222".to_owned(),
-                ..Default::default()
-            }),
-            tax_id: canary::TAX_ID.to_owned(),
-            ..Default::default()
-        };
         let request = pb::CreateBusinessRequest {
             customer_id: customer_id.to_owned(),
-            business: Some(business),
+            business: Some(any_business()),
             ..Default::default()
         };
         self.businesses()
@@ -511,4 +489,34 @@ async fn connect(gateway: Gateway) -> (Gateway, Channel) {
         .await
         .unwrap();
     (gateway, channel)
+}
+
+/// A consumer for whom nothing matters but that it can be created.
+pub(crate) fn any_consumer() -> pb::Consumer {
+    pb::Consumer {
+        first_name: canary::FIRST_NAME.to_owned(),
+        last_name: canary::LAST_NAME.to_owned(),
+        state: "UT".to_owned(),
+        ssn: canary::SSN.to_owned(),
+        phone: canary::PHONE.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A business for whose debts nobody is personally liable.
+pub(crate) fn any_business() -> pb::Business {
+    pb::Business {
+        name: "ABC Tires Inc".to_owned(),
+        personally_liable: Some(false),
+        address: Some(pb::Address {
+            city: "Murray".to_owned(),
+            ..Default::default()
+        }),
+        phone_number: Some(pb::PhoneNumber {
+            number: "7992222".to_owned(),
+            ..Default::default()
+        }),
+        tax_id: canary::TAX_ID.to_owned(),
+        ..Default::default()
+    }
 }

@@ -44,6 +44,18 @@ async fn told(world: World, folder: Folder) -> (Value, Value) {
     (intent, outcome)
 }
 
+/// A create whose caller goes away when this operation is held at the vendor; answers the barrier that holds it.
+async fn go_away_at(world: &World, operation: Operation) -> u64 {
+    let barrier = Target::Operation(operation);
+    let barrier = world.sandbox().add_barrier(barrier);
+    let mut customers = world.customers();
+    tokio::select! {
+        _ = customers.create_customer(create()) => panic!("nobody holds it"),
+        held = world.sandbox().barrier_holds(barrier, 1) => held.unwrap(),
+    }
+    barrier
+}
+
 /// Waits until the file has an outcome.
 async fn until_concluded(folder: &Folder) {
     let has_outcome = || {
@@ -58,14 +70,7 @@ async fn until_concluded(folder: &Folder) {
 #[tokio::test]
 async fn a_write_whose_caller_has_gone_is_told_when_it_ends_and_as_it_ends() {
     let (world, folder) = world(|_| ()).await;
-    let barrier = Target::Operation(Operation::AddTestingCustomer);
-    let barrier = world.sandbox().add_barrier(barrier);
-    let mut customers = world.customers();
-    tokio::select! {
-        _ = customers.create_customer(create()) => panic!("nobody holds it"),
-        held = world.sandbox().barrier_holds(barrier, 1) => held.unwrap(),
-    }
-    drop(customers);
+    let barrier = go_away_at(&world, Operation::AddTestingCustomer).await;
     // The going reaches the gateway by and by; a call behind it on the same connection comes later.
     let get = pb::GetCustomerRequest {
         customer_id: "1005".to_owned(),
@@ -113,14 +118,7 @@ async fn a_write_whose_time_is_over_is_told_as_it_ends_and_not_as_its_caller_was
 async fn a_write_that_was_not_sent_when_its_caller_went_is_not_done_and_told_so() {
     let (world, folder) = world(|_| ()).await;
     // Without a token nothing is sent.
-    let barrier = Target::Operation(Operation::CreateToken);
-    let barrier = world.sandbox().add_barrier(barrier);
-    let mut customers = world.customers();
-    tokio::select! {
-        _ = customers.create_customer(create()) => panic!("nobody holds it"),
-        held = world.sandbox().barrier_holds(barrier, 1) => held.unwrap(),
-    }
-    drop(customers);
+    let barrier = go_away_at(&world, Operation::CreateToken).await;
     until_concluded(&folder).await;
     world.sandbox().release_barrier(barrier).unwrap();
     assert_eq!(world.called(Operation::AddTestingCustomer), 0);

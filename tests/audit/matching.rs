@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use super::*;
-use crate::refusals::code_name;
+use crate::{refusals::code_name, world::any_consumer};
 
 /// How many callers visit, each with seven calls or more, unless `AUDIT_VISITS` says another number.
 const VISITS: usize = 72;
@@ -71,17 +71,9 @@ async fn visit(world: &World, number: usize) -> Vec<Told> {
         other,
         customer_id
     );
-    let consumer = pb::Consumer {
-        first_name: canary::FIRST_NAME.to_owned(),
-        last_name: canary::LAST_NAME.to_owned(),
-        state: "UT".to_owned(),
-        ssn: canary::SSN.to_owned(),
-        phone: canary::PHONE.to_owned(),
-        ..Default::default()
-    };
     let create = pb::CreateConsumerRequest {
         customer_id: customer_id.clone(),
-        consumer: Some(consumer),
+        consumer: Some(any_consumer()),
         ..Default::default()
     };
     let consumer_id = call!(

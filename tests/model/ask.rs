@@ -8,6 +8,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     canary,
     fleet::{Replica, reason},
+    world::{any_business, any_consumer},
 };
 
 /// What the caller has to go by.
@@ -68,12 +69,8 @@ impl Ask {
             }
             RecordKind::Consumer => {
                 let consumer = pb::Consumer {
-                    first_name: canary::FIRST_NAME.to_owned(),
                     last_name: self.mark.clone(),
-                    state: "UT".to_owned(),
-                    ssn: canary::SSN.to_owned(),
-                    phone: canary::PHONE.to_owned(),
-                    ..Default::default()
+                    ..any_consumer()
                 };
                 let request = pb::CreateConsumerRequest {
                     customer_id,
@@ -88,17 +85,7 @@ impl Ask {
             RecordKind::Business | RecordKind::InstitutionLogin => {
                 let business = pb::Business {
                     name: self.mark.clone(),
-                    personally_liable: Some(false),
-                    address: Some(pb::Address {
-                        city: "Murray".to_owned(),
-                        ..Default::default()
-                    }),
-                    phone_number: Some(pb::PhoneNumber {
-                        number: "7992222".to_owned(),
-                        ..Default::default()
-                    }),
-                    tax_id: canary::TAX_ID.to_owned(),
-                    ..Default::default()
+                    ..any_business()
                 };
                 let request = pb::CreateBusinessRequest {
                     customer_id,

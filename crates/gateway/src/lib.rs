@@ -54,6 +54,7 @@ mod onboarding;
 mod overload;
 mod page_token;
 mod partner;
+mod ready;
 pub mod reason;
 mod receive;
 mod reload;

@@ -24,6 +24,7 @@ use crate::{
     config::{Limits, SharedKey},
     failure::Failure,
     method::Called,
+    ready::take_ready,
     reason::Reason,
 };
 
@@ -168,9 +169,7 @@ where
         if calls.is_none() && creates.is_none() {
             return Box::pin(self.inner.call(request));
         }
-        // The service that was ready is the one to call; a clone stays behind.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         let limiter = Arc::clone(&self.limiter);
         Box::pin(async move {
             let caller = Caller::of(request.extensions());

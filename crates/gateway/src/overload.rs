@@ -23,7 +23,7 @@ use tower::{Layer, Service};
 use self::line::{Arrival, Line, Work};
 use crate::{
     auth::Caller, config::Bounds, failure::Failure, method::Called, metrics::Metrics,
-    reason::Reason,
+    ready::take_ready, reason::Reason,
 };
 
 /// The places at the vendor. Clones are the same.
@@ -261,9 +261,7 @@ where
             hold(&mut request, admission.deadline, place);
             return Either::Left(self.inner.call(request));
         }
-        // The service that was ready is the one to call; a clone stays behind.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         Either::Right(Box::pin(async move {
             match admission.enter().await {
                 Ok(place) => {

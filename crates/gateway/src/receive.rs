@@ -23,7 +23,8 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::{
-    auth::Caller, config::Port, failure::Failure, method::Called, overload, reason::Reason,
+    auth::Caller, config::Port, failure::Failure, method::Called, overload, ready::take_ready,
+    reason::Reason,
 };
 
 /// What stands before a message: whether it is compressed, and its length in four bytes.
@@ -221,9 +222,7 @@ where
         if called.method.is_none() && !called.is_health() {
             return Either::Left(self.inner.call(request));
         }
-        // The service that was ready is the one to call; a clone stays behind.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         let layer = self.layer.clone();
         Either::Right(Box::pin(async move {
             let (parts, body) = request.into_parts();

@@ -30,6 +30,7 @@ use crate::{
     failure::{Failure, OURS},
     method::Called,
     metrics::code_name,
+    ready::take_ready,
     reason::Reason,
     seen::REDACTED,
 };
@@ -92,9 +93,7 @@ where
         let (Some(audit), Some(method)) = (&self.audit, told) else {
             return Box::pin(self.inner.call(request));
         };
-        // The service that was ready is the one to call; a clone stays behind.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
+        let inner = take_ready(&mut self.inner);
         let call = Call {
             audit: audit.clone(),
             called,

@@ -47,18 +47,7 @@ impl Issuer {
                 {{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","kid":"ec"}},
                 {{"kty":"RSA","n":"{RSA_MODULUS}","e":"AQAB","kid":"rsa"}}]}}"#
         );
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("jwks.json");
-        std::fs::write(&path, set).unwrap();
-        let jwt = Jwt {
-            issuer: ISSUER.to_owned(),
-            audience: "openfinance".to_owned(),
-            keys: KeySource::File(path),
-        };
-        let jwks = Arc::new(Jwks::new());
-        jwks.look(&jwt.keys).await;
-        assert!(jwks.is_usable());
-        Tokens::new(&jwt, jwks)
+        tokens_by(&set).await
     }
 
     /// A token with these words of JSON, signed by the Ed25519 key.
@@ -67,6 +56,22 @@ impl Issuer {
         let signature = self.ed25519.sign(message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
+}
+
+/// Reads tokens by the keys of this set.
+async fn tokens_by(set: &str) -> Tokens {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    std::fs::write(&path, set).unwrap();
+    let jwt = Jwt {
+        issuer: ISSUER.to_owned(),
+        audience: "openfinance".to_owned(),
+        keys: KeySource::File(path),
+    };
+    let jwks = Arc::new(Jwks::new());
+    jwks.look(&jwt.keys).await;
+    assert!(jwks.is_usable());
+    Tokens::new(&jwt, jwks)
 }
 
 fn message(header: &str, claims: &str) -> String {
@@ -129,17 +134,7 @@ async fn while_an_issuer_changes_its_key_tokens_of_both_are_taken_without_a_name
     let key =
         |x: &str, kid: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{kid}"}}"#);
     let keys = [key(&encode(&old), "old"), key(&encode(&new), "new")].join(",");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jwks.json");
-    std::fs::write(&path, format!(r#"{{"keys":[{keys}]}}"#)).unwrap();
-    let jwt = Jwt {
-        issuer: ISSUER.to_owned(),
-        audience: "openfinance".to_owned(),
-        keys: KeySource::File(path),
-    };
-    let jwks = Arc::new(Jwks::new());
-    jwks.look(&jwt.keys).await;
-    let tokens = Tokens::new(&jwt, jwks);
+    let tokens = tokens_by(&format!(r#"{{"keys":[{keys}]}}"#)).await;
     for issuer in [old, new] {
         let token = issuer.sign(r#"{"alg":"EdDSA"}"#, CLAIMS);
         assert_eq!(holder(&tokens, &token, NOW).as_deref(), Some("web"));
