@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{deny, fuzz, import, smoke, spec};
+use crate::{book, deny, fuzz, import, smoke, spec};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -85,6 +85,7 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "\n== an import of the vendor's document, rehearsed")?;
     import::rehearsal::run(root, spec::vendor_document().as_deref(), out)?;
 
+    ci.book(out)?;
     let tools = ci.buf(out)?;
     let buf = tools.join("buf");
     let mut lint = Command::new(&buf);
@@ -177,6 +178,15 @@ impl Ci<'_> {
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env("RUSTFLAGS", "-D warnings");
         self.step(out, &format!("{name} compiles"), test)
+    }
+
+    /// Builds the documentation as a site, and holds every link of it.
+    fn book(&self, out: &mut dyn Write) -> Result<()> {
+        let tools = self.python(out, &[book::PACKAGE])?;
+        let mut build = self.cargo(&["xtask", "book", "--mdbook"]);
+        build.arg(tools.join("mdbook"));
+        self.step(out, "the documentation as a site", build)?;
+        Ok(())
     }
 
     /// Installs buf below `target/` and answers the folder with its program.

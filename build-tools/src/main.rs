@@ -5,6 +5,7 @@
 
 mod api;
 mod bench;
+mod book;
 mod chaos;
 mod ci;
 mod compare;
@@ -89,6 +90,27 @@ enum Command {
         /// The file.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Builds the documentation as a site in target/book, and holds its links and those of all Markdown; exit 1 if one leads
+    /// nowhere.
+    Book {
+        /// Build nothing: hold the links of the Markdown alone.
+        #[arg(long)]
+        check: bool,
+        /// The program that builds it.
+        #[arg(
+            long,
+            value_name = "PROGRAM",
+            default_value = "mdbook",
+            conflicts_with = "check"
+        )]
+        mdbook: PathBuf,
+    },
+    /// What mdBook itself runs, by docs/book.toml: the book comes in and goes out as JSON.
+    #[command(hide = true)]
+    BookPreprocessor {
+        /// `supports` and the name of a renderer, which is always answered with yes.
+        question: Vec<String>,
     },
     /// Runs benchmarks; exit 1 if a bar is missed.
     Bench {
@@ -237,6 +259,20 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
             }
             let held = !full || chaos::run(chaos::REPEATS, chaos::SEED, root)?;
             Ok(if held { GOOD } else { BROKEN })
+        }
+        Command::Book { check, mdbook } => {
+            let extent = match check {
+                true => book::Extent::Markdown,
+                false => book::Extent::Site(&mdbook),
+            };
+            let good = book::run(root, extent, out)?;
+            Ok(if good { GOOD } else { BROKEN })
+        }
+        Command::BookPreprocessor { question } => {
+            if question.is_empty() {
+                book::preprocess(root, &mut std::io::stdin().lock(), out)?;
+            }
+            Ok(GOOD)
         }
         Command::Bench { which, record } => {
             let met = bench::run(which, record.into(), root, out)?;
