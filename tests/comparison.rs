@@ -22,6 +22,7 @@ use login::Case;
 use table::Tally;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/comparison.md");
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 /// Says that the tables are to be written down rather than compared.
 const RECORD: &str = "OPENFINANCE_RECORD_COMPARISON";
 /// How many sandboxes run at the same time. Most of them only wait.
@@ -33,25 +34,41 @@ const AFTERWARDS: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_in_the_docs_are_those_that_come_out() {
-    let (keeps, takes_new, logins) = measure().await;
-    let found = std::fs::read_to_string(DOCUMENT).unwrap();
-    let mut document = found.clone();
-    for (name, table) in [
-        ("keeps its key", &keeps),
-        ("takes a new key", &takes_new),
-        ("logins", &logins),
-    ] {
-        document = replaced(&document, name, table);
+    let Tables {
+        keeps,
+        takes_new,
+        logins,
+        at_a_glance,
+    } = measure().await;
+    let documents = [
+        (DOCUMENT, "keeps its key", keeps),
+        (DOCUMENT, "takes a new key", takes_new),
+        (DOCUMENT, "logins", logins),
+        (README, "never twice", at_a_glance),
+    ];
+    let mut stale = String::new();
+    for (path, name, table) in documents {
+        let found = std::fs::read_to_string(path).unwrap();
+        let document = replaced(&found, name, &table);
+        if std::env::var_os(RECORD).is_some() {
+            std::fs::write(path, document).unwrap();
+        } else if document != found {
+            stale += &format!("\n{name}:\n{table}");
+        }
     }
-    if std::env::var_os(RECORD).is_some() {
-        std::fs::write(DOCUMENT, document).unwrap();
-    } else {
-        assert!(
-            document == found,
-            "docs/comparison.md is stale: run `cargo xtask compare --record`, and read what changed:\n\n\
-             {keeps}\n{takes_new}\n{logins}"
-        );
-    }
+    assert!(
+        stale.is_empty(),
+        "the tables in docs/comparison.md or README.md are stale: run `cargo xtask compare --record`, and read what \
+         changed:\n{stale}"
+    );
+}
+
+/// What stands in the documents.
+struct Tables {
+    keeps: String,
+    takes_new: String,
+    logins: String,
+    at_a_glance: String,
 }
 
 /// The document with another table between the comments that have this name.
@@ -62,7 +79,7 @@ fn replaced(document: &str, name: &str, table: &str) -> String {
     format!("{before}{begin}{table}{end}{after}")
 }
 
-async fn measure() -> (String, String, String) {
+async fn measure() -> Tables {
     let lines: Vec<_> = fault::faults(Operation::AddTestingCustomer, "/")
         .iter()
         .enumerate()
@@ -97,11 +114,12 @@ async fn measure() -> (String, String, String) {
             logins.insert((case, kind), case.run(kind).await);
         }
     }
-    (
-        table::faults(Caller::KeepsKey, &lines, &tallies),
-        table::faults(Caller::NewKey, &lines, &tallies),
-        table::logins(&logins),
-    )
+    Tables {
+        keeps: table::faults(Caller::KeepsKey, &lines, &tallies),
+        takes_new: table::faults(Caller::NewKey, &lines, &tallies),
+        logins: table::logins(&logins),
+        at_a_glance: table::at_a_glance(&lines, &tallies, &logins),
+    }
 }
 
 /// One create of one caller through one client under one fault, in a sandbox of its own.

@@ -91,6 +91,55 @@ pub(crate) fn faults(
     text
 }
 
+/// The figures that matter most, for whoever has one minute.
+pub(crate) fn at_a_glance(
+    lines: &[Line],
+    tallies: &HashMap<(usize, Caller, Kind), Tally>,
+    all: &HashMap<(Case, Kind), Logins>,
+) -> String {
+    let total = |caller, kind| {
+        let mut total = Tally::default();
+        for &(index, ..) in lines {
+            total += tallies[&(index, caller, kind)];
+        }
+        total
+    };
+    let logins = |kind| all[&(Case::WrongSecret, kind)];
+    let asked = total(Caller::KeepsKey, Kind::Ours).asked;
+    let wanted = super::login::WANTED;
+    let yes_or_no = |yes| if yes { "yes" } else { "no" }.to_owned();
+    type Figure<'a> = Box<dyn Fn(Kind) -> String + 'a>;
+    let rows: [(String, Figure<'_>); 5] = [
+        (
+            format!("of {asked} creates: records whose id nobody was told"),
+            Box::new(|kind| total(Caller::KeepsKey, kind).lost.to_string()),
+        ),
+        (
+            "callers told the id of another's record".to_owned(),
+            Box::new(|kind| total(Caller::KeepsKey, kind).wrong.to_string()),
+        ),
+        (
+            "duplicates, where callers try again under a new key".to_owned(),
+            Box::new(|kind| total(Caller::NewKey, kind).duplicates.to_string()),
+        ),
+        (
+            format!("a wrong secret and {wanted} callers: logins sent"),
+            Box::new(|kind| logins(kind).sent.to_string()),
+        ),
+        (
+            "the company is locked out".to_owned(),
+            Box::new(|kind| yes_or_no(logins(kind).locked)),
+        ),
+    ];
+    let mut text =
+        "| | plain client | with retries | openfinance |\n|---|--:|--:|--:|\n".to_owned();
+    for (name, figure) in rows {
+        let [plain, retrying, ours] = Kind::ALL.map(figure);
+        let _ = writeln!(text, "| {name} | {plain} | {retrying} | **{ours}** |");
+    }
+    text
+}
+
 fn cells(text: &mut String, tally: Tally) {
     let bad = |count: usize| match count {
         0 => "0".to_owned(),
