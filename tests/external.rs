@@ -1,66 +1,44 @@
 //! The README, word for word, by a client that is not ours. Needs `buf` on the path; `cargo xtask ci` installs it.
 
+pub(crate) mod gateway;
 mod readme_sandbox;
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+use std::{path::Path, process::Command};
+
+use self::gateway::Gateway;
+use crate::docs::{
+    ROOT,
+    block::{Block, blocks},
 };
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// The gateway as the README starts it, but built as the tests are. Ends with this value.
-struct Gateway(Child);
-
-impl Gateway {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--locked", "--", "--sandbox"])
-            .current_dir(ROOT)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // It prints a call to paste when it serves.
-        let printed = BufReader::new(child.stdout.take().unwrap());
-        let served = printed
-            .lines()
-            .any(|line| line.unwrap().contains("buf curl"));
-        assert!(served, "the gateway ended before it served");
-        Self(child)
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // Unlike `Child::kill`, this lets it stop as it should; `cargo run` has become the gateway itself by now.
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
-    }
-}
-
-/// The README's section with this heading.
-fn section(heading: &str) -> String {
-    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    readme
-        .split("\n## ")
-        .find(|section| section.starts_with(heading))
-        .unwrap()
-        .to_owned()
+/// The blocks of the README's section with this heading.
+fn section(heading: &str) -> Vec<Block> {
+    let readme = Path::new("README.md");
+    let text = std::fs::read_to_string(Path::new(ROOT).join(readme)).unwrap();
+    let mut lines = text.lines();
+    let number = |line: Option<usize>| line.map(|index| index + 1);
+    let start = number(lines.position(|line| line == format!("## {heading}"))).unwrap();
+    let end = number(lines.position(|line| line.starts_with("## "))).map(|lines| start + lines);
+    let inside = start..end.unwrap_or(usize::MAX);
+    let mut blocks = blocks(readme);
+    blocks.retain(|block| inside.contains(&block.line));
+    blocks
 }
 
 /// The commands of the README's section with this heading, in order.
 fn commands(heading: &str) -> Vec<String> {
-    section(heading)
-        .split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap().to_owned())
-        .filter(|block| !block.starts_with("npm install"))
-        .collect()
+    let commands = section(heading)
+        .into_iter()
+        .filter(|block| block.kind == "sh" && !block.text.starts_with("npm install"));
+    commands.map(|block| block.text).collect()
 }
 
 #[test]
 fn external_the_first_conversation_works_word_for_word() {
-    let _gateway = Gateway::start();
+    // As the README starts it, but built as the tests are.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--locked", "--", "--sandbox"]);
+    let _gateway = Gateway::start(cargo.current_dir(ROOT));
     let mut commands = commands("A first conversation");
     let mistake = commands.pop().unwrap();
     let mut script = "set -e\n".to_owned() + &commands.concat();

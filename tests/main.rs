@@ -15,6 +15,7 @@ mod consumer;
 mod customer;
 mod deploy;
 mod dice;
+mod docs;
 mod drift;
 #[cfg(feature = "external")]
 mod external;

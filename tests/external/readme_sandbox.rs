@@ -48,8 +48,8 @@ fn lines() -> Vec<String> {
 #[test]
 fn the_python_test_passes() {
     let section = section(HEADING);
-    let (_, rest) = section.split_once("```python\n").unwrap();
-    let (script, _) = rest.split_once("```").unwrap();
+    let script = section.iter().find(|block| block.kind == "python");
+    let script = &script.unwrap().text;
     // Development mode tells what it would leave open.
     let mut python = Command::new("python3");
     python.args(["-X", "dev", "-W", "error", "-c", script]);

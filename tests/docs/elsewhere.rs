@@ -1,0 +1,43 @@
+//! The blocks of the pages that are not run: each with what holds it instead, or why nothing can.
+
+use super::block::Block;
+
+/// Where it stands (the path's end), how it begins, and the reason.
+const ELSEWHERE: [(&str, &str, &str); 3] = [
+    (
+        ".md",
+        "npm install --global @bufbuild/buf",
+        "installs what `cargo xtask ci` has installed",
+    ),
+    (
+        "docs/sandbox.md",
+        "{\"event\": \"request\"",
+        "lines of JSON; crates/sandbox/tests/wire/reference.rs compares them with a journal",
+    ),
+    (
+        "docs/sandbox.md",
+        "openfinance-sandbox --quirk",
+        "runs until it is stopped; crates/sandbox/tests/wire/reference.rs starts it",
+    ),
+];
+
+/// Why this block is not run, where it is not.
+pub(super) fn reason(block: &Block) -> Option<&'static str> {
+    let mut rows = ELSEWHERE.iter();
+    let row = rows.find(|(page, start, _)| is(block, page, start));
+    row.map(|(_, _, reason)| *reason)
+}
+
+fn is(block: &Block, page: &str, start: &str) -> bool {
+    block.file.to_string_lossy().ends_with(page) && block.text.starts_with(start)
+}
+
+#[test]
+fn every_reason_is_still_one_of_a_block() {
+    let pages = super::pages();
+    let blocks: Vec<_> = pages.iter().flat_map(|page| super::blocks(page)).collect();
+    for (page, start, _) in ELSEWHERE {
+        let there = blocks.iter().any(|block| is(block, page, start));
+        assert!(there, "no block of {page} begins {start}");
+    }
+}
