@@ -98,8 +98,10 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
         out,
         "the README, word for word, with tools that are not ours",
         "external::",
-        Some(tools),
+        Some(tools.clone()),
     )?;
+    let name = "every page of the docs does what it says";
+    passed += ci.external(out, name, "docs::", Some(tools))?;
     passed += ci.external(
         out,
         "three clients under the same faults",
