@@ -3,7 +3,7 @@
 pub(crate) mod certificates;
 mod redacted;
 mod refused;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub(crate) fn by_key(policy: &[(&str, &[Role], &[&'static str])]) -> Auth {
 }
 
 /// The key of the caller with this name.
-fn key_of(name: &str) -> String {
+pub(crate) fn key_of(name: &str) -> String {
     format!("key-of-{name}-0123456789abcdef")
 }
 

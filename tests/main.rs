@@ -8,6 +8,7 @@ mod browser;
 mod business;
 mod callers;
 mod canary;
+mod clients;
 mod common;
 #[cfg(feature = "external")]
 mod comparison;

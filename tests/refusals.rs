@@ -85,7 +85,7 @@ pub(crate) fn code_name(code: Code) -> String {
 }
 
 /// The rows of the tables in the comments of `proto/`; those of `common.proto` belong to the method `*`.
-fn documented() -> BTreeMap<(String, String, String), usize> {
+pub(crate) fn documented() -> BTreeMap<(String, String, String), usize> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/openfinance/v1");
     let mut rows = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -2,7 +2,7 @@
 
 use openfinance_gateway::config::{ClientCertificates, Tls, TlsVersion};
 use openfinance_rpc::pb::gateway_service_client::GatewayServiceClient;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::*;
@@ -19,6 +19,10 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Some libraries take a certificate whose issuer is called what its subject is called for its own issuer.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "an authority of tests");
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(params, key);

@@ -1,5 +1,7 @@
 //! Callers by token, through the gateway: an issuer with a key of its own, its key set in a file.
 
+use std::path::Path;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use openfinance_gateway::config::auth::{Jwt, KeySource};
 use ring::{
@@ -10,13 +12,13 @@ use ring::{
 
 use super::*;
 
-const HEADER: &str = r#"{"alg":"EdDSA","kid":"one"}"#;
+pub(crate) const HEADER: &str = r#"{"alg":"EdDSA","kid":"one"}"#;
 /// Valid until the year 2100.
-const CLAIMS: &str = r#"{"sub":"web","iss":"https://login.example.com","aud":"openfinance","exp":4102444800,"nbf":1700000000}"#;
+pub(crate) const CLAIMS: &str = r#"{"sub":"web","iss":"https://login.example.com","aud":"openfinance","exp":4102444800,"nbf":1700000000}"#;
 
 const WHO: &str = "/openfinance.v1.GatewayService/GetCallerIdentity";
 
-fn key() -> Ed25519KeyPair {
+pub(crate) fn key() -> Ed25519KeyPair {
     let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap()
 }
@@ -26,21 +28,30 @@ fn message(header: &str, claims: &str) -> String {
     format!("{}.{}", encode(header), encode(claims))
 }
 
-fn sign(key: &Ed25519KeyPair, header: &str, claims: &str) -> String {
+pub(crate) fn sign(key: &Ed25519KeyPair, header: &str, claims: &str) -> String {
     let message = message(header, claims);
     let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
-/// A world that takes tokens of the issuer with this key, and the keys of the caller `batch`.
-async fn issued_by(key: &Ed25519KeyPair) -> World {
+/// The issuer with this key, whose key set is written to a file in this folder.
+pub(crate) fn issuer(key: &Ed25519KeyPair, folder: &Path) -> Jwt {
     let public = URL_SAFE_NO_PAD.encode(key.public_key());
     let set = format!(
         r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"one","use":"sig","x":"{public}"}}]}}"#
     );
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("jwks.json");
+    let file = folder.join("jwks.json");
     std::fs::write(&file, set).unwrap();
+    Jwt {
+        issuer: "https://login.example.com".to_owned(),
+        audience: "openfinance".to_owned(),
+        keys: KeySource::File(file),
+    }
+}
+
+/// A world that takes tokens of the issuer with this key, and the keys of the caller `batch`.
+async fn issued_by(key: &Ed25519KeyPair) -> World {
+    let folder = tempfile::tempdir().unwrap();
     let auth = by_key(&[
         ("batch", &[Role::Admin], &[]),
         ("web", &[], &["gateway.read"]),
@@ -52,11 +63,7 @@ async fn issued_by(key: &Ed25519KeyPair) -> World {
         .collect();
     // The gateway has read the file when it serves.
     world(Auth {
-        jwt: Some(Jwt {
-            issuer: "https://login.example.com".to_owned(),
-            audience: "openfinance".to_owned(),
-            keys: KeySource::File(file),
-        }),
+        jwt: Some(issuer(key, folder.path())),
         keys,
         ..auth
     })

@@ -1,0 +1,49 @@
+//! The clients of other languages, below `tests/clients/`: what all of them must show, and that they do.
+//!
+//! Each language gets a gateway and a sandbox of its own for each of its programs, over TLS and with every kind of
+//! credential. What they run is in `clients/README.md`.
+
+#[cfg(feature = "external")]
+mod credentials;
+#[cfg(feature = "external")]
+mod run;
+mod table;
+
+#[cfg(feature = "external")]
+use run::shows_everything;
+
+/// What every client shows, beside the table.
+#[cfg(feature = "external")]
+const BEHAVIOURS: [&str; 10] = [
+    "idle",
+    "deadline",
+    "retry",
+    "create-again",
+    "errors",
+    "paging",
+    "stream-resume",
+    "mtls",
+    "jwt",
+    "redact",
+];
+
+/// Whom the table may name, and who has no more than a name. All but the last three are known by keys.
+const CALLERS: [&str; 8] = [
+    "writer",
+    "reader",
+    "admin",
+    "limited",
+    "service-by-certificate",
+    "service-by-token",
+    "stranger",
+    "nobody",
+];
+
+/// How many calls the gateway of the table takes from one caller before it says that they are too many.
+const BURST: u32 = 200;
+
+#[cfg(feature = "external")]
+#[tokio::test(flavor = "multi_thread")]
+async fn python() {
+    shows_everything("python", &[]).await;
+}
