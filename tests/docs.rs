@@ -27,7 +27,7 @@ enum Held {
     Shell,
     /// A program in Python, run in the page's order.
     Python,
-    /// What the commands of the block before print.
+    /// What the commands or the program of the block before print.
     Output,
     /// JSON that is no command's output: it can be read.
     Json,
@@ -63,7 +63,8 @@ fn held(block: &Block, before: Option<Held>) -> Result<Held, String> {
     if elsewhere::reason(block).is_some() {
         return Ok(Held::Elsewhere);
     }
-    let is_output = block.follows && before == Some(Held::Shell);
+    let runs = matches!(before, Some(Held::Shell | Held::Python));
+    let is_output = block.follows && runs;
     match block.kind.as_str() {
         "sh" => Ok(Held::Shell),
         "console" if block.text.starts_with("$ ") => Ok(Held::Shell),
