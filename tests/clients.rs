@@ -45,5 +45,14 @@ const BURST: u32 = 200;
 #[cfg(feature = "external")]
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
-    shows_everything("python", &[]).await;
+    let asynchronously = [
+        "asyncio-idle",
+        "asyncio-deadline",
+        "asyncio-retry",
+        "asyncio-create-again",
+        "asyncio-errors",
+        "asyncio-paging",
+        "asyncio-stream-resume",
+    ];
+    shows_everything("python", &asynchronously).await;
 }

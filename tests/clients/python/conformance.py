@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
+
 from openfinance_client import caller_from, connect, problem
 from surroundings import ADDRESS, CREDENTIALS, sandbox, show
 
@@ -56,8 +57,10 @@ def compare(expected: Any, found: Any, path: str) -> None:
             compare(value, found.get(name), f"{path}.{name}")
     elif isinstance(expected, list):
         length = len(found) if isinstance(found, list) else 0
-        assert length == len(expected), f"{path} has {length} elements and not {len(expected)}"
-        for index, (value, one) in enumerate(zip(expected, found)):
+        assert length == len(expected), (
+            f"{path} has {length} elements and not {len(expected)}"
+        )
+        for index, (value, one) in enumerate(zip(expected, found, strict=True)):
             compare(value, one, f"{path}.{index}")
     else:
         assert expected == found, f"{path} is {found!r} and not {expected!r}"
@@ -69,7 +72,7 @@ def channel(caller: str) -> grpc.Channel:
 
 
 def call(row: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
-    """Makes the call of a row, and answers the messages as JSON and the initial metadata."""
+    """Makes the call of a row. Answers the messages as JSON, and the headers."""
     service, name = row["method"].split("/")
     method = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     request = message_factory.GetMessageClass(method.input_type)()
@@ -77,7 +80,9 @@ def call(row: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
     answer = message_factory.GetMessageClass(method.output_type)
     caller = channel(row.get("caller", "writer"))
     make = caller.unary_stream if method.server_streaming else caller.unary_unary
-    invoke = make(f"/{row['method']}", type(request).SerializeToString, answer.FromString)
+    invoke = make(
+        f"/{row['method']}", type(request).SerializeToString, answer.FromString
+    )
     headers = list(row.get("metadata", {}).items())
     timeout = row.get("timeout_ms", 10_000) / 1000
     if method.server_streaming:
@@ -95,7 +100,10 @@ def call(row: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
 def run(row: dict[str, Any]) -> None:
     for asked in row.get("sandbox", []):
         asked = filled(asked)
-        save(asked.get("save", {}), sandbox(asked["method"], asked["path"], asked.get("body")))
+        save(
+            asked.get("save", {}),
+            sandbox(asked["method"], asked["path"], asked.get("body")),
+        )
     row = filled(row)
     for _ in range(row.get("times", 1) - 1):
         try:
@@ -126,7 +134,9 @@ def refused(expect: dict[str, Any], error: grpc.RpcError) -> None:
         compare(expect.get("domain", "openfinance"), found.domain, "domain")
     if "metadata" in expect:
         compare(expect["metadata"], found.metadata, "metadata")
-    compare(sorted(expect.get("violations", [])), sorted(found.violations), "violations")
+    compare(
+        sorted(expect.get("violations", [])), sorted(found.violations), "violations"
+    )
     waits = found.retry_delay is not None and found.retry_delay > 0
     compare(expect.get("retry_delay", False), waits, "retry_delay")
     if "resource" in expect:

@@ -1,6 +1,7 @@
-"""What a caller of the gateway needs beside the generated stubs. Copy what is of use."""
+"""What a caller of the gateway needs beside the stubs. Copy what is of use."""
 
 import asyncio
+import copy
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,9 @@ from openfinance.v1 import customer_pb2, options_pb2
 
 # ANCHOR: connect
 def options(service_config: str | None = None) -> list[tuple[str, Any]]:
-    """How every channel is set. The service config holds the timeouts, and which methods are retried."""
+    """How every channel is set. The service config says which methods are retried."""
     found: list[tuple[str, Any]] = [
-        # Finds out within half a minute that the other side is gone, before a call has to.
+        # Finds out that the other side is gone before a call has to.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
@@ -36,30 +37,41 @@ def credentials(
     token: str | None = None,
     certificate: tuple[bytes, bytes] | None = None,
 ) -> grpc.ChannelCredentials:
-    """TLS to a gateway for which `authority` vouches, by a caller with a key, a token, or a certificate and its key."""
+    """TLS to a gateway for which `authority` vouches, by a caller with a key, a token,
+    or a certificate and its key."""
     chain, key = certificate or (None, None)
     tls = grpc.ssl_channel_credentials(authority, key, chain)
     if api_key is not None:
         return grpc.composite_channel_credentials(tls, _header("x-api-key", api_key))
     if token is not None:
-        return grpc.composite_channel_credentials(tls, grpc.access_token_call_credentials(token))
+        return grpc.composite_channel_credentials(
+            tls, grpc.access_token_call_credentials(token)
+        )
     return tls
 
 
 def _header(name: str, value: str) -> grpc.CallCredentials:
     class Plugin(grpc.AuthMetadataPlugin):
-        def __call__(self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
+        def __call__(
+            self,
+            context: grpc.AuthMetadataContext,
+            callback: grpc.AuthMetadataPluginCallback,
+        ) -> None:
             callback(((name, value),), None)
 
     return grpc.metadata_call_credentials(Plugin())
 
 
 # A channel outlives its connections: it reconnects by itself, so make one and keep it.
-def connect(address: str, caller: grpc.ChannelCredentials, service_config: str | None = None) -> grpc.Channel:
+def connect(
+    address: str, caller: grpc.ChannelCredentials, service_config: str | None = None
+) -> grpc.Channel:
     return grpc.secure_channel(address, caller, options(service_config))
 
 
-def connect_aio(address: str, caller: grpc.ChannelCredentials, service_config: str | None = None) -> grpc.aio.Channel:
+def connect_aio(
+    address: str, caller: grpc.ChannelCredentials, service_config: str | None = None
+) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(address, caller, options(service_config))
 
 
@@ -67,7 +79,8 @@ def connect_aio(address: str, caller: grpc.ChannelCredentials, service_config: s
 
 
 def caller_from(folder: Path, name: str) -> grpc.ChannelCredentials:
-    """The caller whose credential is in this folder: `NAME.key`, `NAME.jwt`, or `NAME.pem` with `NAME.key.pem`."""
+    """The caller whose credential is in this folder: `NAME.key`, `NAME.jwt`, or
+    `NAME.pem` with `NAME.key.pem`."""
 
     def text(suffix: str) -> str | None:
         path = folder / f"{name}.{suffix}"
@@ -100,11 +113,20 @@ def problem(error: grpc.RpcError) -> Problem:
     """Reads the details of an error."""
     found = Problem(error.code())
     trailers = dict(error.trailing_metadata() or ())
-    for detail in status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b"")).details:
+    for detail in status_pb2.Status.FromString(
+        trailers.get("grpc-status-details-bin", b"")
+    ).details:
         if detail.Unpack(info := error_details_pb2.ErrorInfo()):
-            found.reason, found.domain, found.metadata = info.reason, info.domain, dict(info.metadata)
+            found.reason, found.domain, found.metadata = (
+                info.reason,
+                info.domain,
+                dict(info.metadata),
+            )
         elif detail.Unpack(request := error_details_pb2.BadRequest()):
-            found.violations = {violation.field: violation.description for violation in request.field_violations}
+            found.violations = {
+                violation.field: violation.description
+                for violation in request.field_violations
+            }
         elif detail.Unpack(retry := error_details_pb2.RetryInfo()):
             found.retry_delay = retry.retry_delay.ToTimedelta().total_seconds()
         elif detail.Unpack(resource := error_details_pb2.ResourceInfo()):
@@ -116,9 +138,13 @@ def problem(error: grpc.RpcError) -> Problem:
 
 
 # ANCHOR: create_again
-def create_again(create: Callable[[], Any], wait: Callable[[float], None] = time.sleep, tries: int = 5) -> Any:
-    """Repeats a create as long as the answer is UNAVAILABLE. It must send the same request_id each time, which makes
-    that safe: whatever became of the first try, there is one record."""
+def create_again(
+    create: Callable[[], Any],
+    wait: Callable[[float], None] = time.sleep,
+    tries: int = 5,
+) -> Any:
+    """Repeats a create as long as the answer is UNAVAILABLE. It must send the same
+    request_id each time: whatever became of the first try, there is one record."""
     for left in reversed(range(tries)):
         try:
             return create()
@@ -147,8 +173,11 @@ async def create_again_aio(
 
 
 # ANCHOR: paging
-def customers(stub: Any, request: customer_pb2.ListCustomersRequest) -> Iterator[customer_pb2.Customer]:
-    """Every customer that the request finds. The next page is asked for when it is needed."""
+def customers(
+    stub: Any, request: customer_pb2.ListCustomersRequest
+) -> Iterator[customer_pb2.Customer]:
+    """Every customer that the request finds. Pages are asked for as they are needed."""
+    request = copy.deepcopy(request)
     while True:
         page = stub.ListCustomers(request)
         yield from page.customers
@@ -164,6 +193,7 @@ async def customers_aio(
     stub: Any, request: customer_pb2.ListCustomersRequest
 ) -> AsyncIterator[customer_pb2.Customer]:
     """`customers` for asyncio."""
+    request = copy.deepcopy(request)
     while True:
         page = await stub.ListCustomers(request)
         for customer in page.customers:
@@ -174,14 +204,18 @@ async def customers_aio(
 
 
 # ANCHOR: streaming
-def stream(stub: Any, request: customer_pb2.StreamCustomersRequest, tries: int = 5) -> Iterator[customer_pb2.Customer]:
-    """Every customer that the request finds, each once. A stream that breaks is taken up where it broke, `tries` times
-    without a page in between at most."""
-    left = tries
+def stream(
+    stub: Any, request: customer_pb2.StreamCustomersRequest, tries: int = 5
+) -> Iterator[customer_pb2.Customer]:
+    """Every customer that the request finds, each once. A stream that breaks is taken
+    up where it broke, at most `tries` times in a row."""
+    request, left = copy.deepcopy(request), tries
     while True:
         try:
             for page in stub.StreamCustomers(request):
                 yield from page.customers
+                if not page.resume_token:
+                    return
                 request.resume_token, left = page.resume_token, tries
             return
         except grpc.RpcError as error:
@@ -198,12 +232,14 @@ async def stream_aio(
     stub: Any, request: customer_pb2.StreamCustomersRequest, tries: int = 5
 ) -> AsyncIterator[customer_pb2.Customer]:
     """`stream` for asyncio."""
-    left = tries
+    request, left = copy.deepcopy(request), tries
     while True:
         try:
             async for page in stub.StreamCustomers(request):
                 for customer in page.customers:
                     yield customer
+                if not page.resume_token:
+                    return
                 request.resume_token, left = page.resume_token, tries
             return
         except grpc.aio.AioRpcError as error:
@@ -218,8 +254,11 @@ HIDDEN = (options_pb2.DATA_CLASS_PERSONAL, options_pb2.DATA_CLASS_RESTRICTED)
 
 
 def redacted(message: Message) -> str:
-    """The message as text for logs, without what its fields say is personal. Never log `str(message)`."""
-    shown = (f"{descriptor.name}: {_value(descriptor, value)}" for descriptor, value in message.ListFields())
+    """The message as text for logs, less what is personal. Never log `str(message)`."""
+    shown = (
+        f"{descriptor.name}: {_value(descriptor, value)}"
+        for descriptor, value in message.ListFields()
+    )
     return f"{message.DESCRIPTOR.name}({', '.join(shown)})"
 
 

@@ -1,10 +1,12 @@
-"""A first call: creates a customer in the sandbox of a gateway that was started with `--sandbox`, and reads it."""
+"""A first call: creates a customer at a gateway that was started with `--sandbox`, and
+reads it."""
 
 import os
 import uuid
 
 import grpc
 from openfinance.v1 import customer_pb2, customer_pb2_grpc
+
 from openfinance_client import problem, redacted
 
 address = os.environ.get("GATEWAY_PLAINTEXT_ADDRESS", "127.0.0.1:50051")

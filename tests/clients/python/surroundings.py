@@ -1,4 +1,4 @@
-"""Where the gateway and the sandbox are, for the two programs that show what this client does."""
+"""Where the gateway and the sandbox are, for the programs that show something."""
 
 import json
 import os
