@@ -82,6 +82,19 @@ impl Lineage {
         self.operations.get(operation).map_or(&[], Vec::as_slice)
     }
 
+    /// The operations that an RPC needs, named as in [`Self::rpcs`].
+    pub(crate) fn operations_of(&self, rpc: &str) -> impl Iterator<Item = &str> {
+        let operations = self.operations.iter();
+        operations
+            .filter(move |(_, rpcs)| rpcs.iter().any(|needs| needs == rpc))
+            .map(|(operation, _)| operation.as_str())
+    }
+
+    /// Why an RPC or a field of ours is there, if the document knows nothing of it.
+    pub(crate) fn reason(&self, name: &str) -> Option<&str> {
+        self.ours.get(name).map(String::as_str)
+    }
+
     /// The fields that carry the first place which is known, as far as the RPCs of the operation have them. Places are
     /// `Schema.property` and `parameters.name`; the others are what to look for where a schema has a new name or none.
     pub(crate) fn fields(&self, operation: &str, places: &[String]) -> Vec<String> {

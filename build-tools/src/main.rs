@@ -16,6 +16,7 @@ mod gate;
 mod import;
 mod lineage;
 mod output;
+mod reference;
 mod rest;
 mod rpc;
 mod sbom;
@@ -167,6 +168,7 @@ impl Bindings {
             Self::Rpc => {
                 let mut files = rpc::generate(root)?;
                 files.push(lineage::page(root)?);
+                files.extend(reference::pages(root)?);
                 Ok(files)
             }
         }

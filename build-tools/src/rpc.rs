@@ -272,7 +272,8 @@ fn method_entry(
     Ok(())
 }
 
-fn extension(options: &DynamicMessage, name: &str) -> Option<Value> {
+/// The value of an option of ours.
+pub(crate) fn extension(options: &DynamicMessage, name: &str) -> Option<Value> {
     options
         .extensions()
         .find(|(extension, _)| extension.full_name() == name)

@@ -3,6 +3,8 @@
 //! They are checked in; this test says when they are stale, and `OPENFINANCE_WRITE=1 cargo test -p openfinance-gateway
 //! documents` writes them anew.
 
+mod pages;
+
 use std::{fmt::Write as _, path::Path};
 
 use super::catalogue::{Entry, Severity, entries};
@@ -160,70 +162,6 @@ fn rule(entry: &Entry) -> (String, &'static str, &'static str) {
             (format!("sum(rate({series}[5m])) > 0.05"), "10m", "ticket")
         }
     }
-}
-
-fn errors() -> String {
-    let mut text = format!(
-        "# Reasons\n\n<!-- {NOTE} -->\n\nEvery status has `google.rpc.ErrorInfo` with one of these reasons. \
-         `GatewayService.ListErrorReasons` answers the same list.\n\n\
-         | reason | code | meaning | what the caller does | repeat as it is |\n|---|---|---|---|---|\n"
-    );
-    for entry in entries() {
-        let Entry {
-            code,
-            meaning,
-            caller_action,
-            retryable,
-            ..
-        } = entry;
-        let repeat = if retryable { "yes" } else { "no" };
-        let _ = writeln!(
-            text,
-            "| `{}` | {code} | {meaning} | {caller_action} | {repeat} |",
-            entry.reason.as_str()
-        );
-    }
-    text
-}
-
-fn runbook() -> String {
-    let mut text = format!(
-        "# Runbook\n\n<!-- {NOTE} -->\n\nWhat to do when an alert of `deploy/prometheus/` fires, or when a caller reports \
-         a reason.\n\n## Alerts\n"
-    );
-    for alert in ALERTS {
-        let Alert {
-            name,
-            summary,
-            action,
-            expression,
-            ..
-        } = alert;
-        let _ = write!(
-            text,
-            "\n### {name}\n\n{summary}\n\nFires on: `{expression}`\n\n{action}\n"
-        );
-    }
-    text.push_str("\n## Reasons\n");
-    for entry in entries() {
-        let _ = write!(
-            text,
-            "\n### {}\n\n{} (code {}",
-            entry.reason.as_str(),
-            entry.meaning,
-            entry.code
-        );
-        if let Some(alert) = alert(&entry) {
-            let _ = write!(text, ", alert {alert}");
-        }
-        let _ = write!(text, ")\n\n- Caller: {}\n", entry.caller_action);
-        let operator = match entry.operator_action {
-            "" => "Nothing: it is between the caller and the vendor.",
-            action => action,
-        };
-        let _ = writeln!(text, "- Operator: {operator}");
-    }
-    text
 }
 
 fn rules() -> String {
@@ -433,8 +371,8 @@ fn the_documents_are_those_of_the_catalogue() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let write = std::env::var_os("OPENFINANCE_WRITE").is_some();
     for (path, text) in [
-        ("docs/errors.md", errors()),
-        ("docs/runbook.md", runbook()),
+        ("docs/errors.md", pages::errors()),
+        ("docs/runbook.md", pages::runbook()),
         ("deploy/prometheus/openfinance.rules.yaml", rules()),
         ("deploy/grafana/openfinance.json", dashboard()),
     ] {
