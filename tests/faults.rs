@@ -16,7 +16,7 @@ use openfinance_sandbox::{
     Change, Control, JournalEntry, Operation, RecordKind, RequestRecord, Start,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
-use tonic::{Code, Status};
+use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use crate::{canary, world::World};
@@ -86,10 +86,8 @@ async fn run<C: Future<Output = ()> + Send + 'static>(
 /// The reason of a failure, once it was seen that the failure is told as it should be.
 fn reason(status: &Status) -> String {
     canary::scan(&format!("{status:?} {status}"));
+    crate::refusals::waits_alike(status);
     let details = status.get_error_details();
-    if status.code() == Code::Unavailable {
-        assert!(details.retry_info().is_some(), "no RetryInfo: {status:?}");
-    }
     let info = details.error_info();
     info.unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"))
         .reason

@@ -66,9 +66,26 @@ pub(crate) fn check(status: &Status, code: &str, reason: &str, domain: &str, fie
             );
         }
     }
-    // UNAVAILABLE and waiting belong together, whatever the reason.
+    waits_alike(status);
+}
+
+/// Holds that UNAVAILABLE and waiting belong together, whatever the reason, and that what the details say of a wait is what
+/// clients that repeat by themselves are told.
+pub(crate) fn waits_alike(status: &Status) {
+    let details = status.get_error_details();
+    let told = details.retry_info().and_then(|info| info.retry_delay);
     if status.code() == Code::Unavailable {
-        assert!(details.retry_info().is_some(), "no RetryInfo: {status:?}");
+        assert!(told.is_some(), "no RetryInfo: {status:?}");
+    }
+    let pushback = status.metadata().get("grpc-retry-pushback-ms");
+    let pushback: Option<i128> = pushback.map(|ms| ms.to_str().unwrap().parse().unwrap());
+    match told {
+        Some(wait) => assert_eq!(
+            pushback,
+            i128::try_from(wait.as_millis()).ok(),
+            "{status:?}"
+        ),
+        None => assert!(matches!(pushback, None | Some(-1)), "{status:?}"),
     }
 }
 

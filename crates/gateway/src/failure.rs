@@ -19,6 +19,14 @@ pub(crate) const VENDORS: &str = "api.finicity.com";
 /// How many fields `BadRequest` names at most. Clients refuse trailers that are longer than 8 KiB.
 pub(crate) const MOST_VIOLATIONS: usize = 25;
 
+/// The trailer by which a server has a say in the repeats that gRPC clients make by themselves (gRFC A6): after how many
+/// milliseconds, or a negative number for not at all.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
+/// Where a write was sent and nobody waited for what became of it.
+const OUTCOME: &str = "outcome";
+const OUTCOME_UNKNOWN: &str = "UNKNOWN";
+
 /// Why a call failed, and what is told of it.
 pub(crate) struct Failure {
     reason: Reason,
@@ -52,7 +60,7 @@ impl Failure {
     pub(crate) fn deadline_exceeded(sent: bool) -> Self {
         let (outcome, message) = match sent {
             true => (
-                "UNKNOWN",
+                OUTCOME_UNKNOWN,
                 "the deadline passed; a write that was sent goes on and ends by itself",
             ),
             false => ("NOT_SENT", "the deadline passed; nothing was done"),
@@ -60,7 +68,7 @@ impl Failure {
         let mut failure = Self::new(Reason::DeadlineExceeded, message);
         failure
             .metadata
-            .insert("outcome".to_owned(), outcome.to_owned());
+            .insert(OUTCOME.to_owned(), outcome.to_owned());
         failure
     }
 
@@ -129,10 +137,44 @@ impl Failure {
         self
     }
 
-    /// A wait of `delay` before a repeat makes sense.
+    /// A wait of `delay` before a repeat makes sense, in whole milliseconds: what clients count in.
     pub(crate) fn retry_after(mut self, delay: Duration) -> Self {
+        let delay = delay.as_nanos().div_ceil(1_000_000);
+        let delay = i32::try_from(delay).unwrap_or(i32::MAX).unsigned_abs();
+        let delay = Duration::from_millis(delay.into());
         self.details.set_retry_info(Some(delay));
         self
+    }
+
+    /// What clients that repeat by themselves are told: to wait as long as `RetryInfo` says, or not to repeat what would
+    /// fail again or might be done twice. The latter counts against a client's budget of repeats, so it comes only with
+    /// codes that such clients may be set to repeat.
+    fn pushback(&self) -> Option<i32> {
+        if let Some(wait) = self.details.retry_info().and_then(|info| info.retry_delay) {
+            return Some(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+        }
+        let never = match self.code {
+            Code::DeadlineExceeded => {
+                self.metadata.get(OUTCOME).map(String::as_str) == Some(OUTCOME_UNKNOWN)
+            }
+            Code::Unknown
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Internal
+            | Code::Unavailable => !self.reason.entry().retryable,
+            Code::Ok
+            | Code::Cancelled
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::DataLoss
+            | Code::Unauthenticated => false,
+        };
+        never.then_some(-1)
     }
 
     /// The record that it was about: its type, and its id where the caller sent one.
@@ -155,6 +197,7 @@ impl Failure {
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
+        let pushback = failure.pushback();
         let Failure {
             reason,
             code,
@@ -164,6 +207,84 @@ impl From<Failure> for Status {
             mut details,
         } = failure;
         details.set_error_info(reason.as_str(), domain, metadata);
-        Self::with_error_details(code, message, details)
+        let mut status = Self::with_error_details(code, message, details);
+        if let Some(pushback) = pushback {
+            status.metadata_mut().insert(PUSHBACK, pushback.into());
+        }
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(failure: Failure) -> (Option<Duration>, Option<String>) {
+        let status = Status::from(failure);
+        let waits = status.get_details_retry_info();
+        let pushback = status.metadata().get(PUSHBACK);
+        (
+            waits.and_then(|info| info.retry_delay),
+            pushback.map(|value| value.to_str().unwrap().to_owned()),
+        )
+    }
+
+    fn plain(reason: Reason) -> Option<String> {
+        let (waits, pushback) = told(Failure::new(reason, "no"));
+        assert_eq!(waits, None);
+        pushback
+    }
+
+    #[test]
+    fn a_wait_is_told_in_the_details_and_to_clients_that_repeat_by_themselves_alike() {
+        for (asked, waits) in [
+            (Duration::ZERO, 0),
+            (Duration::from_secs(7), 7_000),
+            (Duration::from_micros(333_333), 334),
+            (Duration::from_nanos(1), 1),
+            (Duration::MAX, i32::MAX.unsigned_abs().into()),
+        ] {
+            for reason in [Reason::UpstreamUnavailable, Reason::CallerRateLimited] {
+                assert_eq!(
+                    told(Failure::new(reason, "wait").retry_after(asked)),
+                    (Some(Duration::from_millis(waits)), Some(waits.to_string()))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_fails_again_or_may_be_done_twice_is_not_repeated() {
+        for reason in [
+            Reason::TestingCustomerLimit,
+            Reason::MessageTooLarge,
+            Reason::UpdateConflict,
+            Reason::ListChanged,
+            Reason::OutcomeUnknown,
+            Reason::UpstreamMalformed,
+            Reason::GatewayInternal,
+        ] {
+            assert_eq!(plain(reason).as_deref(), Some("-1"), "{reason:?}");
+        }
+        assert_eq!(told(Failure::deadline_exceeded(true)).1.unwrap(), "-1");
+        let waiting = Failure::new(Reason::UpstreamUnavailable, "wait");
+        let half_done = waiting.retry_after(Duration::from_secs(1)).half_done();
+        assert_eq!(told(half_done), (None, Some("-1".to_owned())));
+    }
+
+    #[test]
+    fn a_code_that_no_client_repeats_costs_none_of_its_budget_of_repeats() {
+        for reason in [
+            Reason::InvalidField,
+            Reason::CustomerNotFound,
+            Reason::UsernameTaken,
+            Reason::CallerForbidden,
+            Reason::PartnerCredentialsRejected,
+            Reason::MethodUnknown,
+        ] {
+            assert_eq!(plain(reason), None, "{reason:?}");
+        }
+        // Nothing was done: whoever allows more time may repeat it.
+        assert_eq!(told(Failure::deadline_exceeded(false)).1, None);
     }
 }
