@@ -28,6 +28,13 @@ pub use generated::{pb, policy::METHODS};
 /// what server reflection serves.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptor.binpb");
 
+/// The service config for channels to the gateway, as JSON: the same as `proto/service_config.json`.
+///
+/// gRPC clients in other languages take it as it is: how long a call may take, which calls they repeat by themselves, how
+/// often, and when they stop. Those of tonic know no such thing, so a program in Rust repeats by its own loop: what
+/// [`METHODS`] says may be repeated, where the code is `UNAVAILABLE`, as often as this says.
+pub const SERVICE_CONFIG: &str = include_str!("generated/service_config.json");
+
 /// What a reader may see of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {

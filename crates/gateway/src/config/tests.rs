@@ -368,6 +368,23 @@ fn the_default_deadline_is_within_the_longest_and_the_grace_within_the_limit() {
 }
 
 #[test]
+fn clients_with_the_service_config_allow_a_read_the_default_and_a_create_the_longest_time() {
+    let config: serde_json::Value = serde_json::from_str(openfinance_rpc::SERVICE_CONFIG).unwrap();
+    let timeout = |service: &str, method: &str| {
+        let name =
+            serde_json::json!({"service": format!("openfinance.v1.{service}"), "method": method});
+        let mut entries = config["methodConfig"].as_array().unwrap().iter();
+        let entry = entries.find(|entry| entry["name"].as_array().unwrap().contains(&name));
+        let seconds = entry.unwrap()["timeout"].as_str()?.strip_suffix('s')?;
+        Some(Duration::from_secs(seconds.parse().unwrap()))
+    };
+    let Deadlines { default, max } = Deadlines::default();
+    assert_eq!(timeout("CustomerService", "GetCustomer"), Some(default));
+    assert_eq!(timeout("CustomerService", "CreateCustomer"), Some(max));
+    assert_eq!(timeout("CustomerService", "StreamCustomers"), None);
+}
+
+#[test]
 fn a_longest_deadline_below_the_default_one_is_the_default_too() {
     let seconds = |default, max| Deadlines {
         default: Duration::from_secs(default),
