@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt::Display,
     io::{self, BufRead, IsTerminal as _, Write},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ pub struct Io {
     /// The time of day.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// A request id that nobody else has.
-    pub new_id: Box<dyn Fn() -> Uuid + Send + Sync>,
+    pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
     /// Asks a person for a secret, which is not shown while it is typed.
     pub ask_secret: Box<dyn Fn(&str) -> io::Result<String> + Send + Sync>,
     /// How often Ctrl-C was pressed.
@@ -64,7 +65,7 @@ impl Io {
                 })
                 .collect(),
             now: Box::new(Timestamp::now),
-            new_id: Box::new(Uuid::new_v4),
+            new_id: Arc::new(Uuid::new_v4),
             ask_secret: Box::new(|question| rpassword::prompt_password(question)),
             interrupts,
         }

@@ -10,12 +10,19 @@
 //! # }
 //! ```
 
+mod call;
 mod cli;
+mod command;
 mod connect;
 mod exit;
+mod health;
 mod io;
+mod nouns;
 mod output;
+mod refusal;
+mod schema;
 mod transfer;
+mod verb;
 
 use std::ffi::OsString;
 
@@ -23,7 +30,6 @@ pub use exit::{Call, Exit};
 pub use io::{Io, Terminal};
 
 use connect::Gateway;
-use exit::Failure;
 use output::Output;
 
 /// What a command works with.
@@ -45,12 +51,5 @@ pub async fn run(
         Ok(matches) => matches,
         Err(answer) => return cli::answer(&answer, io),
     };
-    let ended = cli::dispatch(&matches, io).await;
-    match ended.and_then(|()| io.flush()) {
-        Ok(()) => Exit::Done,
-        Err(failure) => {
-            cli::explain(&failure, io);
-            failure.exit()
-        }
-    }
+    cli::dispatch(&matches, io).await
 }
