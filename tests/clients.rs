@@ -56,3 +56,9 @@ async fn python() {
     ];
     shows_everything("python", &asynchronously).await;
 }
+
+#[cfg(feature = "external")]
+#[tokio::test(flavor = "multi_thread")]
+async fn rust() {
+    shows_everything("rust", &[]).await;
+}

@@ -20,7 +20,7 @@ struct Rule {
 
 /// Who may import whom. The generated crates stand alone; the domain knows no gRPC; the sandbox shares no logic with
 /// the client that it tests; this tool must build while generated code is broken.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule {
         package: "openfinance-rest",
         ours: &[],
@@ -50,6 +50,11 @@ const RULES: [Rule; 7] = [
         package: "ofctl",
         ours: &["openfinance-rpc"],
         never: &["reqwest", "axum"],
+    },
+    Rule {
+        package: "openfinance-client-example",
+        ours: &["openfinance-rpc"],
+        never: &["axum"],
     },
     Rule {
         package: "build-tools",
