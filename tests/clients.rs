@@ -62,3 +62,15 @@ async fn python() {
 async fn rust() {
     shows_everything("rust", &[]).await;
 }
+
+#[cfg(feature = "external")]
+#[tokio::test(flavor = "multi_thread")]
+async fn go() {
+    shows_everything("go", &[]).await;
+}
+
+#[cfg(feature = "external")]
+#[tokio::test(flavor = "multi_thread")]
+async fn java() {
+    shows_everything("java", &[]).await;
+}
