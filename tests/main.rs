@@ -39,4 +39,5 @@ mod request_ids;
 mod schemathesis;
 mod storms;
 mod watch;
+mod web;
 mod world;

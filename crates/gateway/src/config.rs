@@ -14,6 +14,7 @@ mod problem;
 mod show;
 mod source;
 mod state;
+mod web;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -26,6 +27,7 @@ pub use port::{ClientCertificates, Port, Tls, TlsVersion};
 pub use problem::{Problem, Problems};
 pub use source::Source;
 pub(crate) use state::State;
+pub use web::Web;
 
 /// How long a stop may take in all, from the signal on: whatever still runs then is cut.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
@@ -127,6 +129,8 @@ pub struct Config {
     pub shared: Shared,
     /// Where gRPC is served, `grpc.listen`.
     pub grpc_listen: SocketAddr,
+    /// What pages in browsers may call, `grpc.web` and `grpc.web_origins`; `None` where HTTP/2 alone is spoken.
+    pub web: Option<Web>,
     /// Where `/livez`, `/readyz` and `/metrics` are served, `admin.listen`.
     pub admin_listen: SocketAddr,
     /// Who may call, `auth.*` and `[[policy]]`.
@@ -330,6 +334,7 @@ impl Config {
                 key: SharedKey::sandbox(),
             },
             grpc_listen: free_port,
+            web: None,
             admin_listen: free_port,
             auth: auth::Auth::default(),
             tls: None,

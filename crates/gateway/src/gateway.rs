@@ -28,10 +28,11 @@ use crate::{
     rotation::Rotator,
     secret_file::SecretFile,
     server::{
-        Server,
+        Server, Speaks,
         tls::{Reloader, TlsError},
     },
     store,
+    web::{OriginLayer, WebLayer},
 };
 
 /// How long before the hard limit everything is cut, so that the answers that say so still leave.
@@ -133,6 +134,7 @@ impl Gateway {
             upstream,
             shared,
             grpc_listen,
+            web,
             admin_listen,
             auth,
             tls,
@@ -144,7 +146,11 @@ impl Gateway {
             audit_path,
             log: _,
         } = config;
-        let tls = tls.map(Reloader::open).transpose()?;
+        let speaks = match web {
+            Some(_) => Speaks::Http1Too,
+            None => Speaks::Http2,
+        };
+        let tls = tls.map(|files| Reloader::open(files, speaks)).transpose()?;
         // The ports first: whoever finds them taken has started nothing.
         let grpc = listen("grpc.listen", grpc_listen).await?;
         let admin = listen("admin.listen", admin_listen).await?;
@@ -206,9 +212,11 @@ impl Gateway {
             tls: tls.clone(),
         };
         let service = ServiceBuilder::new()
+            .layer(WebLayer::new(web.as_ref()))
             .layer(IdentifyLayer::new(gatekeeper.clone()))
             .layer(ObserveLayer::new(metrics.clone()))
             .layer(RefusalLayer::new(audit.clone()))
+            .layer(OriginLayer::new(web.as_ref()))
             .layer(AuthLayer)
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(changeable.limit.clone())
@@ -217,7 +225,14 @@ impl Gateway {
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
             .service(api.routes(health_service)?);
-        let server = Server::start(grpc, service, tls.clone(), port, metrics.connections());
+        let server = Server::start(
+            grpc,
+            service,
+            tls.clone(),
+            speaks,
+            port,
+            metrics.connections(),
+        );
         let exposition = Exposition::new(
             &metrics,
             client.clone(),

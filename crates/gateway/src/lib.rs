@@ -66,6 +66,7 @@ mod server;
 mod status;
 mod store;
 mod trace;
+mod web;
 
 pub use gateway::{Gateway, StartError};
 pub use harden::{NotHardened, harden};

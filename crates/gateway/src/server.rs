@@ -1,4 +1,4 @@
-//! The gRPC port: HTTP/2 connections, their limits, and how they end.
+//! The gRPC port: its connections, their limits, and how they end.
 //!
 //! Connections are served with hyper rather than with tonic's server: that one would read `grpc-timeout` before any
 //! layer of ours and end calls with CANCELLED, and it waits without end for peers that have gone silent.
@@ -6,7 +6,9 @@
 mod admission;
 mod answer;
 mod connection;
+mod first_words;
 mod frames;
+mod http1;
 pub(crate) mod peer;
 pub(crate) mod tls;
 mod traffic;
@@ -45,6 +47,15 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// How long connections have to end when no call is in flight any more.
 const POLITENESS: Duration = Duration::from_secs(1);
 
+/// Which HTTP is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// HTTP/2 alone, as gRPC needs it.
+    Http2,
+    /// HTTP/1.1 too, in which pages make their calls where there is no TLS.
+    Http1Too,
+}
+
 /// A running server. Dropping it cuts every connection.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -53,12 +64,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `service` to whoever connects to `listener`, over TLS if there is one, and within the limits of `port`. What
-    /// becomes of connections is counted in `figures`.
+    /// Serves `service` to whoever connects to `listener`, over TLS if there is one, in what it `speaks` and within the
+    /// limits of `port`. What becomes of connections is counted in `figures`.
     pub(crate) fn start<S>(
         listener: TcpListener,
         service: S,
         tls: Option<Reloader>,
+        speaks: Speaks,
         port: Port,
         figures: &Connections,
     ) -> Self
@@ -67,6 +79,7 @@ impl Server {
             + Clone
             + Send
             + Sync
+            + Unpin
             + 'static,
         S::Future: Unpin + Send + 'static,
     {
@@ -74,6 +87,7 @@ impl Server {
         let server = connection::Server {
             service,
             tls,
+            speaks,
             port,
             builder: connection::builder(&port),
             lines: connection::lines(),
@@ -118,6 +132,7 @@ async fn accept<S>(
         + Clone
         + Send
         + Sync
+        + Unpin
         + 'static,
     S::Future: Unpin + Send + 'static,
 {
@@ -262,6 +277,7 @@ mod tests {
             listener,
             service,
             None,
+            Speaks::Http2,
             Port::default(),
             Metrics::new().connections(),
         );

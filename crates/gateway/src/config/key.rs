@@ -7,6 +7,8 @@ pub struct Key {
     pub name: &'static str,
     /// Whether it is a secret, which is never shown and may be the content of a file.
     pub secret: bool,
+    /// Whether it is several words, with commas between them; in the file it may be a list of strings too.
+    pub list: bool,
 }
 
 impl Key {
@@ -14,11 +16,22 @@ impl Key {
         Self {
             name,
             secret: false,
+            list: false,
+        }
+    }
+
+    const fn list(name: &'static str) -> Self {
+        Self {
+            list: true,
+            ..Self::plain(name)
         }
     }
 
     const fn secret(name: &'static str) -> Self {
-        Self { name, secret: true }
+        Self {
+            secret: true,
+            ..Self::plain(name)
+        }
     }
 
     /// Every setting there is.
@@ -31,6 +44,8 @@ impl Key {
         Self::secret("shared.redis_url"),
         Self::secret("shared.key"),
         Self::plain("grpc.listen"),
+        Self::plain("grpc.web"),
+        Self::list("grpc.web_origins"),
         Self::plain("admin.listen"),
         Self::plain("auth.mtls"),
         Self::plain("auth.jwt.issuer"),

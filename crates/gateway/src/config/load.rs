@@ -4,6 +4,7 @@ mod auth;
 mod limits;
 mod port;
 mod read;
+mod web;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -48,6 +49,7 @@ pub(super) fn load(
     let encrypted =
         tls.is_some() || read.entries.is_wrong("tls.cert") || read.entries.is_wrong("tls.key");
     let grpc_listen = read.grpc_listen(flags.insecure || (encrypted && auth.is_on()));
+    let web = read.web(&auth);
     let admin_listen = read.address("admin.listen", ADMIN_LISTEN);
     let port = read.port();
     let deadline = read.deadlines();
@@ -69,6 +71,7 @@ pub(super) fn load(
                 upstream,
                 shared,
                 grpc_listen,
+                web,
                 admin_listen,
                 auth,
                 tls,

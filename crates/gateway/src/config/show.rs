@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Key, Sources, Upstream, auth::KeySource, duration};
+use super::{Config, Key, Sources, Upstream, Web, auth::KeySource, duration};
 
 /// What stands for a secret.
 const REDACTED: &str = "[redacted]";
@@ -55,6 +55,7 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
         upstream,
         shared,
         grpc_listen,
+        web,
         admin_listen,
         auth,
         tls,
@@ -83,6 +84,8 @@ pub(super) fn text(config: &Config, sources: &Sources, key: &Key) -> Option<Stri
             .contains_key("shared.key")
             .then(|| REDACTED.to_owned()),
         "grpc.listen" => Some(grpc_listen.to_string()),
+        "grpc.web" => Some(if web.is_some() { "on" } else { "off" }.to_owned()),
+        "grpc.web_origins" => web.as_ref().map(Web::show),
         "admin.listen" => Some(admin_listen.to_string()),
         "auth.mtls" => Some(if auth.mtls { "on" } else { "off" }.to_owned()),
         "auth.jwt.issuer" => auth.jwt.as_ref().map(|jwt| jwt.issuer.clone()),

@@ -179,6 +179,18 @@ impl Entries {
             match value.get_ref() {
                 DeValue::Table(inner) if is_section => self.add_table(file, &name, inner),
                 DeValue::String(text) => self.add(&name, text.to_string(), source, Layer::File),
+                list @ DeValue::Array(_) if Key::find(&name).is_some_and(|(key, _)| key.list) => {
+                    match words(list) {
+                        Some(Words::Many(words)) => {
+                            self.add(&name, words.join(","), source, Layer::File);
+                        }
+                        Some(Words::One(_)) | None => self.problems.push(Problem {
+                            key: name,
+                            source: Some(source),
+                            message: "must be a list of strings in quotes".to_owned(),
+                        }),
+                    }
+                }
                 DeValue::Integer(_)
                 | DeValue::Float(_)
                 | DeValue::Boolean(_)

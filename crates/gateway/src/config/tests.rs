@@ -7,6 +7,7 @@ use super::*;
 mod callers;
 mod limits;
 mod port;
+mod web;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
 
@@ -134,7 +135,7 @@ fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
              max = 60\n\
              [grpc]\n\
              listen = \"0.0.0.0:50051\"\n\
-             web = true\n\
+             wide = true\n\
              [partner.id]\n\
              x = \"y\"\n",
         )
@@ -147,7 +148,7 @@ fn all_kinds_of_problems_are_told_at_once_with_key_and_source() {
         "unknown (DIR/gateway.toml:1): there is no such setting",
         "deadline.default (DIR/gateway.toml:3): must be a duration such as 500ms, 20s or 2m",
         "deadline.max (DIR/gateway.toml:4): must be a string in quotes",
-        "grpc.web (DIR/gateway.toml:7): there is no such setting",
+        "grpc.wide (DIR/gateway.toml:7): there is no such setting",
         "log.format (OPENFINANCE_LOG__FORMAT): must be text or json",
         "log_level (OPENFINANCE_LOG_LEVEL): there is no such setting",
         "shared.redis_url (OPENFINANCE_SHARED__REDIS_URL): must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@redis.example.com",

@@ -42,10 +42,12 @@ pub(crate) enum Refused {
 pub(crate) enum Cut {
     /// TLS was not agreed on in time.
     NoTlsInTime,
-    /// The peer does not say that it speaks HTTP/2.
+    /// The peer does not say that it speaks what is spoken here.
     NoAlpn,
     /// HTTP/2 did not begin in time.
     NoHttp2InTime,
+    /// The headers of a request in HTTP/1.1 did not come in time.
+    NoHeadersInTime,
     /// Answers were not read.
     AnswersUnread,
     /// It did not end when it was asked to.
@@ -65,10 +67,11 @@ impl Refused {
 }
 
 impl Cut {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::NoTlsInTime,
         Self::NoAlpn,
         Self::NoHttp2InTime,
+        Self::NoHeadersInTime,
         Self::AnswersUnread,
         Self::NotEnded,
     ];
@@ -78,6 +81,7 @@ impl Cut {
             Self::NoTlsInTime => "no_tls_in_time",
             Self::NoAlpn => "no_alpn",
             Self::NoHttp2InTime => "no_http2_in_time",
+            Self::NoHeadersInTime => "no_headers_in_time",
             Self::AnswersUnread => "answers_unread",
             Self::NotEnded => "not_ended",
         }
@@ -91,6 +95,7 @@ impl fmt::Display for Cut {
             Self::NoTlsInTime => "no TLS in time",
             Self::NoAlpn => "no HTTP/2 by ALPN",
             Self::NoHttp2InTime => "no HTTP/2 in time",
+            Self::NoHeadersInTime => "no headers in time",
             Self::AnswersUnread => "answers were not read",
             Self::NotEnded => "it did not end when it was asked to",
         })

@@ -12,7 +12,10 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2::Builder};
+use hyper::{
+    body::Incoming,
+    server::conn::http2::{self, Builder},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,9 +27,12 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::{
+    Speaks,
     admission::Place,
     answer::Answer,
+    first_words::{FirstWords, Http},
     frames::Frames,
+    http1::Http1,
     peer::Peer,
     tls::{self, Reloader},
     told,
@@ -45,6 +51,7 @@ const POLITENESS: Duration = Duration::from_secs(1);
 pub(super) struct Server<S> {
     pub(super) service: S,
     pub(super) tls: Option<Reloader>,
+    pub(super) speaks: Speaks,
     pub(super) port: Port,
     pub(super) builder: Builder<TokioExecutor>,
     pub(super) lines: Sample,
@@ -106,6 +113,7 @@ where
         + Clone
         + Send
         + Sync
+        + Unpin
         + 'static,
     S::Future: Unpin + Send + 'static,
 {
@@ -156,7 +164,24 @@ where
                 address,
                 certificates,
             };
-            return self.speak(stream, peer, greeted_by, stopped).await;
+            return match self.speaks {
+                Speaks::Http2 => self.speak(stream, peer, greeted_by, stopped).await,
+                Speaks::Http1Too => {
+                    let words = FirstWords::of(stream);
+                    let words = tokio::select! {
+                        words = timeout_at(greeted_by, words) => words,
+                        () = told(stopped.clone()) => return End::Fine,
+                    };
+                    match words {
+                        Ok(Ok((Http::Two, io))) => self.speak(io, peer, greeted_by, stopped).await,
+                        Ok(Ok((Http::One, io))) => {
+                            self.speak_http1(io, peer, greeted_by, stopped).await
+                        }
+                        Ok(Err(error)) => End::Early(error.into()),
+                        Err(_) => End::Cut(Cut::NoHttp2InTime),
+                    }
+                }
+            };
         };
         let agreed = tokio::select! {
             agreed = timeout_at(greeted_by, tls.acceptor().accept(stream)) => agreed,
@@ -170,16 +195,21 @@ where
         };
         let (_, session) = stream.get_ref();
         // A peer that says nothing of what it speaks may be led to speak something else by somebody in between.
-        if session.alpn_protocol() != Some(tls::PROTOCOL) {
-            return End::Cut(Cut::NoAlpn);
-        }
+        let http = match (session.alpn_protocol(), self.speaks) {
+            (Some(tls::HTTP2), _) => Http::Two,
+            (Some(tls::HTTP1), Speaks::Http1Too) => Http::One,
+            (Some(_) | None, _) => return End::Cut(Cut::NoAlpn),
+        };
         let certificates = session.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|one| one.clone().into_owned());
         let peer = Peer {
             address,
             certificates: certificates.collect(),
         };
-        self.speak(stream, peer, greeted_by, stopped).await
+        match http {
+            Http::Two => self.speak(stream, peer, greeted_by, stopped).await,
+            Http::One => self.speak_http1(stream, peer, greeted_by, stopped).await,
+        }
     }
 
     /// Speaks HTTP/2 to a peer that has to begin by `greeted_by`.
@@ -191,25 +221,65 @@ where
         stopped: watch::Receiver<bool>,
     ) -> End {
         let port = &self.port;
-        let from = peer.address;
-        tracing::debug!(
-            peer = %from.ip(),
-            certificates = peer.certificates.len(),
-            "a connection begins"
-        );
-        let traffic = Arc::new(Traffic::default());
+        let (from, traffic) = (peer.address, Arc::new(Traffic::default()));
         let io = Frames::new(
             io,
             Arc::clone(&traffic),
             port.control_frames,
             port.cancelled_calls,
         );
-        let calls = Calls {
+        let calls = self.calls(peer, &traffic);
+        let connection = self.builder.serve_connection(TokioIo::new(io), calls);
+        let late = Cut::NoHttp2InTime;
+        self.attend(connection, &traffic, from, greeted_by, late, stopped)
+            .await
+    }
+
+    /// Speaks HTTP/1.1 to a peer whose first request has to come by `greeted_by`.
+    async fn speak_http1(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        greeted_by: Instant,
+        stopped: watch::Receiver<bool>,
+    ) -> End {
+        let (from, traffic) = (peer.address, Arc::new(Traffic::default()));
+        let calls = self.calls(peer, &traffic);
+        let connection = Http1::new(io, calls, &self.port, Arc::clone(&traffic));
+        let late = Cut::NoHeadersInTime;
+        self.attend(connection, &traffic, from, greeted_by, late, stopped)
+            .await
+    }
+
+    fn calls(&self, peer: Peer, traffic: &Arc<Traffic>) -> Calls<S> {
+        tracing::debug!(
+            peer = %peer.address.ip(),
+            certificates = peer.certificates.len(),
+            "a connection begins"
+        );
+        Calls {
             service: self.service.clone(),
             peer,
-            traffic: Arc::clone(&traffic),
+            traffic: Arc::clone(traffic),
+        }
+    }
+
+    /// Drives a connection until it ends. What its peer has not begun by `greeted_by` is cut as `late`.
+    async fn attend(
+        &self,
+        connection: impl Connection,
+        traffic: &Traffic,
+        from: SocketAddr,
+        greeted_by: Instant,
+        late: Cut,
+        stopped: watch::Receiver<bool>,
+    ) -> End {
+        let port = &self.port;
+        let mut connection = pin!(connection);
+        let end = |ended| match traffic.was_late() {
+            true => End::Cut(Cut::NoHeadersInTime),
+            false => end(ended),
         };
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), calls));
         let greeted = poll_fn(|cx| {
             traffic.begin_turn();
             match connection.as_mut().poll(cx) {
@@ -220,7 +290,7 @@ where
         });
         tokio::select! {
             ended = greeted => if let Some(ended) = ended { return end(ended) },
-            () = sleep_until(greeted_by) => return End::Cut(Cut::NoHttp2InTime),
+            () = sleep_until(greeted_by) => return End::Cut(late),
             () = told(stopped.clone()) => return End::Fine,
         }
         let now = Instant::now();
@@ -233,11 +303,11 @@ where
         let mut stop = pin!(told(stopped));
         loop {
             let patience = tokio::select! {
-                ended = in_turns(connection.as_mut(), &traffic) => return end(ended),
+                ended = in_turns(connection.as_mut(), traffic) => return end(ended),
                 () = stop.as_mut(), if closing == Closing::No => {
                     // Whoever stops the server also cuts what does not end.
                     connection.as_mut().graceful_shutdown();
-                    return end(in_turns(connection, &traffic).await);
+                    return end(in_turns(connection, traffic).await);
                 }
                 _ = turn.tick() => {
                     if traffic.turn() {
@@ -272,6 +342,23 @@ where
     }
 }
 
+/// A connection in either HTTP.
+pub(super) trait Connection: Future<Output = hyper::Result<()>> {
+    /// Takes no more calls; it ends when those there are have ended.
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<I, S> Connection for http2::Connection<TokioIo<I>, Calls<S>, TokioExecutor>
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + 'static,
+    S::Future: Unpin + Send + 'static,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        http2::Connection::graceful_shutdown(self);
+    }
+}
+
 /// Drives a connection, which reads a part of what there is and looks at that before it reads on.
 async fn in_turns<C: Future>(mut connection: Pin<&mut C>, traffic: &Traffic) -> C::Output {
     poll_fn(|cx| {
@@ -299,7 +386,7 @@ fn spread(age: Duration, peer: SocketAddr) -> Duration {
 }
 
 /// The calls of a connection, from HTTP to the service.
-struct Calls<S> {
+pub(super) struct Calls<S> {
     service: S,
     peer: Peer,
     traffic: Arc<Traffic>,
@@ -315,6 +402,7 @@ where
     type Future = Call<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.traffic.greet();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer.clone());
         Call {
@@ -326,7 +414,7 @@ where
 }
 
 /// A call that has not been answered.
-struct Call<F> {
+pub(super) struct Call<F> {
     answer: F,
     running: Option<Running>,
 }
@@ -397,6 +485,7 @@ mod tests {
         let server = Server {
             service,
             tls: None,
+            speaks: Speaks::Http2,
             port,
             builder: builder(&port),
             lines: lines(),

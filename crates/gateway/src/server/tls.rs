@@ -18,10 +18,12 @@ use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use webpki::{EndEntityCert, KeyUsage};
 
+use super::Speaks;
 use crate::config::{ClientCertificates, Tls, TlsVersion};
 
-/// The one protocol that is spoken: HTTP/2.
-pub(super) const PROTOCOL: &[u8] = b"h2";
+/// What is spoken, by its names in TLS.
+pub(super) const HTTP2: &[u8] = b"h2";
+pub(super) const HTTP1: &[u8] = b"http/1.1";
 
 /// Why a file can't be used. It tells of the file, and nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,7 @@ pub(crate) struct Reloader(Arc<Inner>);
 
 struct Inner {
     files: Tls,
+    speaks: Speaks,
     current: RwLock<Current>,
 }
 
@@ -56,13 +59,17 @@ struct Current {
 type Mark = [u8; 32];
 
 impl Reloader {
-    /// Reads the files.
+    /// Reads the files, for connections on which this is spoken.
     ///
     /// # Errors
     /// [`TlsError`] if one of them can't be used.
-    pub(crate) fn open(files: Tls) -> Result<Self, TlsError> {
-        let current = RwLock::new(read(&files)?);
-        Ok(Self(Arc::new(Inner { files, current })))
+    pub(crate) fn open(files: Tls, speaks: Speaks) -> Result<Self, TlsError> {
+        let current = RwLock::new(read(&files, speaks)?);
+        Ok(Self(Arc::new(Inner {
+            files,
+            speaks,
+            current,
+        })))
     }
 
     /// Reads the files again, and says whether anything in them is new. Connections from now on have what is in them; those that there are keep what they have.
@@ -70,7 +77,7 @@ impl Reloader {
     /// # Errors
     /// [`TlsError`] if one of them can't be used. Nothing changes then.
     pub(crate) fn reload(&self) -> Result<bool, TlsError> {
-        let new = read(&self.0.files)?;
+        let new = read(&self.0.files, self.0.speaks)?;
         let mut current = self
             .0
             .current
@@ -118,12 +125,12 @@ pub(crate) fn check(files: &Tls) -> Vec<TlsError> {
     ];
     let problems: Vec<_> = problems.into_iter().flatten().collect();
     match problems.is_empty() {
-        true => read(files).err().into_iter().collect(),
+        true => read(files, Speaks::Http2).err().into_iter().collect(),
         false => problems,
     }
 }
 
-fn read(files: &Tls) -> Result<Current, TlsError> {
+fn read(files: &Tls, speaks: Speaks) -> Result<Current, TlsError> {
     let Tls {
         cert,
         key: key_path,
@@ -186,7 +193,10 @@ fn read(files: &Tls) -> Result<Current, TlsError> {
                 )
             }
         })?;
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = match speaks {
+        Speaks::Http2 => vec![HTTP2.to_vec()],
+        Speaks::Http1Too => vec![HTTP2.to_vec(), HTTP1.to_vec()],
+    };
     // Connections live long, so resuming sessions would save little. Without it each of them shows its certificates to
     // the verifier of today, and there are no ticket keys to look after.
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -8,8 +8,10 @@ use std::sync::{
 /// Notes what goes on on one connection. Nothing here orders anything else, so relaxed operations do.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
-    /// Whether the peer has said what HTTP/2 begins with.
+    /// Whether the peer has said what HTTP/2 begins with, or made a call in HTTP/1.1.
     greeted: AtomicBool,
+    /// Whether the peer has left the headers of a request unfinished for too long.
+    late: AtomicBool,
     /// Calls that have been read since [`Traffic::begin_turn`].
     calls_of_this_turn: AtomicU32,
     /// Calls that run.
@@ -32,6 +34,15 @@ impl Traffic {
 
     pub(super) fn has_greeted(&self) -> bool {
         self.greeted.load(Relaxed)
+    }
+
+    /// Notes that the headers of a request have not come in time.
+    pub(super) fn is_late(&self) {
+        self.late.store(true, Relaxed);
+    }
+
+    pub(super) fn was_late(&self) -> bool {
+        self.late.load(Relaxed)
     }
 
     /// Begins to look at what there is.
@@ -66,6 +77,17 @@ impl Traffic {
         self.answered.swap(0, Relaxed)
     }
 
+    /// Notes that something waits for the peer to read it, until what is returned is given to [`Traffic::read`].
+    pub(super) fn unread(&self) -> Unread {
+        let turn = self.turn.load(Relaxed) as usize;
+        self.unread[turn].fetch_add(1, Relaxed);
+        Unread(turn)
+    }
+
+    pub(super) fn read(&self, unread: &Unread) {
+        self.unread[unread.0].fetch_sub(1, Relaxed);
+    }
+
     /// Begins a new turn, and says whether an answer has been unread since before the last one.
     pub(super) fn turn(&self) -> bool {
         let next = self.turn.load(Relaxed).wrapping_add(1) % 3;
@@ -84,14 +106,12 @@ pub(super) struct Running(Arc<Traffic>);
 impl Running {
     /// Notes that a piece of the answer waits for the peer, until what is returned is given to [`Running::read`].
     pub(super) fn unread(&self) -> Unread {
-        let turn = self.0.turn.load(Relaxed) as usize;
         self.0.answered.fetch_add(1, Relaxed);
-        self.0.unread[turn].fetch_add(1, Relaxed);
-        Unread(turn)
+        self.0.unread()
     }
 
     pub(super) fn read(&self, unread: &Unread) {
-        self.0.unread[unread.0].fetch_sub(1, Relaxed);
+        self.0.read(unread);
     }
 }
 
@@ -101,7 +121,7 @@ impl Drop for Running {
     }
 }
 
-/// When a piece of an answer began to wait for the peer.
+/// When something began to wait for the peer.
 #[derive(Debug)]
 pub(super) struct Unread(usize);
 

@@ -5,6 +5,7 @@ mod exhausted;
 mod half_sent;
 mod honest;
 mod hostile;
+mod http1;
 mod memory;
 mod peer;
 #[path = "../running/process.rs"]

@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf, sync::Arc};
 
 use openfinance_gateway::{
     Gateway,
-    config::{ClientCertificates, Port, Tls, TlsVersion},
+    config::{ClientCertificates, Config, Port, Tls, TlsVersion},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -86,6 +86,14 @@ impl Served {
         limits: impl FnOnce(&mut Port),
         change: impl FnOnce(&mut Tls),
     ) -> Self {
+        Self::of(|config| limits(&mut config.port), change).await
+    }
+
+    /// The same, with these settings.
+    pub(crate) async fn of(
+        settings: impl FnOnce(&mut Config),
+        change: impl FnOnce(&mut Tls),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (authority, clients) = (Authority::new("of servers"), Authority::new("of clients"));
         let path = |name: &str| folder.path().join(name);
@@ -104,7 +112,7 @@ impl Served {
         Self {
             gateway: gateway(|config| {
                 config.tls = Some(tls);
-                limits(&mut config.port);
+                settings(config);
             })
             .await,
             folder,

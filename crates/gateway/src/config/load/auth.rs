@@ -93,7 +93,7 @@ impl Reader {
         }
     }
 
-    fn warn(&mut self, key: &str, source: Option<Source>, message: String) {
+    pub(super) fn warn(&mut self, key: &str, source: Option<Source>, message: String) {
         self.warnings.push(Problem {
             key: key.to_owned(),
             source,
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// `on` or `off`, which is the default.
-    fn switch(&mut self, name: &'static str) -> bool {
+    pub(super) fn switch(&mut self, name: &'static str) -> bool {
         let Some(entry) = self.take(name) else {
             return false;
         };

@@ -5,7 +5,7 @@ use rcgen::{CertificateParams, KeyPair};
 use super::*;
 
 /// Settings of a gateway with TLS: its files are `cert`, `key`, and `ca` for whoever wants it.
-fn with_tls() -> Given {
+pub(super) fn with_tls() -> Given {
     let mut given = Given::complete();
     let key = KeyPair::generate().unwrap();
     let names = ["gateway.example.com".to_owned()];
@@ -24,7 +24,7 @@ fn with_tls() -> Given {
     given
 }
 
-fn path(given: &Given, name: &str) -> String {
+pub(super) fn path(given: &Given, name: &str) -> String {
     given.folder.path().join(name).display().to_string()
 }
 
