@@ -171,6 +171,7 @@ async fn a_page_creates_reads_lists_and_streams() {
             "grpc-status",
             "grpc-message",
             "grpc-status-details-bin",
+            "grpc-retry-pushback-ms",
             "x-openfinance-redacted",
         ] {
             assert!(exposed.split(',').any(|one| one == name), "{exposed}");

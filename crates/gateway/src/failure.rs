@@ -21,7 +21,7 @@ pub(crate) const MOST_VIOLATIONS: usize = 25;
 
 /// The trailer by which a server has a say in the repeats that gRPC clients make by themselves (gRFC A6): after how many
 /// milliseconds, or a negative number for not at all.
-const PUSHBACK: &str = "grpc-retry-pushback-ms";
+pub(crate) const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// Where a write was sent and nobody waited for what became of it.
 const OUTCOME: &str = "outcome";

@@ -26,7 +26,12 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service, util::Either};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
-use crate::{config::Web, failure::Failure, reason::Reason, seen::REDACTED};
+use crate::{
+    config::Web,
+    failure::{Failure, PUSHBACK},
+    reason::Reason,
+    seen::REDACTED,
+};
 
 /// How long browsers may go by what they were told a page may do. Some take no longer.
 const REMEMBERED: Duration = Duration::from_secs(2 * 60 * 60);
@@ -45,10 +50,11 @@ const SENT: [HeaderName; 9] = [
 ];
 
 /// What a page may read of an answer beside its message.
-const READ: [HeaderName; 4] = [
+const READ: [HeaderName; 5] = [
     Status::GRPC_STATUS,
     Status::GRPC_MESSAGE,
     Status::GRPC_STATUS_DETAILS,
+    HeaderName::from_static(PUSHBACK),
     HeaderName::from_static(REDACTED),
 ];
 
