@@ -155,7 +155,7 @@ mod tests {
         for line in [
             "# CustomerService",
             "### CreateCustomer",
-            "`rpc CreateCustomer(`[`CreateCustomerRequest`](#createcustomerrequest)`) returns (`[`Customer`](#customer)`)`",
+            "rpc **CreateCustomer** ([`CreateCustomerRequest`](#createcustomerrequest)) returns ([`Customer`](#customer))",
             "- Permission: `customers.create`",
             "| the plan has no active customers | FAILED_PRECONDITION | [`PLAN_NOT_ENTITLED`](../errors.md#plan_not_entitled) | create a testing customer, or upgrade the plan |",
             "### Customer",

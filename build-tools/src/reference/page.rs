@@ -143,7 +143,7 @@ fn tell_method(
     };
     let _ = write!(
         text,
-        "\n### {0}\n\n`rpc {0}(`{1}`) returns ({stream}`{2}`)`\n\n- Permission: `{4}`\n- Repeat: {5}\n- At the vendor: {6}\n\n{3}",
+        "\n### {0}\n\nrpc **{0}** ({1}) returns ({stream}{2})\n\n- Permission: `{4}`\n- Repeat: {5}\n- At the vendor: {6}\n\n{3}",
         method.name(),
         names.linked(method.input().full_name(), &page),
         names.linked(method.output().full_name(), &page),
