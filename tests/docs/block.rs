@@ -109,7 +109,9 @@ fn taken(lines: Vec<Line>, file: &Path, part: Option<&str>) -> Vec<Line> {
     let Some(part) = part else { return lines };
     let marks = |line: &Line, word: &str| {
         let mark = format!("{word}: {part}");
-        line.text.trim_end().ends_with(&mark)
+        // In Markdown it stands in a comment.
+        let text = line.text.trim_end().trim_end_matches("-->");
+        text.trim_end().ends_with(&mark)
     };
     if let Some(start) = lines.iter().position(|line| marks(line, "ANCHOR")) {
         let inside = lines.into_iter().skip(start + 1);

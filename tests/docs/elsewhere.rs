@@ -2,8 +2,12 @@
 
 use super::block::Block;
 
+/// Why what a maintainer does with a document of the vendor's is not run here.
+const VENDORS: &str = "needs documents of the vendor's, which are not ours to keep; build-tools has the tests of these \
+                       commands, and `cargo xtask ci` rehearses an import where there is one";
+
 /// Where it stands (the path's end), how it begins, and the reason.
-const ELSEWHERE: [(&str, &str, &str); 3] = [
+const ELSEWHERE: [(&str, &str, &str); 7] = [
     (
         ".md",
         "npm install --global @bufbuild/buf",
@@ -18,6 +22,22 @@ const ELSEWHERE: [(&str, &str, &str); 3] = [
         "docs/sandbox.md",
         "openfinance-sandbox --quirk",
         "runs until it is stopped; crates/sandbox/tests/wire/reference.rs starts it",
+    ),
+    ("build-tools/README.md", "cargo xtask spec", VENDORS),
+    (
+        "build-tools/README.md",
+        "cargo xtask codegen rest --spec vendor.yaml",
+        VENDORS,
+    ),
+    (
+        "build-tools/README.md",
+        "$ cargo xtask spec diff 1.38.1.yaml",
+        VENDORS,
+    ),
+    (
+        "build-tools/README.md",
+        "$ cargo xtask spec import vendor.yaml",
+        VENDORS,
     ),
 ];
 
