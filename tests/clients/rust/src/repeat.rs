@@ -17,6 +17,9 @@ use tonic::{
     transport::{self, Channel},
 };
 
+/// The trailer by which the gateway says after how many milliseconds a call may be made again (gRFC A6).
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
+
 /// How often a call is made at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tries {
@@ -85,13 +88,28 @@ async fn make(
         if left == 0 || failed != Some(Code::Unavailable) {
             return Ok(answer?);
         }
-        sleep(wait.mul_f64(fastrand::f64())).await;
+        let asked = answer
+            .as_ref()
+            .ok()
+            .and_then(|response| response.headers().get(PUSHBACK));
+        let pause = match asked {
+            None => wait.mul_f64(fastrand::f64()),
+            // A negative number is a no.
+            Some(value) => match value.to_str().unwrap_or_default().parse() {
+                Ok(milliseconds) => Duration::from_millis(milliseconds),
+                Err(_) => return Ok(answer?),
+            },
+        };
         wait = (wait * 2).min(Duration::from_secs(1));
         if let Some(deadline) = deadline {
-            let rest = deadline.saturating_duration_since(Instant::now());
+            let rest = deadline.saturating_duration_since(Instant::now() + pause);
+            if rest.is_zero() {
+                return Ok(answer?);
+            }
             let rest = format!("{}m", rest.as_millis().max(1)).parse()?;
             head.headers.insert("grpc-timeout", rest);
         }
+        sleep(pause).await;
         std::future::poll_fn(|cx| channel.poll_ready(cx)).await?;
     }
 }
