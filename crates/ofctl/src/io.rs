@@ -30,10 +30,13 @@ pub struct Io {
     /// A request id that nobody else has.
     pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
     /// Asks a person for a secret, which is not shown while it is typed.
-    pub ask_secret: Box<dyn Fn(&str) -> io::Result<String> + Send + Sync>,
+    pub ask_secret: AskSecret,
     /// How often Ctrl-C was pressed.
     pub interrupts: watch::Receiver<usize>,
 }
+
+/// Shows a question and reads the answer, which is not shown.
+pub type AskSecret = Box<dyn Fn(&str) -> io::Result<String> + Send + Sync>;
 
 /// Which streams are a person's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -27,7 +27,7 @@ mod verb;
 use std::ffi::OsString;
 
 pub use exit::{Call, Exit};
-pub use io::{Io, Terminal};
+pub use io::{AskSecret, Io, Terminal};
 
 use connect::Gateway;
 use output::Output;

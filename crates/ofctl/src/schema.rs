@@ -31,8 +31,8 @@ pub(crate) fn method(name: &str) -> Option<MethodDescriptor> {
     let service = POOL
         .as_ref()?
         .get_service_by_name(&format!("openfinance.v1.{service}"))?;
-    let found = service.methods().find(|found| found.name() == method);
-    found
+    let mut methods = service.methods();
+    methods.find(|found| found.name() == method)
 }
 
 /// Whether a call of the method may be repeated; [`Idempotency::Unknown`] where nothing is said.
@@ -51,10 +51,10 @@ pub(crate) fn path(method: &MethodDescriptor) -> String {
 pub(crate) fn field(message: &MessageDescriptor, path: &str) -> Option<FieldDescriptor> {
     match path.split_once('.') {
         None => message.get_field_by_name(path),
-        Some((first, rest)) => match message.get_field_by_name(first)?.kind() {
-            Kind::Message(inner) => field(&inner, rest),
-            _ => None,
-        },
+        Some((first, rest)) => {
+            let first = message.get_field_by_name(first)?.kind();
+            field(first.as_message()?, rest)
+        }
     }
 }
 
@@ -115,7 +115,18 @@ pub(crate) fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String
             Ok(Value::EnumNumber(found.ok_or_else(words)?.number()))
         }
         Kind::Message(message) if is_date(&message) => date(message, text),
-        _ => Err("can be given in a file only, with --from".to_owned()),
+        Kind::Message(_)
+        | Kind::Bytes
+        | Kind::Double
+        | Kind::Float
+        | Kind::Uint32
+        | Kind::Uint64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64 => Err("can be given in a file only, with --from".to_owned()),
     }
 }
 

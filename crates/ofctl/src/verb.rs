@@ -140,15 +140,20 @@ impl Field {
                 .help(help);
         }
         let arg = arg.long(self.name);
-        match field.kind() {
-            Kind::Bool if !field.supports_presence() => arg.action(ArgAction::SetTrue),
-            Kind::Bool => arg.value_parser(PossibleValuesParser::new(["true", "false"])),
-            Kind::Enum(kind) => arg
-                .value_name("WORD")
-                .value_parser(PossibleValuesParser::new(schema::words(&kind))),
-            Kind::Message(_) => arg.value_name("YYYY-MM-DD"),
-            Kind::Int32 | Kind::Int64 => arg.value_name("NUMBER"),
-            _ => arg.value_name("TEXT"),
+        let kind = field.kind();
+        if kind == Kind::Bool && !field.supports_presence() {
+            arg.action(ArgAction::SetTrue)
+        } else if kind == Kind::Bool {
+            arg.value_parser(PossibleValuesParser::new(["true", "false"]))
+        } else if let Some(words) = kind.as_enum().map(schema::words) {
+            arg.value_name("WORD")
+                .value_parser(PossibleValuesParser::new(words))
+        } else if kind.as_message().is_some() {
+            arg.value_name("YYYY-MM-DD")
+        } else if matches!(kind, Kind::Int32 | Kind::Int64) {
+            arg.value_name("NUMBER")
+        } else {
+            arg.value_name("TEXT")
         }
     }
 }
@@ -337,12 +342,12 @@ impl Verb {
 fn changes(prefix: &str, record: &DynamicMessage, paths: &mut Vec<String>) {
     for (field, value) in record.fields() {
         let path = format!("{prefix}{}", field.name());
-        match value {
-            Value::Message(inner) if !schema::is_date(&inner.descriptor()) => {
-                changes(&format!("{path}."), inner, paths);
-            }
-            _ if schema::class(&field) == Class::Internal => {}
-            _ => paths.push(path),
+        let inner = value.as_message();
+        let inner = inner.filter(|inner| !schema::is_date(&inner.descriptor()));
+        if let Some(inner) = inner {
+            changes(&format!("{path}."), inner, paths);
+        } else if schema::class(&field) != Class::Internal {
+            paths.push(path);
         }
     }
 }

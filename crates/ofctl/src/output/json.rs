@@ -38,13 +38,12 @@ fn mask(message: &MessageDescriptor, value: &mut Value, output: &mut Output) {
         if output.hides(&field) {
             *member = Value::String(MASK.to_owned());
         } else if let Some(inner) = field.kind().as_message() {
-            match member {
-                Value::Array(members) => {
-                    for member in members {
-                        mask(inner, member, output);
-                    }
+            if let Value::Array(members) = member {
+                for member in members {
+                    mask(inner, member, output);
                 }
-                member => mask(inner, member, output),
+            } else {
+                mask(inner, member, output);
             }
         }
     }
