@@ -25,6 +25,7 @@ mod fleet;
 mod fragile;
 mod hostile;
 mod model;
+mod ofctl;
 mod onboarding;
 mod paging;
 mod partner;

@@ -14,7 +14,7 @@ const FIRST_ID: u64 = 1_000_000_000;
 const ROOM: u64 = 1_000_000;
 
 /// The customers of a sandbox, who come and go all at one moment and wherever a test likes.
-struct Crowd<'a> {
+pub(crate) struct Crowd<'a> {
     world: &'a World,
     document: Value,
     ids: Vec<u64>,
@@ -23,7 +23,7 @@ struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     /// The world's customers are these many from now on.
-    async fn of(world: &'a World, len: u64) -> Self {
+    pub(crate) async fn of(world: &'a World, len: u64) -> Self {
         if world.calls() == 0 {
             // The token is in the snapshot too.
             read(world, 1, "").await.unwrap();

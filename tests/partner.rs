@@ -18,14 +18,14 @@ pub(crate) use refused::CASES;
 const OLD_SECRET: &str = "SandboxSecret1234";
 
 /// The disk and the store of a gateway, which outlive it.
-struct Machine {
+pub(crate) struct Machine {
     folder: TempDir,
     store: Arc<dyn Store>,
 }
 
 impl Machine {
     /// With the sandbox's own secret in the file.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret"), OLD_SECRET).unwrap();
         let store = Arc::new(Memory::new());
@@ -36,7 +36,7 @@ impl Machine {
         self.folder.path().join(name)
     }
 
-    fn secret(&self) -> String {
+    pub(crate) fn secret(&self) -> String {
         fs::read_to_string(self.file("secret")).unwrap()
     }
 
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     /// A fresh world with a gateway that has its secret here.
-    async fn world(&self) -> World {
+    pub(crate) async fn world(&self) -> World {
         let mut world = World::start().await;
         self.start(&mut world).await;
         world

@@ -36,6 +36,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
+        .max_term_width(100)
         .args(connect::flags())
         .args(output::flags())
         .subcommands(nouns)

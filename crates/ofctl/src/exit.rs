@@ -80,13 +80,13 @@ impl Exit {
             Self::WrongRequest => "the request is refused as it is (INVALID_ARGUMENT)",
             Self::NotFound => "no such record (NOT_FOUND)",
             Self::Conflict => {
-                "exists already, or is not allowed by what is there (ALREADY_EXISTS, FAILED_PRECONDITION, a used-up limit)"
+                "exists already, or what is there forbids it (ALREADY_EXISTS, FAILED_PRECONDITION)"
             }
             Self::NotAllowed => {
                 "the caller is unknown or may not do this (UNAUTHENTICATED, PERMISSION_DENIED)"
             }
             Self::TryAgain => {
-                "nothing was done or repeating is safe: try again later (UNAVAILABLE, RESOURCE_EXHAUSTED, ABORTED)"
+                "not done, or safe to repeat: try later (UNAVAILABLE, RESOURCE_EXHAUSTED, ABORTED)"
             }
             Self::OutcomeUnknown => "a write may or may not have been done (OUTCOME_UNKNOWN)",
             Self::Defect => "a defect of the gateway or the vendor (INTERNAL and the rest)",

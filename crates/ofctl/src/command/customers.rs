@@ -48,7 +48,7 @@ pub(super) async fn list(
     }
     if !token.is_empty() {
         context.io.note(format_args!(
-            "note: there are more: --page-token {token}, or --all"
+            "note: there are more: --page-token={token}, or --all"
         ));
     }
     context.output.note(context.io);
