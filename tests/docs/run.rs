@@ -36,6 +36,7 @@ static PATH: LazyLock<OsString> = LazyLock::new(|| {
         .args(["build", "--quiet", "--locked"])
         .args(["--package", "openfinance-gateway"])
         .args(["--package", "openfinance-sandbox"])
+        .args(["--package", "ofctl"])
         .current_dir(ROOT)
         .status();
     assert!(status.unwrap().success(), "our programs can't be built");

@@ -16,7 +16,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     Context, Io,
     call::{self, Attempts},
-    exit::{Call, Failure, Refused},
+    exit::{Call, Failure, Refused, unsent},
     output::{Format, Output, json, table::Table},
     verb::{Asked, Run, Verb},
 };
@@ -131,7 +131,8 @@ fn again(status: &Status, wait: Duration, io: &mut Io) {
     let details = status.get_error_details();
     let why = match details.error_info() {
         Some(info) => info.reason.clone(),
-        None => "the gateway can't be reached".to_owned(),
+        None if unsent(status) => "the gateway can't be reached".to_owned(),
+        None => "the connection broke".to_owned(),
     };
     io.note(format_args!(
         "note: {why}; trying again in {:.1} s",

@@ -80,8 +80,9 @@ impl Io {
         (!value.is_empty()).then_some(value.as_str())
     }
 
-    /// Tells a person something, on a line of its own beside the records. That nobody may listen is no failure.
+    /// Tells a person something, on a line of its own behind the records so far. That nobody may listen is no failure.
     pub(crate) fn note(&mut self, text: impl Display) {
+        let _ = self.stdout.flush();
         let _ = writeln!(self.stderr, "{text}");
         let _ = self.stderr.flush();
     }
