@@ -31,6 +31,8 @@ mod paging;
 mod partner;
 mod program;
 #[cfg(feature = "external")]
+mod protos;
+#[cfg(feature = "external")]
 mod redis_server;
 mod refusals;
 #[cfg(feature = "external")]

@@ -53,6 +53,9 @@ const BROWSERS: [&str; 4] = [
     "google-chrome-stable",
 ];
 
+/// The protos of the last release, without comments; build-tools/README.md says when it is made anew.
+const RELEASED: &str = "proto/released.binpb";
+
 /// How long each fuzz target runs, and how long where time does not matter.
 const FUZZ: Duration = Duration::from_secs(60);
 const FUZZ_FULL: Duration = Duration::from_secs(600);
@@ -93,13 +96,7 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
 
     ci.book(out)?;
     let tools = ci.buf(out)?;
-    let buf = tools.join("buf");
-    let mut lint = Command::new(&buf);
-    lint.args(["lint", "proto"]);
-    ci.step(out, "protos: lint", lint)?;
-    let mut format = Command::new(&buf);
-    format.args(["format", "--diff", "--exit-code", "proto"]);
-    ci.step(out, "protos: format", format)?;
+    passed += ci.protos(out, &tools)?;
     passed += ci.external(
         out,
         "the README, word for word, with tools that are not ours",
@@ -230,6 +227,44 @@ impl Ci<'_> {
         self.chromium(out)?;
         let name = "clients in other languages: one table, the same behaviours";
         self.external(out, name, "clients::", tools)
+    }
+
+    /// Holds the protos against the rules of their format and against the last release, and compiles the archive of the
+    /// next one with Debian's protoc.
+    fn protos(&self, out: &mut dyn Write, tools: &Path) -> Result<u64> {
+        let buf = |arguments: &[&str]| {
+            let mut buf = Command::new(tools.join("buf"));
+            buf.args(arguments);
+            buf
+        };
+        self.step(out, "protos: lint", buf(&["lint", "proto"]))?;
+        let format = buf(&["format", "--diff", "--exit-code", "proto"]);
+        self.step(out, "protos: format", format)?;
+        let breaking = buf(&["breaking", "proto", "--against", RELEASED]);
+        self.step(
+            out,
+            "protos: nothing that the last release has is broken",
+            breaking,
+        )?;
+        let plugins = [
+            "grpc_cpp_plugin",
+            "grpc_php_plugin",
+            "grpc_python_plugin",
+            "grpc_ruby_plugin",
+        ];
+        if !has_protoc() || !plugins.into_iter().all(is_on_path) {
+            self.apt(
+                out,
+                "protoc with its plugins of gRPC",
+                &[
+                    "protobuf-compiler",
+                    "protobuf-compiler-grpc",
+                    "libprotobuf-dev",
+                ],
+            )?;
+        }
+        let name = "protos: a release, compiled as its README says";
+        self.external(out, name, "protos::", [tools.to_owned()])
     }
 
     /// Holds the sandbox against the vendor's document with requests that somebody else thought of.
@@ -408,6 +443,15 @@ fn path_with(more: impl IntoIterator<Item = PathBuf>) -> Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = more.into_iter().chain(std::env::split_paths(&path));
     Ok(std::env::join_paths(folders)?)
+}
+
+/// Whether protoc is there with the files of google that protos import, which Debian has in another package.
+fn has_protoc() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| {
+        let imports = folder.join("../include/google/protobuf/descriptor.proto");
+        folder.join("protoc").is_file() && imports.is_file()
+    })
 }
 
 fn is_on_path(program: &str) -> bool {

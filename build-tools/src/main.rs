@@ -17,6 +17,7 @@ mod import;
 mod lineage;
 mod output;
 mod reference;
+mod release;
 mod rest;
 mod rpc;
 mod sbom;
@@ -112,6 +113,12 @@ enum Command {
     BookPreprocessor {
         /// `supports` and the name of a renderer, which is always answered with yes.
         question: Vec<String>,
+    },
+    /// Writes the archive of the protos for callers, openfinance-protos-VERSION.tar.gz, and prints its SHA-256.
+    Release {
+        /// The folder to write it into.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
     },
     /// Runs benchmarks; exit 1 if a bar is missed.
     Bench {
@@ -304,6 +311,7 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
             }
             Ok(GOOD)
         }
+        Command::Release { out: folder } => release::run(root, &folder, out).map(|()| GOOD),
         Command::Tidy => {
             let problems = tidy::problems(root)?;
             for problem in &problems {

@@ -8,7 +8,10 @@ mod redact;
 pub(crate) mod service_config;
 mod sought;
 
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use prost_reflect::{
@@ -51,10 +54,18 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<File>> {
     ])
 }
 
-/// The encoded descriptor set of our files and of all that they import.
+/// The encoded descriptor set of our files and of all that they import, with their comments.
 pub(crate) fn compile(root: &Path) -> Result<Vec<u8>> {
-    let proto = root.join("proto");
-    let folder = proto.join("openfinance/v1");
+    let files = files(root)?;
+    let mut compiler = protox::Compiler::new([root.join("proto")])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(files)?;
+    Ok(compiler.encode_file_descriptor_set())
+}
+
+/// The paths of our files, in order.
+pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>> {
+    let folder = root.join("proto/openfinance/v1");
     let mut files = Vec::new();
     for entry in
         std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
@@ -68,10 +79,7 @@ pub(crate) fn compile(root: &Path) -> Result<Vec<u8>> {
         }
     }
     files.sort();
-    let mut compiler = protox::Compiler::new([&proto])?;
-    compiler.include_source_info(true).include_imports(true);
-    compiler.open_files(files)?;
-    Ok(compiler.encode_file_descriptor_set())
+    Ok(files)
 }
 
 /// What prost and tonic make of the files.

@@ -96,7 +96,7 @@ impl Settings {
 }
 
 /// The file, for all methods of `pool`.
-pub(super) fn file(pool: &DescriptorPool) -> Result<Vec<u8>> {
+pub(crate) fn file(pool: &DescriptorPool) -> Result<Vec<u8>> {
     let mut methods: Vec<_> = pool
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
