@@ -74,3 +74,9 @@ async fn go() {
 async fn java() {
     shows_everything("java", &[]).await;
 }
+
+#[cfg(feature = "external")]
+#[tokio::test(flavor = "multi_thread")]
+async fn typescript() {
+    shows_everything("typescript", &[]).await;
+}
