@@ -1,6 +1,6 @@
 //! The sandbox's page in a real browser. Needs `chromedriver` on the path; `cargo xtask ci` installs it.
 
-mod driver;
+pub(crate) mod driver;
 
 use openfinance_sandbox::{Config, Lock, Operation, PartnerCredentials, Sandbox};
 use reqwest::{Client, Method, StatusCode};

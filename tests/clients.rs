@@ -6,6 +6,8 @@
 #[cfg(feature = "external")]
 mod credentials;
 #[cfg(feature = "external")]
+mod page;
+#[cfg(feature = "external")]
 mod run;
 mod table;
 
@@ -79,4 +81,5 @@ async fn java() {
 #[tokio::test(flavor = "multi_thread")]
 async fn typescript() {
     shows_everything("typescript", &[]).await;
+    page::calls_from_a_browser().await;
 }
