@@ -38,7 +38,7 @@ fn write(pool: &DescriptorPool, lineage: &Lineage) -> Result<Vec<File>> {
         path: format!("{FOLDER}/{name}.md").into(),
         contents: (HEADER.to_owned() + &text).into_bytes(),
     };
-    let mut files = vec![file("index", index(pool, lineage)?)];
+    let mut files = vec![file("index", index(pool, &names, lineage)?)];
     for proto in pool
         .files()
         .filter(|file| file.package_name() == rpc::PACKAGE)
@@ -56,7 +56,7 @@ fn stem(file: &FileDescriptor) -> &str {
 }
 
 /// The page of all methods, with what holds for all of them.
-fn index(pool: &DescriptorPool, lineage: &Lineage) -> Result<String> {
+fn index(pool: &DescriptorPool, names: &Names<'_>, lineage: &Lineage) -> Result<String> {
     let mut text = String::from(
         "# API\n\nThe package `openfinance.v1`, made of the files in `proto/openfinance/v1`, which are what callers compile. \
          [Shared messages and refusals](common.md) has what several services use.\n\n## Methods\n\nWho calls a method needs \
@@ -92,7 +92,7 @@ fn index(pool: &DescriptorPool, lineage: &Lineage) -> Result<String> {
     let options = pool
         .get_file_by_name(OPTIONS)
         .with_context(|| format!("{OPTIONS} is not there"))?;
-    let comments = Comments::of(&options);
+    let comments = Comments::of(&options, &names.words);
     let classes = pool
         .get_enum_by_name("openfinance.v1.DataClass")
         .context("there is no DataClass")?;
@@ -163,6 +163,8 @@ mod tests {
             "| `customer` | [`Customer`](#customer) | required |  | The customer to create. Required; its output only fields must be empty. |",
             "| `CUSTOMER_TYPE_ACTIVE` | 2 | Connects to real banks. Billable, and only in a paid plan. |",
             "[`common.proto`](common.md)",
+            "[`BusinessService`](business.md)",
+            "[`GetCustomer`](customer.md#getcustomer) has it.",
         ] {
             assert!(page.contains(line), "{line}\n{page}");
         }

@@ -7,7 +7,11 @@ use prost_reflect::{
     MessageDescriptor, MethodDescriptor, Value, prost_types::method_options::IdempotencyLevel,
 };
 
-use super::{SHARED, comments::Comments, stem, vendor};
+use super::{
+    SHARED,
+    comments::{Comments, Words},
+    stem, vendor,
+};
 use crate::{lineage::Lineage, rpc};
 
 /// What a method's caller needs to be allowed.
@@ -31,14 +35,18 @@ pub(super) fn idempotency(method: &MethodDescriptor) -> &'static str {
     }
 }
 
-/// Where messages and enums are told of.
+/// Where messages and enums are told of, and what comments speak of.
 pub(super) struct Names<'a> {
     pool: &'a DescriptorPool,
+    pub(super) words: Words,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(pool: &'a DescriptorPool) -> Self {
-        Self { pool }
+        Self {
+            pool,
+            words: Words::new(pool),
+        }
     }
 
     /// The name of a message or an enum, which leads to where a page tells of it.
@@ -89,7 +97,7 @@ fn anchor(name: &str) -> String {
 
 /// The text of the page.
 pub(super) fn page(file: &FileDescriptor, names: &Names<'_>, lineage: &Lineage) -> String {
-    let comments = Comments::of(file);
+    let comments = Comments::of(file, &names.words);
     let mut text = String::new();
     if file.name() == SHARED {
         let _ = write!(
@@ -130,7 +138,7 @@ pub(super) fn page(file: &FileDescriptor, names: &Names<'_>, lineage: &Lineage) 
 
 fn tell_method(
     method: &MethodDescriptor,
-    comments: &Comments,
+    comments: &Comments<'_>,
     names: &Names<'_>,
     lineage: &Lineage,
     text: &mut String,
@@ -156,7 +164,7 @@ fn tell_method(
 
 fn tell_message(
     message: &MessageDescriptor,
-    comments: &Comments,
+    comments: &Comments<'_>,
     names: &Names<'_>,
     text: &mut String,
 ) {
@@ -219,7 +227,7 @@ fn class(field: &FieldDescriptor) -> String {
     format!("<span class=\"data-{class}\">{class}</span>")
 }
 
-fn tell_enum(values: &EnumDescriptor, comments: &Comments, text: &mut String) {
+fn tell_enum(values: &EnumDescriptor, comments: &Comments<'_>, text: &mut String) {
     let _ = write!(
         text,
         "\n### {}\n\n{}\n| value | number | meaning |\n|---|---|---|\n",
