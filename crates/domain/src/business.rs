@@ -2,6 +2,48 @@
 //!
 //! A customer has at most one business, which can't be deleted. Where the owner is personally liable for loans, the
 //! customer's consumer must exist before the business is created.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+//! # let client = openfinance::Client::new(config)?;
+//! # let customer = client.create_customer(openfinance::customer::NewCustomer {
+//! #     customer_type: openfinance::customer::CustomerType::Testing, username: "household-4711".parse()?,
+//! #     first_name: None, last_name: None, phone: None, email: None, application_id: None,
+//! # }).await?;
+//! use openfinance::{business::{BusinessUpdate, NewAddress, NewBusiness, NewPhoneNumber}, value::Change};
+//!
+//! let business = client
+//!     .create_business(
+//!         &customer.id,
+//!         NewBusiness {
+//!             name: "Analytical Engines".parse()?,
+//!             personally_liable: false,
+//!             address: NewAddress { city: Some("Murray".parse()?), ..NewAddress::default() },
+//!             phone_number: NewPhoneNumber::default(),
+//!             url: None,
+//!             email: Some("office@example.com".parse()?),
+//!             business_type: Some("LLC".parse()?),
+//!             tax_id: None,
+//!         },
+//!     )
+//!     .await?;
+//!
+//! // The vendor replaces the whole record; the client reads it first, and so keeps what is not named.
+//! let change = BusinessUpdate {
+//!     url: Change::Set("https://engines.example".parse()?),
+//!     email: Change::Clear,
+//!     ..BusinessUpdate::default()
+//! };
+//! let changed = client.update_business(&business.id, change).await?;
+//! assert_eq!(changed.name, business.name);
+//! assert_eq!(changed.email, None);
+//! # Ok(())
+//! # }
+//! ```
 
 pub(crate) mod convert;
 mod create;

@@ -229,6 +229,30 @@ impl Client {
 
     /// The same client, whose calls take no longer than `deadline` allows: it is shared by everything that is done for a
     /// call. A write that was sent goes on by itself.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+    /// # let partner = openfinance_sandbox::Config::for_tests().partner;
+    /// # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+    /// # let client = openfinance::Client::new(config)?;
+    /// # let customer = client.create_customer(openfinance::customer::NewCustomer {
+    /// #     customer_type: openfinance::customer::CustomerType::Testing, username: "household-4711".parse()?,
+    /// #     first_name: None, last_name: None, phone: None, email: None, application_id: None,
+    /// # }).await?;
+    /// use openfinance::{Deadline, Error};
+    /// use tokio::time::{Duration, Instant};
+    ///
+    /// let hurried = client.within(Deadline::at(Instant::now() + Duration::from_secs(5)));
+    /// assert_eq!(hurried.customer(&customer.id).await?, client.customer(&customer.id).await?);
+    ///
+    /// let late = client.within(Deadline::at(Instant::now()));
+    /// let error = late.customer(&customer.id).await.unwrap_err();
+    /// assert!(matches!(error, Error::DeadlineExceeded { sent: false, .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn within(&self, deadline: Deadline) -> Self {
         Self {

@@ -3,6 +3,47 @@
 //! A customer has at most one consumer. It can never be deleted, survives its customer, and its reports are kept for
 //! six years. Send both social security number and birthday where you know both: the vendor matches disclosures,
 //! disputes and freezes by them, and submissions to the government-sponsored enterprises need the number.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+//! # let client = openfinance::Client::new(config)?;
+//! # let customer = client.create_customer(openfinance::customer::NewCustomer {
+//! #     customer_type: openfinance::customer::CustomerType::Testing, username: "household-4711".parse()?,
+//! #     first_name: None, last_name: None, phone: None, email: None, application_id: None,
+//! # }).await?;
+//! use openfinance::{consumer::{ConsumerUpdate, Contact, Identity, NewConsumer}, value::Birthday};
+//!
+//! let consumer = client
+//!     .create_consumer(
+//!         &customer.id,
+//!         NewConsumer {
+//!             first_name: "Ada".parse()?,
+//!             last_name: "Lovelace".parse()?,
+//!             state: "UT".parse()?,
+//!             identity: Identity::Both("123-45-6789".parse()?, Birthday::new(1990, 12, 10)?),
+//!             contact: Contact::Email("ada@example.com".parse()?),
+//!             address: None,
+//!             city: None,
+//!             zip: None,
+//!             suffix: None,
+//!             end_user: None,
+//!         },
+//!     )
+//!     .await?;
+//! // The number never comes back, nor does anything personal get printed.
+//! assert_eq!(consumer.ssn_last_four.as_ref().map(|digits| digits.as_str()), Some("6789"));
+//! assert!(!format!("{consumer:?}").contains("Lovelace"));
+//!
+//! let change = ConsumerUpdate { city: Some("Murray".parse()?), ..ConsumerUpdate::default() };
+//! let changed = client.update_consumer(&consumer.id, change).await?;
+//! assert_eq!(client.consumer_by_customer(&customer.id).await?, changed);
+//! # Ok(())
+//! # }
+//! ```
 
 mod convert;
 mod create;

@@ -2,6 +2,43 @@
 //!
 //! Advice of the vendor's page, kept here because no type can: do not use an e-mail address as a username; leave
 //! `application_id` out for testing customers; there may be 500 testing customers a partner.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+//! # let client = openfinance::Client::new(config)?;
+//! use openfinance::customer::{CustomerType, CustomerUpdate, NewCustomer};
+//!
+//! let created = client
+//!     .create_customer(NewCustomer {
+//!         customer_type: CustomerType::Testing,
+//!         username: "household-4711".parse()?,
+//!         first_name: Some("Ada".parse()?),
+//!         last_name: Some("Lovelace".parse()?),
+//!         phone: None,
+//!         email: None,
+//!         application_id: None,
+//!     })
+//!     .await?;
+//!
+//! // What is not named keeps its value, and the answer is the whole record.
+//! let change = CustomerUpdate { last_name: Some("King".parse()?), ..CustomerUpdate::default() };
+//! let changed = client.update_customer(&created.id, change).await?;
+//! assert_eq!(changed.first_name, created.first_name);
+//! assert_eq!(changed.last_name.as_ref().map(|name| name.as_str()), Some("King"));
+//!
+//! // By the partner's own name for it.
+//! let found = client.lookup_customer(&"household-4711".parse()?).await?;
+//! assert_eq!(found.id, created.id);
+//!
+//! client.delete_customer(&created.id).await?;
+//! assert!(client.customer(&created.id).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
 
 mod convert;
 mod create;

@@ -8,6 +8,27 @@ use std::time::Duration;
 /// Why a call failed. Exhaustive on purpose: a new variant must be given a status code before the gateway compiles.
 ///
 /// No variant holds or prints personal data or the vendor's own text.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+/// # let partner = openfinance_sandbox::Config::for_tests().partner;
+/// # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+/// # let client = openfinance::Client::new(config)?;
+/// use openfinance::{Error, Refusal};
+///
+/// match client.customer(&"1005061234".parse()?).await {
+///     Ok(customer) => println!("{}", customer.id),
+///     // The vendor refused: its code and status are there for the log.
+///     Err(Error::Refused { refusal: Refusal::CustomerNotFound, vendor }) => assert_eq!(vendor.code, Some(14_001)),
+///     // Passing: the client itself has tried three times already.
+///     Err(Error::Unavailable { .. } | Error::CircuitOpen { .. } | Error::RateLimited { .. }) => println!("later"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The vendor refused the request. Nothing was done.

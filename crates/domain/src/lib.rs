@@ -5,28 +5,59 @@
 //! sent; its answers are read leniently, because the vendor's types change from route to route; its [`Error`]s say what
 //! the caller can do.
 //!
-//! ```no_run
-//! use openfinance::{Client, Config, customer::{CustomerType, NewCustomer}};
+//! | to | use |
+//! |---|---|
+//! | create, read, change and delete customers | [`customer`] |
+//! | list customers, a page at a time or as a stream | [`page`] |
+//! | give a customer its consumer, whom lending reports are about | [`consumer`] |
+//! | give it its business | [`business`] |
+//! | create all three in one call that can be resumed | [`onboarding`] |
+//! | know how long a bank connection is authorized | [`authorization`] |
+//! | repeat a create without a second record | [`Client::once`] |
+//! | limit how long a call takes | [`Client::within`] |
+//! | decide what to do about a failure | [`Error`] |
+//! | keep what must survive the process, or share it with others | [`store`], [`Shared`] |
+//! | see how the login stands, and change the secret | [`partner`], [`rotation`] |
+//! | hear of each call | [`observe`] |
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # A client
+//!
+//! One for the whole program: clones share the token, which is fetched when the first call needs it, renewed before it ends,
+//! and never asked for twice at a time.
+//!
+//! ```no_run
+//! use openfinance::{Client, Config};
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Config::new(
 //!     "https://api.finicity.com".parse()?,
 //!     std::env::var("PARTNER_ID")?,
 //!     std::env::var("PARTNER_SECRET")?.into(),
 //!     std::env::var("APP_KEY")?.into(),
 //! ))?;
-//! let customer = client
-//!     .create_customer(NewCustomer {
-//!         customer_type: CustomerType::Testing,
-//!         username: "household-4711".parse()?,
-//!         first_name: Some("Ada".parse()?),
-//!         last_name: Some("Lovelace".parse()?),
-//!         phone: None,
-//!         email: None,
-//!         application_id: None,
-//!     })
-//!     .await?;
-//! println!("{}", customer.id);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In tests the sandbox takes the place of the vendor. All examples of this crate run against it, each with a fresh one:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use openfinance::{Client, Config};
+//! use openfinance_sandbox::Sandbox;
+//!
+//! let sandbox = Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! let partner = openfinance_sandbox::Config::for_tests().partner;
+//! let client = Client::new(Config::new(
+//!     sandbox.base_url().parse()?,
+//!     partner.id,
+//!     partner.secret.into(),
+//!     partner.app_key.into(),
+//! ))?;
+//!
+//! let nobody = client.customer(&"1005061234".parse()?).await;
+//! assert!(nobody.is_err());
 //! # Ok(())
 //! # }
 //! ```

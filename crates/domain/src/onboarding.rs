@@ -2,6 +2,51 @@
 //!
 //! The vendor creates one record at a time, so an onboarding can break off half-way. It then says how far it came, and
 //! under a [`RequestId`] a repeat goes on from there.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+//! # let client = openfinance::Client::new(config)?;
+//! use openfinance::{RequestId, consumer::{BusinessConsumer, Contact, NewConsumer}, onboarding::{MadeBy, Onboarding}};
+//! use openfinance::{customer::{CustomerType, NewCustomer}, value::Birthday};
+//!
+//! let onboarding = Onboarding {
+//!     customer: NewCustomer {
+//!         customer_type: CustomerType::Testing,
+//!         username: "engines-4711".parse()?,
+//!         first_name: None,
+//!         last_name: None,
+//!         phone: None,
+//!         email: None,
+//!         application_id: None,
+//!     },
+//!     consumer: Some(NewConsumer::for_business(BusinessConsumer {
+//!         business_name: "Analytical Engines".parse()?,
+//!         business_type: "LLC".parse()?,
+//!         ein: "123456789".parse()?,
+//!         report_date: Birthday::new(2026, 7, 25)?,
+//!         state: "UT".parse()?,
+//!         contact: Contact::Email("office@example.com".parse()?),
+//!         address: None,
+//!         city: None,
+//!         zip: None,
+//!     })),
+//!     business: None,
+//! };
+//! let request = RequestId { caller: "loans".to_owned(), method: "OnboardCustomer", id: uuid::Uuid::from_u128(4711) };
+//!
+//! let first = client.once(request.clone()).onboard_customer(onboarding.clone()).await?;
+//! assert_eq!(first.customer.by, MadeBy::ThisCall);
+//! // Whatever became of the first call, a repeat goes on from there. This one finds all of it done.
+//! let again = client.once(request).onboard_customer(onboarding).await?;
+//! assert_eq!(again.customer.by, MadeBy::EarlierCall);
+//! assert_eq!(again.customer.record.id, first.customer.record.id);
+//! # Ok(())
+//! # }
+//! ```
 
 use openfinance_rest::types as wire;
 

@@ -153,14 +153,28 @@ impl Client {
     /// # Errors
     /// The stream ends with the first error; see [`Client::customers_page`].
     ///
-    /// ```no_run
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+    /// # let partner = openfinance_sandbox::Config::for_tests().partner;
+    /// # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+    /// # let client = openfinance::Client::new(config)?;
+    /// # let customer = client.create_customer(openfinance::customer::NewCustomer {
+    /// #     customer_type: openfinance::customer::CustomerType::Testing, username: "household-4711".parse()?,
+    /// #     first_name: None, last_name: None, phone: None, email: None, application_id: None,
+    /// # }).await?;
     /// use futures_util::TryStreamExt as _;
+    /// use openfinance::{customer::CustomerType, page::CustomerQuery};
     ///
-    /// # async fn example(client: openfinance::Client) -> Result<(), openfinance::Error> {
-    /// let mut customers = std::pin::pin!(client.customers(Default::default()));
+    /// let query = CustomerQuery { customer_type: Some(CustomerType::Testing), search: Some("household".parse()?) };
+    /// let mut customers = std::pin::pin!(client.customers(query));
+    /// let mut count = 0;
     /// while let Some(customer) = customers.try_next().await? {
     ///     println!("{}", customer.id);
+    ///     count += 1;
     /// }
+    /// assert_eq!(count, 1);
     /// # Ok(())
     /// # }
     /// ```

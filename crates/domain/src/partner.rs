@@ -4,6 +4,29 @@
 //! [`change_partner_secret`](Client::change_partner_secret), [`prove_credentials`](Client::prove_credentials) with the new
 //! one, [`use_partner_secret`](Client::use_partner_secret); then
 //! [`announce_partner_secret`](Client::announce_partner_secret) to the other replicas.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+//! # let client = openfinance::Client::new(config)?;
+//! use openfinance::{Error, partner::Guard};
+//!
+//! # sandbox.control().set_partner_secret(None, "Another1secret")?;
+//! // Somebody has changed the secret at the vendor: the first refused login is the last one.
+//! let error = client.customer(&"1005061234".parse()?).await.unwrap_err();
+//! assert!(matches!(error, Error::CredentialsRejected { vendor: Some(_) }));
+//! let stands = client.partner_authentication().await;
+//! assert_eq!((stands.guard, stands.failed_attempts), (Guard::Open, 1));
+//!
+//! // With the right one it goes on.
+//! client.use_partner_secret("Another1secret".to_owned().into());
+//! assert_eq!(client.partner_authentication().await.guard, Guard::Closed);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::Arc;
 

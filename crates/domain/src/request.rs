@@ -50,6 +50,37 @@ impl fmt::Debug for RequestId {
 /// For 24 hours a repeat with the same content gets the first answer, success or refusal, without a call of the vendor,
 /// over restarts and from every replica that shares the store. Where nothing was done, a repeat starts anew. A repeat
 /// while the first is under way waits for its answer.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+/// # let partner = openfinance_sandbox::Config::for_tests().partner;
+/// # let config = openfinance::Config::new(sandbox.base_url().parse()?, partner.id, partner.secret.into(), partner.app_key.into());
+/// # let client = openfinance::Client::new(config)?;
+/// use openfinance::{Error, RequestId, customer::{CustomerType, NewCustomer}};
+///
+/// let new = NewCustomer {
+///     customer_type: CustomerType::Testing,
+///     username: "household-4711".parse()?,
+///     first_name: None,
+///     last_name: None,
+///     phone: None,
+///     email: None,
+///     application_id: None,
+/// };
+/// // A random id, chosen before the first try and kept until one has succeeded.
+/// let id = uuid::Uuid::from_u128(0x7c9e_6679_7425_40de_944b_e07f_c1f9_0ae7);
+/// let once = client.once(RequestId { caller: "loans".to_owned(), method: "CreateCustomer", id });
+///
+/// let created = once.create_customer(new.clone()).await?;
+/// assert_eq!(once.create_customer(new.clone()).await?, created);
+///
+/// let other = NewCustomer { username: "household-4712".parse()?, ..new };
+/// assert_eq!(once.create_customer(other).await, Err(Error::RequestIdReused));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Once {
     pub(crate) client: Client,

@@ -3,6 +3,35 @@
 //! A store knows nothing of what it keeps. It promises three things: a change is all or nothing, it happens only if
 //! every key still has the value that was expected, and it is durable when the call returns. Everything that must not
 //! happen twice is built on these.
+//!
+//! | you have | take | what survives |
+//! |---|---|---|
+//! | a test, or a program that runs once | [`Memory`], by [`Shared::in_memory`](crate::Shared::in_memory): the default | nothing |
+//! | one process | `Redb`, a file (feature `redb`) | the process: refused logins, request ids, creates whose outcome is open |
+//! | several processes | `Redis`, which may be a Valkey (feature `redis`) | the same, and they share the token and what callers may do |
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "redb")] {
+//! use std::sync::Arc;
+//!
+//! use openfinance::{Config, Shared, store::Redb};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("store.redb");
+//! # let key = [7; 32];
+//! let mut config = Config::new(
+//!     "https://api.finicity.com".parse()?,
+//!     "2445580000001".to_owned(),
+//!     "the secret".to_owned().into(),
+//!     "the app key".to_owned().into(),
+//! );
+//! // `key` is 32 random bytes that are kept as other secrets are; without them the file says nothing.
+//! config.shared = Shared::new(Arc::new(Redb::open(&path, jiff::Timestamp::now)?), key);
+//! # }
+//! # Ok(())
+//! # }
+//! ```
 
 mod memory;
 #[cfg(feature = "redb")]

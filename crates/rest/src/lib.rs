@@ -7,28 +7,113 @@
 //!
 //! It makes one attempt per call. Tokens, retries and the meaning of refusals are the caller's.
 //!
-//! ```no_run
-//! use openfinance_rest::{Call, Failure, http_client, types};
+//! The examples run against the sandbox; with the vendor `base_url` is `https://api.finicity.com`.
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let base_url = "https://api.finicity.com";
+//! # A token
+//!
+//! It lives two hours: keep it, and share it. After five refused logins the vendor locks the partner out.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let (base_url, app_key) = (sandbox.base_url(), partner.app_key);
+//! # let (base_url, app_key) = (base_url.as_str(), app_key.as_str());
+//! use openfinance_rest::{Call, http_client, types};
+//!
 //! let http = http_client(base_url)?;
-//!
-//! // The token lives two hours; share it.
-//! let login = Call::new("the application key");
+//! let login = Call::new(app_key);
 //! let credentials = types::PartnerCredentials {
-//!     partner_id: types::PartnerId("2445580000001".to_owned()),
-//!     partner_secret: "the secret".to_owned(),
+//!     partner_id: types::PartnerId(partner.id),
+//!     partner_secret: partner.secret,
 //! };
 //! let answer = login.settle(login.client(base_url, &http).create_token(&credentials).await)?;
 //! let token = answer.token.ok_or("an answer without a token")?;
+//! assert!(!token.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! // One `Call` per attempt: it keeps what the vendor answered.
-//! let call = Call::new("the application key").token(&token);
+//! # A record, created, changed and listed
+//!
+//! One [`Call`] for each attempt: it keeps what the vendor answered.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let (base_url, app_key) = (sandbox.base_url(), partner.app_key);
+//! # let (base_url, app_key) = (base_url.as_str(), app_key.as_str());
+//! # let http = openfinance_rest::http_client(base_url)?;
+//! # let login = openfinance_rest::Call::new(app_key);
+//! # let credentials = openfinance_rest::types::PartnerCredentials {
+//! #     partner_id: openfinance_rest::types::PartnerId(partner.id), partner_secret: partner.secret,
+//! # };
+//! # let answer = login.settle(login.client(base_url, &http).create_token(&credentials).await)?;
+//! # let token = answer.token.ok_or("an answer without a token")?;
+//! use openfinance_rest::{Call, types};
+//!
+//! let call = || Call::new(app_key).token(&token);
+//!
+//! let new = types::NewCustomer {
+//!     username: types::CustomerUsername("household-4711".to_owned()),
+//!     first_name: Some(types::FirstName("Ada".to_owned())),
+//!     last_name: None,
+//!     phone: None,
+//!     email: None,
+//!     application_id: None,
+//! };
+//! let create = call();
+//! let created = create.settle(create.client(base_url, &http).add_testing_customer(&new).await)?;
+//! // The vendor changes its mind about numbers.
+//! let id = match created.id.ok_or("an answer without an id")? {
+//!     types::NumberOrString::Integer(id) => types::CustomerId(id.to_string()),
+//!     types::NumberOrString::String(id) => types::CustomerId(id),
+//! };
+//!
+//! let change = types::CustomerUpdate { first_name: None, last_name: Some(types::LastName("King".to_owned())) };
+//! let update = call();
+//! update.settle(update.client(base_url, &http).modify_customer(&id, &change).await)?;
+//!
+//! let list = call();
+//! let found = list.client(base_url, &http).get_customers(None, Some("king"), None, None, None).await;
+//! let page = list.settle(found)?;
+//! assert_eq!(page.customers.map(|customers| customers.len()), Some(1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What went wrong
+//!
+//! A [`Failure`] says what may be done about it: whether anything was sent, what the vendor answered, where its answer can't be
+//! read. An [`Answer`] reads the vendor's errors in all their shapes, and tells where it drifts from the document.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = openfinance_sandbox::Sandbox::start(openfinance_sandbox::Config::for_tests()).await?;
+//! # let partner = openfinance_sandbox::Config::for_tests().partner;
+//! # let (base_url, app_key) = (sandbox.base_url(), partner.app_key);
+//! # let (base_url, app_key) = (base_url.as_str(), app_key.as_str());
+//! # let http = openfinance_rest::http_client(base_url)?;
+//! # let login = openfinance_rest::Call::new(app_key);
+//! # let credentials = openfinance_rest::types::PartnerCredentials {
+//! #     partner_id: openfinance_rest::types::PartnerId(partner.id), partner_secret: partner.secret,
+//! # };
+//! # let answer = login.settle(login.client(base_url, &http).create_token(&credentials).await)?;
+//! # let token = answer.token.ok_or("an answer without a token")?;
+//! use openfinance_rest::{Call, Failure, types};
+//!
+//! let call = Call::new(app_key).token(&token).timeout(std::time::Duration::from_secs(5));
 //! let id = types::CustomerId("1005061234".to_owned());
 //! match call.settle(call.client(base_url, &http).get_customer(&id).await) {
-//!     Ok(customer) => assert!(customer.username.is_some()),
-//!     Err(Failure::Refused(answer)) if answer.error().code == Some(14001) => eprintln!("no such customer"),
+//!     Ok(customer) => println!("{:?}", customer.id),
+//!     Err(Failure::Refused(answer)) => assert_eq!((answer.status.as_u16(), answer.error().code), (404, Some(14001))),
+//!     // Surely not sent: may be repeated, whatever it is.
+//!     Err(Failure::NotSent { cause }) => println!("{cause}"),
+//!     // May have been done: read before a create is repeated.
 //!     Err(failure) => return Err(failure.into()),
 //! }
 //! # Ok(())
