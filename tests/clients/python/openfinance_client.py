@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
@@ -137,19 +137,21 @@ def problem(error: grpc.RpcError) -> Problem:
 # ANCHOR_END: errors
 
 
+T = TypeVar("T")
+
+
 # ANCHOR: create_again
 def create_again(
-    create: Callable[[], Any],
-    wait: Callable[[float], None] = time.sleep,
-    tries: int = 5,
-) -> Any:
+    create: Callable[[], T], wait: Callable[[float], None] = time.sleep, tries: int = 5
+) -> T:
     """Repeats a create as long as the answer is UNAVAILABLE. It must send the same
     request_id each time: whatever became of the first try, there is one record."""
-    for left in reversed(range(tries)):
+    while True:
         try:
             return create()
         except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or not left:
+            tries -= 1
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries:
                 raise
             wait(problem(error).retry_delay or 1.0)
 
@@ -158,16 +160,17 @@ def create_again(
 
 
 async def create_again_aio(
-    create: Callable[[], Awaitable[Any]],
+    create: Callable[[], Awaitable[T]],
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     tries: int = 5,
-) -> Any:
+) -> T:
     """`create_again` for asyncio."""
-    for left in reversed(range(tries)):
+    while True:
         try:
             return await create()
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or not left:
+            tries -= 1
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries:
                 raise
             await wait(problem(error).retry_delay or 1.0)
 
