@@ -68,13 +68,13 @@ fn every_page_does_what_it_says() {
         if !page.to_string_lossy().contains(&only) {
             continue;
         }
-        let steps = steps(&page);
+        let (files, steps) = followed(&page);
         if steps.is_empty() {
             continue;
         }
         ran += 1;
         let start = Instant::now();
-        let result = run(&steps);
+        let result = run(&files, &steps);
         // Past the capture of tests: how long a page takes is told each time.
         let seconds = start.elapsed().as_secs_f64();
         let word = if result.is_ok() { "runs" } else { "FAILS" };
@@ -90,8 +90,15 @@ fn every_page_does_what_it_says() {
     assert!(problems.is_empty(), "\n{}", problems.join("\n\n"));
 }
 
-/// What is run of a page.
-fn steps(page: &Path) -> Vec<Step> {
+/// A file that the page shows, with its name.
+struct Shown {
+    name: String,
+    text: String,
+}
+
+/// What is written and run of a page.
+fn followed(page: &Path) -> (Vec<Shown>, Vec<Step>) {
+    let mut files = Vec::new();
     let mut steps: Vec<Step> = Vec::new();
     let mut before = None;
     for block in blocks(page) {
@@ -120,14 +127,24 @@ fn steps(page: &Path) -> Vec<Step> {
             Some(Held::Output) => {
                 steps.last_mut().unwrap().shown = Some((block.kind, block.text));
             }
-            Some(Held::Json | Held::Settings | Held::Included | Held::Elsewhere) | None => {}
+            Some(Held::Settings) => {
+                let first = block.text.lines().next().unwrap_or_default();
+                let name = first.strip_prefix("# ");
+                if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
+                    files.push(Shown {
+                        name: name.to_owned(),
+                        text: block.text.clone(),
+                    });
+                }
+            }
+            Some(Held::Json | Held::Included | Held::Elsewhere) | None => {}
         }
     }
-    steps
+    (files, steps)
 }
 
 /// Runs the blocks in order; the first that fails, or prints something else than the page shows, is told.
-fn run(steps: &[Step]) -> Result<(), String> {
+fn run(files: &[Shown], steps: &[Step]) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     // Readers stand in the root of the repository, and what they write does not stay there.
     for entry in fs::read_dir(ROOT).unwrap() {
@@ -139,6 +156,9 @@ fn run(steps: &[Step]) -> Result<(), String> {
             )
             .unwrap();
         }
+    }
+    for file in files {
+        fs::write(folder.path().join(&file.name), &file.text).unwrap();
     }
     let (first, second): (Vec<_>, Vec<_>) = steps.iter().partition(|step| is_gateway(step));
     let gateway = match &first[..] {
