@@ -15,6 +15,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use openfinance_sandbox::quirk;
+
 use self::block::{Block, blocks};
 
 /// The root of the workspace.
@@ -103,4 +105,16 @@ fn every_block_of_the_pages_is_of_a_kind_that_is_held() {
     }
     let rules = "docs/maintainers/pages.md has the rules";
     assert!(problems.is_empty(), "{}\n{rules}", problems.join("\n"));
+}
+
+#[test]
+fn every_switch_of_the_sandbox_is_on_the_page_of_what_is_unverified() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/unverified.md")).unwrap();
+    let cells: Vec<_> = page.split('`').skip(1).step_by(2).collect();
+    let settings: Vec<_> = quirk::settings().map(|setting| setting.to_string()).collect();
+    assert!(settings.len() > 20, "{settings:?}");
+    for setting in settings {
+        let (name, _) = setting.split_once('=').unwrap();
+        assert!(cells.contains(&name), "docs/unverified.md does not have the switch {name}");
+    }
 }

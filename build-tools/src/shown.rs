@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::output;
 
 /// The pages.
-const PAGES: [&str; 2] = ["docs/assurance.md", "docs/threat-model.md"];
+const PAGES: [&str; 3] = ["docs/assurance.md", "docs/threat-model.md", "docs/vendor.md"];
 
 /// Names of tests on the pages for which there is no function.
 pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
@@ -79,6 +79,7 @@ mod tests {
         let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
         write("docs/assurance.md", "`what_is_there_is_named`\n");
         write("docs/threat-model.md", "`what_was_there_is_told`\n");
+        write("docs/vendor.md", "no test\n");
         write("crates/lib.rs", "fn what_is_there_is_named() {}\n");
         assert_eq!(
             problems(root.path()).unwrap(),

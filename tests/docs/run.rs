@@ -23,8 +23,10 @@ use crate::external::gateway::Gateway;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Ends what a block has printed.
 const MARK: char = '\u{1e}';
-/// What a reader's shell does not do: it stops at the first command that fails, and expects that `!` fails.
+/// What a reader's shell does not do: it stops at the first command that fails, and expects that `!` fails. cargo knows a
+/// workspace by its path, so it runs where the workspace is built already.
 const PRELUDE: &str = "set -euo pipefail
+cargo() { (cd \"$WORKSPACE\" && command cargo \"$@\"); }
 exec 2>&1
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 refused() { if \"$@\"; then echo 'this was to fail'; return 1; fi; }
@@ -222,6 +224,7 @@ fn bash(script: &str, folder: &Path) -> Command {
         .args(["-c", script])
         .current_dir(folder)
         .env("PATH", &*PATH)
+        .env("WORKSPACE", ROOT)
         .stdin(Stdio::null());
     let ours = |name: &str| name.starts_with("OPENFINANCE_") || name.starts_with("OTEL_");
     for (name, _) in env::vars().filter(|(name, _)| ours(name)) {
