@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use openfinance_sandbox::quirk;
+use openfinance_sandbox::Quirks;
 
 use self::block::{Block, blocks};
 
@@ -110,11 +110,20 @@ fn every_block_of_the_pages_is_of_a_kind_that_is_held() {
 #[test]
 fn every_switch_of_the_sandbox_is_on_the_page_of_what_is_unverified() {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/unverified.md")).unwrap();
-    let cells: Vec<_> = page.split('`').skip(1).step_by(2).collect();
-    let settings: Vec<_> = quirk::settings().map(|setting| setting.to_string()).collect();
-    assert!(settings.len() > 20, "{settings:?}");
-    for setting in settings {
-        let (name, _) = setting.split_once('=').unwrap();
-        assert!(cells.contains(&name), "docs/unverified.md does not have the switch {name}");
+    let code: Vec<_> = page.split('`').skip(1).step_by(2).collect();
+    // Debug names the members, which are called as the switches are.
+    let quirks = format!("{:?}", Quirks::default());
+    let members = quirks
+        .split(['{', ','])
+        .filter_map(|member| member.split_once(": "));
+    let switches: Vec<_> = members
+        .map(|(name, _)| name.trim().replace('_', "-"))
+        .collect();
+    assert!(switches.len() > 20, "{switches:?}");
+    for switch in switches {
+        assert!(
+            code.contains(&switch.as_str()),
+            "docs/unverified.md does not have the switch {switch}"
+        );
     }
 }

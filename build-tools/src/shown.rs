@@ -7,7 +7,11 @@ use anyhow::{Context as _, Result};
 use crate::output;
 
 /// The pages.
-const PAGES: [&str; 3] = ["docs/assurance.md", "docs/threat-model.md", "docs/vendor.md"];
+const PAGES: [&str; 3] = [
+    "docs/assurance.md",
+    "docs/threat-model.md",
+    "docs/vendor.md",
+];
 
 /// Names of tests on the pages for which there is no function.
 pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
