@@ -7,7 +7,7 @@ const VENDORS: &str = "needs documents of the vendor's, which are not ours to ke
                        commands, and `cargo xtask ci` rehearses an import where there is one";
 
 /// Where it stands (the path's end), how it begins, and the reason.
-const ELSEWHERE: [(&str, &str, &str); 7] = [
+const ELSEWHERE: [(&str, &str, &str); 9] = [
     (
         ".md",
         "npm install --global @bufbuild/buf",
@@ -38,6 +38,16 @@ const ELSEWHERE: [(&str, &str, &str); 7] = [
         "build-tools/README.md",
         "$ cargo xtask spec import vendor.yaml",
         VENDORS,
+    ),
+    (
+        "tests/clients/typescript/README.md",
+        "OPENFINANCE_GRPC__WEB=on",
+        "a gateway for pages; tests/clients/page.rs starts one and opens the page",
+    ),
+    (
+        "tests/clients/typescript/README.md",
+        "cd tests/clients/typescript\nnpm run page",
+        "runs until it is stopped; tests/clients/page.rs opens the page",
     ),
 ];
 
