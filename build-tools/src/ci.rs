@@ -103,8 +103,6 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
         "external::",
         Some(tools.clone()),
     )?;
-    let name = "every page of the docs does what it says";
-    passed += ci.external(out, name, "docs::", Some(tools.clone()))?;
     passed += ci.clients(out, tools)?;
     passed += ci.external(
         out,
@@ -208,7 +206,8 @@ impl Ci<'_> {
         Ok(folder.join("node_modules/.bin"))
     }
 
-    /// Runs the clients of other languages, and installs those where they are missing and may be installed.
+    /// Runs the clients of other languages, and installs those where they are missing and may be installed. Then the pages
+    /// of the docs, which tell how to begin with each.
     fn clients(&self, out: &mut dyn Write, buf: PathBuf) -> Result<u64> {
         let ruff = self.python(out, &[RUFF])?.join("ruff");
         for arguments in [&["format", "--check"][..], &["check"]] {
@@ -226,7 +225,9 @@ impl Ci<'_> {
         }
         self.chromium(out)?;
         let name = "clients in other languages: one table, the same behaviours";
-        self.external(out, name, "clients::", tools)
+        let passed = self.external(out, name, "clients::", tools.clone())?;
+        let name = "every page of the docs does what it says";
+        Ok(passed + self.external(out, name, "docs::", tools)?)
     }
 
     /// Holds the protos against the rules of their format and against the last release, and compiles the archive of the
