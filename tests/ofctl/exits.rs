@@ -145,3 +145,13 @@ async fn help_shows_every_exit_code_and_completions_every_command() {
     }
     world.stop().await;
 }
+
+#[test]
+fn the_page_has_every_exit_code_with_its_meaning() {
+    let page = include_str!("../../docs/ofctl.md");
+    let rows: Vec<String> = Exit::ALL
+        .iter()
+        .map(|exit| format!("| {} | {} |", exit.code(), exit.meaning()))
+        .collect();
+    assert!(page.contains(&rows.join("\n")), "{}", rows.join("\n"));
+}
