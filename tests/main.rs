@@ -26,6 +26,7 @@ mod fragile;
 mod hostile;
 mod model;
 mod ofctl;
+mod ofctl_transfer;
 mod onboarding;
 mod paging;
 mod partner;

@@ -35,7 +35,7 @@ async fn a_customer_is_created_found_listed_changed_and_deleted() {
     for found in [format!("get {id}"), "lookup shop-4711".to_owned()] {
         let found = ofctl(&world, &format!("customers {found} -o json --reveal")).await;
         assert_eq!(found.err, "");
-        assert_eq!(lines(&found.done()), [customer.clone()]);
+        assert_eq!(lines(&found.done()), std::slice::from_ref(&customer));
     }
 
     let changed = ofctl(

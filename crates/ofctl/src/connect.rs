@@ -5,7 +5,6 @@ use std::{fs, net::IpAddr, time::Duration};
 use clap::{Arg, ArgAction, ArgMatches};
 use jiff::{Span, SpanRelativeTo};
 use openfinance_rpc::pb::{
-    authorization_service_client::AuthorizationServiceClient,
     business_service_client::BusinessServiceClient, consumer_service_client::ConsumerServiceClient,
     customer_service_client::CustomerServiceClient, gateway_service_client::GatewayServiceClient,
     onboarding_service_client::OnboardingServiceClient,
@@ -237,11 +236,6 @@ impl Gateway {
     /// The service of businesses.
     pub(crate) fn businesses(&self) -> BusinessServiceClient<Caller> {
         BusinessServiceClient::new(self.channel())
-    }
-
-    /// The service of authorization periods.
-    pub(crate) fn authorizations(&self) -> AuthorizationServiceClient<Caller> {
-        AuthorizationServiceClient::new(self.channel())
     }
 
     /// The service that creates all records of a customer.
