@@ -355,6 +355,7 @@ async fn what_no_row_can_help_stops_the_import_at_once_and_costs_no_row() {
         ran.out,
         "10 rows: 6 done, 0 failed, 0 in doubt, 4 not sent\n"
     );
-    assert!(ran.err.contains("TESTING_CUSTOMER_LIMIT"), "{}", ran.err);
+    let told = "stopped by RESOURCE_EXHAUSTED TESTING_CUSTOMER_LIMIT: when that is put right";
+    assert!(ran.err.contains(told), "{}", ran.err);
     world.stop().await;
 }

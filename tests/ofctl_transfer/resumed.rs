@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::Arc};
 
 use ofctl::Exit;
 use openfinance::store::Memory;
-use openfinance_sandbox::{Commit, FaultRule, Operation, RecordKind, Stage, Target};
+use openfinance_sandbox::{Commit, FaultRule, JournalEntry, Operation, RecordKind, Stage, Target};
 
 use super::desk::{self, Desk, people, usernames};
 use crate::world::World;
@@ -226,6 +226,79 @@ async fn a_row_in_doubt_whose_username_somebody_else_took_meanwhile_has_failed()
     );
     assert!(ran.out.contains("USERNAME_TAKEN"));
     check_names(&world, "row", 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn consumers_and_businesses_in_doubt_are_looked_for_by_their_customer() {
+    for (noun, columns, cells, kind, operation) in [
+        (
+            "consumers",
+            "first_name,last_name,state,phone,ssn",
+            "Jane,Doe,UT,801-555-0100,123-45-6789",
+            RecordKind::Consumer,
+            Operation::CreateConsumer,
+        ),
+        (
+            "businesses",
+            "name,personally_liable,tax_id",
+            "ABC Tires Inc,false,12-3456789",
+            RecordKind::Business,
+            Operation::AddBusinessDetails,
+        ),
+    ] {
+        let mut world = World::start().await;
+        let mut desk = Desk::at(world.grpc_address());
+        let mut text = format!("customer_id,{columns}\n");
+        for _ in 0..4 {
+            let owner = world.customer().await;
+            text.push_str(&format!("{owner},{cells}\n"));
+        }
+        let file = desk.file("owned.csv", &text);
+        let command = ["import", noun, &file, "--parallel", "1"];
+        let made = || desk::created(world.sandbox(), kind);
+        assert!(desk.run_until(&command, || made() >= 2).await.is_none());
+        let (sent, there) = (world.called(operation), made());
+        desk.wait_hours(25);
+        world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
+        desk.turn_to(world.grpc_address());
+        let ran = desk.run(&command).await;
+        assert_eq!(ran.exit, Exit::Done, "{}{}", ran.out, ran.err);
+        assert_eq!(world.called(operation) - sent, 4 - there, "{noun}");
+        assert_eq!(desk::created(world.sandbox(), kind), 4);
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_onboarding_that_no_gateway_remembers_half_way_is_told_with_its_customer() {
+    let mut world = World::start().await;
+    let mut desk = Desk::at(world.grpc_address());
+    let text = "customer.username,customer.type,consumer.first_name,consumer.last_name,consumer.state,consumer.phone,consumer.birthday\n\
+                person-1,testing,Jane,Doe,UT,801-555-0100,1980-01-02\n";
+    let file = desk.file("all.csv", text);
+    let command = ["import", "onboarding", &file];
+    world.fails(Operation::CreateConsumer);
+    let reached = || world.called(Operation::CreateConsumer) >= 1;
+    assert!(desk.run_until(&command, reached).await.is_none());
+    world.sandbox().clear_faults();
+    world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
+    desk.turn_to(world.grpc_address());
+    let ran = desk.run(&command).await;
+    assert_eq!(ran.exit, Exit::FailedRows, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("ONBOARDING_INCOMPLETE"), "{}", ran.out);
+    let customer = world
+        .sandbox()
+        .journal(0)
+        .entries
+        .into_iter()
+        .find_map(|entry| match entry {
+            JournalEntry::Commit(commit) => Some(commit.id),
+            JournalEntry::Request(_) => None,
+        });
+    let done = format!("Done already: customer_id {}", customer.unwrap());
+    assert!(desk.read("all.failed.csv").contains(&done));
+    assert_eq!(desk::created(world.sandbox(), RecordKind::Customer), 1);
     world.stop().await;
 }
 

@@ -61,6 +61,10 @@ fn import_command() -> Command {
         )
         .arg(patience())
         .arg(quiet())
+        .after_help(
+            "Examples:\n  ofctl import customers people.csv --dry-run\n  ofctl import customers people.csv\n  \
+             ofctl import onboarding shops.jsonl --parallel 8",
+        )
 }
 
 fn export_command() -> Command {
@@ -112,6 +116,10 @@ fn export_command() -> Command {
         )
         .arg(patience())
         .arg(quiet())
+        .after_help(
+            "Examples:\n  ofctl export customers all.csv\n  ofctl export customers all.jsonl --with consumers,businesses --reveal\n  \
+             ofctl export customers --search shop --format csv",
+        )
 }
 
 fn file() -> Arg {

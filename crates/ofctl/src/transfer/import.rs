@@ -188,10 +188,11 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
         &advice,
         report.as_deref(),
     )?;
-    if let Some(Stop::Refused(_) | Stop::OutOfPatience(_)) = &stop {
-        context
-            .io
-            .note("stopped: when it is put right, the same command goes on where this one stopped");
+    if let Some(Stop::Refused(status) | Stop::OutOfPatience(status)) = &stop {
+        let Reason { code, reason, .. } = reason_of(status);
+        context.io.note(format_args!(
+            "stopped by {code} {reason}: when that is put right, {GOES_ON}"
+        ));
     }
     ending(plan, &past, stop)
 }

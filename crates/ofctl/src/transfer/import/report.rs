@@ -232,6 +232,7 @@ pub(super) fn tell(
         Mode::Create => "done",
         Mode::CheckOnly => "would be accepted",
     };
+    let row_word = if rows == 1 { "row" } else { "rows" };
     if context.output.format == output::Format::Json {
         let reasons: Vec<Value> = past
             .failed
@@ -245,7 +246,7 @@ pub(super) fn tell(
         return context.io.line(&summary.to_string());
     }
     context.io.line(&format!(
-        "{rows} rows: {done} {done_word}, {failed} failed, {doubt} in doubt, {left} not sent"
+        "{rows} {row_word}: {done} {done_word}, {failed} failed, {doubt} in doubt, {left} not sent"
     ))?;
     if failed > 0 {
         let head = ["COUNT", "CODE", "REASON", "ROWS", "WHAT TO DO"].map(str::to_owned);
