@@ -13,7 +13,7 @@ use super::{
     journal::{Partly, Reason, word},
     layout::Noun,
 };
-use crate::connect::Gateway;
+use crate::{connect::Gateway, refusal};
 
 /// Fields that come back empty because the caller may not see them are listed here.
 const REDACTED: &str = "x-openfinance-redacted";
@@ -172,7 +172,7 @@ impl Creation {
 
 fn already_exists(reason: &str) -> Reason {
     Reason {
-        code: code_name(Code::AlreadyExists).to_owned(),
+        code: refusal::name(Code::AlreadyExists).to_owned(),
         reason: reason.to_owned(),
         fields: Vec::new(),
     }
@@ -333,7 +333,7 @@ fn found(likeness: Likeness, id: String, taken: &str, partly: Partly) -> Answer 
 
 fn incomplete(partly: Partly) -> Answer {
     let reason = Reason {
-        code: code_name(Code::Aborted).to_owned(),
+        code: refusal::name(Code::Aborted).to_owned(),
         reason: INCOMPLETE.to_owned(),
         fields: Vec::new(),
     };
@@ -404,34 +404,11 @@ pub(crate) fn reason_of(status: &Status) -> Reason {
         .iter()
         .map(|violation| word(&violation.field));
     Reason {
-        code: code_name(status.code()).to_owned(),
+        code: refusal::name(status.code()).to_owned(),
         reason: details
             .error_info()
             .map(|info| word(&info.reason))
             .unwrap_or_default(),
         fields: fields.take(20).collect(),
-    }
-}
-
-/// The name of a code as gRPC spells it.
-pub(crate) fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

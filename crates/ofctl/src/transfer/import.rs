@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::{
-    call::{Answer, Creation, Mode, code_name, reason_of},
+    call::{Answer, Creation, Mode, reason_of},
     journal::{self, Doubt, Finished, Journal, Line, Partly, Past, Reason},
     layout::{BadRow, Noun},
     pace::Pace,
@@ -29,6 +29,7 @@ use crate::{
     connect::Gateway,
     exit::{Call, Failure, Refused},
     io::Io,
+    refusal,
 };
 
 /// For this long the gateway remembers a request id, less an hour for clocks that differ.
@@ -260,7 +261,7 @@ fn already_finished(
 /// Why a row is refused that can't be read.
 fn unreadable_row(bad: &BadRow) -> Reason {
     Reason {
-        code: code_name(Code::InvalidArgument).to_owned(),
+        code: refusal::name(Code::InvalidArgument).to_owned(),
         reason: INVALID_ROW.to_owned(),
         fields: vec![
             format!("{} {}", bad.column, bad.problem)
