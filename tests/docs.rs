@@ -1,4 +1,4 @@
-//! The pages of `docs/`: every fenced block is run and compared, or held in a way that its kind has.
+//! The README and the pages of `docs/`: every fenced block is run and compared, or held in a way that its kind has.
 //!
 //! `docs/maintainers/pages.md` tells authors the rules. Here they are kept.
 
@@ -43,7 +43,7 @@ enum Held {
 
 /// All pages, as paths below the root.
 fn pages() -> Vec<PathBuf> {
-    let mut found = Vec::new();
+    let mut found = vec![PathBuf::from("README.md")];
     let mut folders = vec![PathBuf::from("docs")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(Path::new(ROOT).join(&folder)).unwrap() {

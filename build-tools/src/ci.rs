@@ -99,7 +99,7 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
     passed += ci.protos(out, &tools)?;
     passed += ci.external(
         out,
-        "the README, word for word, with tools that are not ours",
+        "the sandbox, installed as its page says",
         "external::",
         Some(tools.clone()),
     )?;

@@ -7,11 +7,32 @@ const VENDORS: &str = "needs documents of the vendor's, which are not ours to ke
                        commands, and `cargo xtask ci` rehearses an import where there is one";
 
 /// Where it stands (the path's end), how it begins, and the reason.
-const ELSEWHERE: [(&str, &str, &str); 9] = [
+const ELSEWHERE: [(&str, &str, &str); 14] = [
     (
         ".md",
         "npm install --global @bufbuild/buf",
         "installs what `cargo xtask ci` has installed",
+    ),
+    (
+        "README.md",
+        "cargo install --locked --path crates/ofctl",
+        "installs what is built for all pages; tests/external/installed.rs installs the sandbox in the same way",
+    ),
+    ("README.md", "cargo test --workspace", "runs this test"),
+    (
+        "docs/how-to/vendor-tests.md",
+        "cargo install --locked --path crates/sandbox",
+        "tests/external/installed.rs runs both commands",
+    ),
+    (
+        "docs/how-to/vendor-tests.md",
+        "openfinance-sandbox --state",
+        "runs until it is stopped; tests/external/installed.rs starts it",
+    ),
+    (
+        "docs/how-to/vendor-tests.md",
+        "use openfinance_sandbox::{Config",
+        "is a documentation test of crates/sandbox",
     ),
     (
         "docs/sandbox.md",

@@ -4,8 +4,6 @@ use std::{fs, path::Path};
 
 use openfinance_gateway::cli;
 
-use super::blocks;
-
 /// What every gateway outside sandbox mode must be told, for pages that show a part of the settings.
 const REQUIRED: [(&str, &str); 2] = [
     (
@@ -94,19 +92,4 @@ impl<'a> Files<'a> {
         }
         place.to_str().unwrap().to_owned()
     }
-}
-
-#[test]
-fn the_settings_in_the_readme_are_taken() {
-    let found = blocks(Path::new("README.md"));
-    for block in found.iter().filter(|block| block.kind == "toml") {
-        taken(&block.text).unwrap_or_else(|problem| panic!("{}: {problem}", block.place()));
-    }
-}
-
-#[test]
-fn settings_that_are_none_are_told() {
-    assert_eq!(taken("[limits]\nin_flight = \"16\"\n"), Ok(()));
-    let refused = taken("[limits]\nin_fligth = \"16\"\n").unwrap_err();
-    assert!(refused.contains("limits.in_fligth"), "{refused}");
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::gateway::Gateway;
 
-/// The request of the call to paste: the first of the README, so that whoever goes on there has the ids it names.
+/// The request of the call to paste: the first of the tutorial, so that whoever goes on there has the ids it names.
 const REQUEST: &str = r#"{"customer": {"username": "household-4711", "type": "CUSTOMER_TYPE_TESTING", "firstName": "Ada", "lastName": "Lovelace"}}"#;
 
 const METHOD: &str = "openfinance.v1.CustomerService/CreateCustomer";
@@ -58,11 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_call_to_paste_is_the_first_of_the_readme() {
-        let readme = include_str!("../../../README.md");
+    fn the_call_to_paste_is_the_first_of_the_tutorial() {
+        let tutorial = include_str!("../../../docs/tutorial.md");
+        let member = REQUEST.trim_start_matches('{').strip_suffix('}').unwrap();
         assert!(
-            readme.contains(REQUEST),
-            "the README's first call and the banner's are to be one request"
+            tutorial.contains(member),
+            "the tutorial's first create and the banner's are to be one request"
         );
     }
 }

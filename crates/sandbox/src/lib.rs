@@ -89,7 +89,7 @@ pub use serve::{Sandbox, StartError};
 pub use snapshot::{InvalidSnapshot, Snapshot};
 pub use store::StateFileError;
 
-/// The Rust examples of the README, which are tests too.
+/// The Rust example of the page on tests, which is a test too.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct ReadmeExamples;
+#[doc = include_str!("../../../docs/how-to/vendor-tests.md")]
+struct PageExamples;

@@ -142,9 +142,9 @@ fn keys_and_policy_are_lists_of_tables() {
 }
 
 #[test]
-fn the_callers_of_the_readme_are_taken_word_for_word() {
-    let readme = include_str!("../../../../../README.md");
-    let (_, rest) = readme.split_once("```toml\n[[auth.keys]]").unwrap();
+fn the_callers_of_the_page_are_taken_word_for_word() {
+    let page = include_str!("../../../../../docs/how-to/run-for-real.md");
+    let (_, rest) = page.split_once("```toml\n[[auth.keys]]").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let given = with(&format!("[[auth.keys]]{example}"));
     let auth = given.load().unwrap().auth;

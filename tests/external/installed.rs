@@ -1,24 +1,34 @@
-//! The README's section on the sandbox, word for word: the program that it installs, the Python test, every command.
-//! Needs `python3` on the path, and nothing for it.
+//! The sandbox, installed and started by the commands of `docs/how-to/vendor-tests.md`.
 
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
-    sync::LazyLock,
 };
 
-use super::{ROOT, commands, section};
+use crate::docs::{ROOT, block::blocks};
 
-const HEADING: &str = "Use the sandbox in your own tests";
+const PAGE: &str = "docs/how-to/vendor-tests.md";
 const PROGRAM: &str = "openfinance-sandbox";
 /// Where what is installed and written here goes.
 const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// The path of a user who has run the first command of the section.
-static INSTALLED: LazyLock<String> = LazyLock::new(|| {
-    let lines = lines();
-    let install = &lines[0];
+fn bash(script: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-c", script]);
+    command
+}
+
+/// All commands of the page, one each.
+fn commands() -> Vec<String> {
+    let mut blocks = blocks(Path::new(PAGE));
+    blocks.retain(|block| block.kind == "sh");
+    let commands = blocks.iter().flat_map(|block| block.text.lines());
+    commands.map(str::to_owned).collect()
+}
+
+/// The path of a user who has run this command.
+fn installed(install: &str) -> String {
     assert!(install.starts_with("cargo install "), "{install}");
     // Built as the tests are: what is proved is that the command works, not that the optimizer does.
     let status = bash(&format!("{install} --debug"))
@@ -31,42 +41,14 @@ static INSTALLED: LazyLock<String> = LazyLock::new(|| {
     let path = std::env::var_os("PATH").unwrap();
     let paths = [bin].into_iter().chain(std::env::split_paths(&path));
     std::env::join_paths(paths).unwrap().into_string().unwrap()
-});
-
-fn bash(script: &str) -> Command {
-    let mut command = Command::new("bash");
-    command.args(["-c", script]);
-    command
-}
-
-/// All commands of the section, one each.
-fn lines() -> Vec<String> {
-    let blocks = commands(HEADING).concat();
-    blocks.lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn the_python_test_passes() {
-    let section = section(HEADING);
-    let script = section.iter().find(|block| block.kind == "python");
-    let script = &script.unwrap().text;
-    // Development mode tells what it would leave open.
-    let mut python = Command::new("python3");
-    python.args(["-X", "dev", "-W", "error", "-c", script]);
-    let output = python.env("PATH", &*INSTALLED).output().unwrap();
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complained}");
-    assert!(!complained.contains("Warning"), "{complained}");
-    assert!(
-        complained.contains("broke off a connection"),
-        "{complained}"
-    );
-}
-
-#[test]
-fn every_command_starts_a_sandbox() {
+fn every_command_of_the_page_starts_a_sandbox() {
+    let commands = commands();
+    let path = installed(&commands[0]);
     let mut started = 0;
-    for line in lines().iter().filter(|line| line.starts_with(PROGRAM)) {
+    for line in commands.iter().filter(|line| line.starts_with(PROGRAM)) {
         // Another program may listen at the default.
         let listen = if line.contains("--listen") {
             ""
@@ -76,7 +58,7 @@ fn every_command_starts_a_sandbox() {
         let _ = std::fs::remove_file(Path::new(FOLDER).join("sandbox.redb"));
         let mut child = bash(&format!("exec {line}{listen}"))
             .current_dir(FOLDER)
-            .env("PATH", &*INSTALLED)
+            .env("PATH", &path)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -90,5 +72,5 @@ fn every_command_starts_a_sandbox() {
         assert!(address.is_some(), "{line}: {said}");
         started += 1;
     }
-    assert!(started >= 2, "the section starts the program");
+    assert_eq!(started, 2, "{PAGE} starts the program");
 }
