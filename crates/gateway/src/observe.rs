@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use openfinance_rpc::code_name;
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
@@ -23,7 +24,7 @@ use tracing::{Instrument as _, Level, Span};
 use crate::{
     auth,
     method::Called,
-    metrics::{Metrics, Open, code_name},
+    metrics::{Metrics, Open},
     reason::Reason,
     sample::Sample,
     trace,

@@ -9,6 +9,7 @@ mod sender;
 use std::time::Duration;
 
 use http::HeaderMap;
+use openfinance_rpc::code_name;
 use opentelemetry::{
     propagation::{Extractor, TextMapPropagator as _},
     trace::TracerProvider as _,
@@ -31,7 +32,7 @@ use tracing_subscriber::{
 };
 
 use self::sender::Sender;
-use crate::{metrics::code_name, reason::Reason};
+use crate::reason::Reason;
 
 /// The target of all spans that make traces. Nothing else has it, and the log leaves it out.
 pub(crate) const TARGET: &str = openfinance::observe::SPAN_TARGET;

@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
-use openfinance_rpc::pb::{ErrorReason, ListErrorReasonsRequest};
+use openfinance_rpc::{
+    code_name,
+    pb::{ErrorReason, ListErrorReasonsRequest},
+};
 use tokio::time::timeout;
-use tonic::{Code, Request};
+use tonic::Request;
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -33,7 +36,7 @@ pub(crate) async fn explain(
         request_id,
     } = refused;
     let details = status.get_error_details();
-    let code = name(status.code());
+    let code = code_name(status.code());
     let Some(info) = details.error_info() else {
         let message = clean(status.message());
         io.note(format_args!("error: {code}: {message}"));
@@ -119,27 +122,4 @@ async fn advice(gateway: &Gateway, reason: &str) -> Option<ErrorReason> {
     let answer = timeout(ADVICE, gateway.list_error_reasons(request)).await;
     let reasons = answer.ok()?.ok()?.into_inner().reasons;
     reasons.into_iter().find(|said| said.reason == reason)
-}
-
-/// The name of a code, as the protocol spells it.
-pub(crate) const fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }

@@ -2,6 +2,7 @@
 
 mod alike;
 mod call;
+mod disk;
 mod export;
 mod import;
 mod journal;

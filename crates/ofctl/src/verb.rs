@@ -4,19 +4,12 @@
 //! ids, secrets) is never a flag's value, since it would stand in the list of processes and in the shell's history. It
 //! comes from a file, from standard input, or is asked for.
 
-use std::{fs::File, io::Read};
+mod request;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage as _, Value,
-};
+use clap::{Arg, ArgAction, Command, builder::PossibleValuesParser};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor};
 
-use crate::{
-    exit::Failure,
-    io::Io,
-    output::json,
-    schema::{self, Class},
-};
+use crate::schema::{self, Class};
 
 /// A command.
 pub(crate) struct Verb {
@@ -26,8 +19,10 @@ pub(crate) struct Verb {
     pub(crate) about: &'static str,
     /// The method that it calls, such as `CustomerService/GetCustomer`.
     pub(crate) method: &'static str,
-    /// The flags that its request is made of.
-    pub(crate) fields: &'static [Field],
+    /// The flags of the record that it creates or changes.
+    pub(crate) record: &'static [Field],
+    /// The flags of the rest of its request.
+    pub(crate) rest: &'static [Field],
     /// The message of the request that may come from a file: the path of a field, or the whole.
     pub(crate) file: Option<Source>,
     /// Whether single fields can be cleared.
@@ -69,7 +64,8 @@ pub(crate) const VERB: Verb = Verb {
     name: "",
     about: "",
     method: "",
-    fields: &[],
+    record: &[],
+    rest: &[],
     file: None,
     clears: false,
     confirm: None,
@@ -164,6 +160,11 @@ impl Verb {
         schema::method(self.method)
     }
 
+    /// The flags that its request is made of.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.record.iter().chain(self.rest)
+    }
+
     /// What the parser of the command line knows of it.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.name).about(self.about);
@@ -173,7 +174,7 @@ impl Verb {
         let Some(method) = self.descriptor() else {
             return command;
         };
-        for field in self.fields {
+        for field in self.fields() {
             if let Some(descriptor) = schema::field(&method.input(), field.path) {
                 command = command.arg(field.arg(&descriptor));
             }
@@ -224,181 +225,21 @@ impl Verb {
     }
 
     /// The flags of the record itself, and not of the request around it.
-    fn changed(&self) -> impl Iterator<Item = &'static Field> {
-        let flags = self.fields.iter();
+    fn changed(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        let flags = self.fields();
         flags.filter(|field| !field.is_argument() && field.path.contains('.'))
     }
 
     /// How a person knows the field at this path of the request: by the flag, where there is one.
     pub(crate) fn shown(&self, path: &str) -> String {
-        let holds = |field: &&Field| {
+        let holds = |field: &&'static Field| {
             let rest = path.strip_prefix(field.path);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        let found = self.fields.iter().find(holds).and_then(|field| {
+        let found = self.fields().find(holds).and_then(|field| {
             let input = self.descriptor()?.input();
             Some(field.shown(&schema::field(&input, field.path)?))
         });
         found.unwrap_or_else(|| path.to_owned())
     }
-
-    /// Makes the request of the flags, of files, and of what a person types.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] where a value has not the form of its field, [`Failure::Local`] where a file can't be read.
-    pub(crate) fn asked(&self, flags: &ArgMatches, io: &mut Io) -> Result<Asked, Failure> {
-        let Some(method) = self.descriptor() else {
-            return Err(Failure::Usage(format!(
-                "there is no method {}",
-                self.method
-            )));
-        };
-        let mut request = DynamicMessage::new(method.input());
-        let mut taken = false;
-        if let Some(source) = self.file
-            && let Some(file) = flags.get_one::<String>("from")
-        {
-            let wrong = |text: String| Failure::Usage(text);
-            match source {
-                Source::Whole => request = from_file(file, method.input(), &mut taken, io)?,
-                Source::Field(path) => {
-                    let kind = schema::field(&method.input(), path).map(|field| field.kind());
-                    let Some(Kind::Message(record)) = kind else {
-                        return Err(wrong(format!("there is no record {path}")));
-                    };
-                    let record = from_file(file, record, &mut taken, io)?;
-                    schema::set(&mut request, path, Value::Message(record)).map_err(wrong)?;
-                }
-            }
-        }
-        for field in self.fields {
-            let Some(descriptor) = schema::field(&method.input(), field.path) else {
-                continue;
-            };
-            let name = field.shown(&descriptor);
-            let wrong = |text: String| Failure::Usage(format!("{name}: {text}"));
-            let value = if descriptor.is_list() {
-                let texts = flags.get_many::<String>(field.path).into_iter().flatten();
-                let values = texts.map(|text| schema::value(&descriptor, text));
-                let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(wrong)?;
-                Value::List(values)
-            } else if matches!(descriptor.kind(), Kind::Bool) && !descriptor.supports_presence() {
-                Value::Bool(flags.get_flag(field.path))
-            } else {
-                let Some(text) = flags.get_one::<String>(field.path) else {
-                    continue;
-                };
-                if schema::class(&descriptor) == Class::Restricted {
-                    Value::String(secret(&name, text, &mut taken, io)?)
-                } else {
-                    schema::value(&descriptor, text).map_err(wrong)?
-                }
-            };
-            schema::set(&mut request, field.path, value).map_err(Failure::Usage)?;
-        }
-        self.mask(flags, &mut request)?;
-        let checked_only = request
-            .get_field_by_name("validate_only")
-            .is_some_and(|only| only.as_bool() == Some(true));
-        let named = method.input().get_field_by_name("request_id").is_some();
-        if named && !checked_only && !request.has_field_by_name("request_id") {
-            let id = (io.new_id)().to_string();
-            schema::set(&mut request, "request_id", Value::String(id)).map_err(Failure::Usage)?;
-        }
-        Ok(Asked { method, request })
-    }
-
-    /// Names the fields that are to be changed, where some are to be cleared: those can't be told from ones that are just
-    /// not set.
-    fn mask(&self, flags: &ArgMatches, request: &mut DynamicMessage) -> Result<(), Failure> {
-        let Some(Source::Field(record)) = self.file.filter(|_| self.clears) else {
-            return Ok(());
-        };
-        let Some(clear) = flags.get_many::<String>("clear") else {
-            return Ok(());
-        };
-        let mut paths = Vec::new();
-        if let Some(Value::Message(record)) = request.get_field_by_name(record).as_deref() {
-            changes("", record, &mut paths);
-        }
-        for name in clear {
-            let field = self.changed().find(|field| field.name == name);
-            let path = field.and_then(|field| field.path.strip_prefix(record)?.strip_prefix('.'));
-            let path = path.map(str::to_owned).unwrap_or_default();
-            if paths.contains(&path) {
-                return Err(Failure::Usage(format!(
-                    "--clear {name}: the field is set, too"
-                )));
-            }
-            paths.push(path);
-        }
-        let paths = paths.into_iter().map(Value::String).collect();
-        schema::set(request, "update_mask.paths", Value::List(paths)).map_err(Failure::Usage)
-    }
-}
-
-/// The paths of the fields of a record that are set and that a caller may change: ids and times it may not.
-fn changes(prefix: &str, record: &DynamicMessage, paths: &mut Vec<String>) {
-    for (field, value) in record.fields() {
-        let path = format!("{prefix}{}", field.name());
-        let inner = value.as_message();
-        let inner = inner.filter(|inner| !schema::is_date(&inner.descriptor()));
-        if let Some(inner) = inner {
-            changes(&format!("{path}."), inner, paths);
-        } else if schema::class(&field) != Class::Internal {
-            paths.push(path);
-        }
-    }
-}
-
-/// What a file is called in words.
-fn named(file: &str) -> &str {
-    if file == "-" { "standard input" } else { file }
-}
-
-/// Opens a file, or standard input, which can be read once.
-fn open<'a>(file: &str, taken: &mut bool, io: &'a mut Io) -> Result<Box<dyn Read + 'a>, Failure> {
-    if file != "-" {
-        let opened = File::open(file);
-        let opened =
-            opened.map_err(|error| Failure::Local(format!("cannot read {file}: {error}")))?;
-        return Ok(Box::new(opened));
-    }
-    if std::mem::replace(taken, true) {
-        return Err(Failure::Usage(
-            "standard input can be read once only".to_owned(),
-        ));
-    }
-    Ok(Box::new(&mut io.stdin))
-}
-
-fn from_file(
-    file: &str,
-    message: prost_reflect::MessageDescriptor,
-    taken: &mut bool,
-    io: &mut Io,
-) -> Result<DynamicMessage, Failure> {
-    json::read(named(file), open(file, taken, io)?, message)
-}
-
-/// Reads what must not be seen: the first line of a file or of standard input, or what a person types.
-fn secret(flag: &str, file: &str, taken: &mut bool, io: &mut Io) -> Result<String, Failure> {
-    let unreadable =
-        |error| Failure::Local(format!("{flag}: cannot read {}: {error}", named(file)));
-    if file == "-" && io.terminal.stdin {
-        let question = format!(
-            "{} (not shown): ",
-            flag.trim_start_matches('-').trim_end_matches("-file")
-        );
-        return (io.ask_secret)(&question).map_err(unreadable);
-    }
-    let mut text = String::new();
-    let source = open(file, taken, io)?;
-    source
-        .take(4096)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

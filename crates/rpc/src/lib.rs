@@ -2,6 +2,7 @@
 //!
 //! [`pb`] is what prost and tonic generate. The policy beside it comes from the options of the same files: messages
 //! print without personal data, and [`METHODS`] says what each method needs and whether it may be repeated.
+//! [`code_name`] is written by hand.
 //!
 //! ```no_run
 //! use openfinance_rpc::pb::{GetCustomerRequest, customer_service_client::CustomerServiceClient};
@@ -22,6 +23,9 @@
 #[allow(clippy::all, missing_docs, unreachable_pub)]
 mod generated;
 
+mod code;
+
+pub use code::code_name;
 pub use generated::{pb, policy::METHODS};
 
 /// All of `proto/` and what it imports, as an encoded `google.protobuf.FileDescriptorSet` without source positions:

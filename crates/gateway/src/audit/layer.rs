@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use openfinance::Deadline;
+use openfinance_rpc::code_name;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
@@ -29,7 +30,6 @@ use crate::{
     complete::trailers,
     failure::{Failure, OURS},
     method::Called,
-    metrics::code_name,
     ready::take_ready,
     reason::Reason,
     seen::REDACTED,

@@ -1,7 +1,8 @@
 //! What to do about each reason: the one place that callers, documents, dashboards and alert rules have it from.
 
+use openfinance_rpc::code_name;
+
 use super::Reason;
-use crate::metrics::code_name;
 
 /// A reason, with what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::{io::Read as _, time::Duration};
 
 use clap::{Arg, ArgMatches};
 use jiff::Timestamp;
+use openfinance_rpc::code_name;
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
 
@@ -178,7 +179,7 @@ fn error(result: &DynamicMessage) -> String {
         .unwrap_or_default();
     format!(
         "{} {}",
-        crate::refusal::name(Code::from(code.unwrap_or_default())),
+        code_name(Code::from(code.unwrap_or_default())),
         clean(reason)
     )
 }

@@ -42,7 +42,7 @@ fn settable(message: &MessageDescriptor, prefix: &str, paths: &mut Vec<String>) 
 fn every_flag_is_a_field_of_a_method_that_there_is() {
     for verb in all().chain([&ONBOARD]) {
         let input = verb.descriptor().unwrap().input();
-        for field in verb.fields {
+        for field in verb.fields() {
             assert!(
                 schema::field(&input, field.path).is_some(),
                 "{} {}",
@@ -71,7 +71,7 @@ fn every_field_of_a_create_has_a_flag_or_a_reason() {
         let mut paths = Vec::new();
         settable(&verb.descriptor().unwrap().input(), "", &mut paths);
         for path in paths {
-            let flag = verb.fields.iter().any(|field| field.path == path);
+            let flag = verb.fields().any(|field| field.path == path);
             let reason = WITHOUT_FLAG.iter().any(|(without, _)| *without == path);
             assert!(flag || reason, "{} has no flag for {path}", verb.name);
         }
@@ -83,7 +83,7 @@ fn no_restricted_value_is_a_flag() {
     let mut checked = 0;
     for verb in all() {
         let input = verb.descriptor().unwrap().input();
-        for field in verb.fields {
+        for field in verb.fields() {
             let descriptor = schema::field(&input, field.path).unwrap();
             if schema::class(&descriptor) == Class::Restricted {
                 let shown = field.shown(&descriptor);

@@ -8,8 +8,10 @@
 //! There is no personal data in it. What binds a request id to the content of its row is a digest under a key; the key
 //! is random, and goes when the import is finished, so that nobody can try out what a row held.
 
+mod line;
+mod past;
+
 use std::{
-    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -17,213 +19,21 @@ use std::{
 
 use jiff::Timestamp;
 use ring::hmac;
-use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::layout::Noun;
+pub(crate) use self::{
+    line::{Finished, Line, Partly, Reason, word},
+    past::{Comparison, Doubt, Past},
+};
+use super::{
+    disk::{private, sync_folder, trouble},
+    layout::Noun,
+};
 use crate::exit::Failure;
 
 const VERSION: u32 = 1;
-/// This many rows share a digest by which a change of the file is noticed.
-const BLOCK: u32 = 1024;
 /// What stands for a key that has been erased.
 const ERASED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Why a row was refused: the same for all rows that it happens to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Reason {
-    /// The name of the gRPC code.
-    pub(crate) code: String,
-    /// The reason of `google.rpc.ErrorInfo`, or one of this program's.
-    pub(crate) reason: String,
-    /// The fields that are wrong.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) fields: Vec<String>,
-}
-
-/// The records of a row that was refused half-way.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Partly {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) customer_id: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) consumer_id: String,
-}
-
-impl Partly {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.customer_id.is_empty() && self.consumer_id.is_empty()
-    }
-}
-
-/// A line of the journal.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub(crate) enum Line {
-    /// The first line. The key stands at its front, where it is found to be erased.
-    Import {
-        key: String,
-        version: u32,
-        noun: String,
-        at: Timestamp,
-    },
-    /// A row is about to be sent under this request id.
-    Sending {
-        row: u32,
-        line: u64,
-        request_id: Uuid,
-        at: Timestamp,
-    },
-    /// Its record is there.
-    Done { row: u32, record_id: String },
-    /// It was refused, and its record is not there by this import's hand.
-    Failed {
-        row: u32,
-        line: u64,
-        #[serde(flatten)]
-        reason: Reason,
-        #[serde(flatten)]
-        partly: Partly,
-    },
-    /// It was not sent after all, or nothing was done.
-    Unsent { row: u32 },
-    /// The failed rows so far are in this file, which has this digest.
-    Reported { name: String, digest: String },
-    /// All rows are done or failed.
-    Finished(Finished),
-}
-
-/// How an import ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Finished {
-    pub(crate) at: Timestamp,
-    /// The size of the file, in bytes.
-    pub(crate) size: u64,
-    pub(crate) done: u64,
-    pub(crate) failed: u64,
-}
-
-/// A row that was sent, and nobody knows what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt {
-    pub(crate) request_id: Uuid,
-    pub(crate) since: Timestamp,
-}
-
-/// What became of the rows so far.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Past {
-    pub(crate) done: RoaringBitmap,
-    pub(crate) failed: BTreeMap<Reason, RoaringBitmap>,
-    pub(crate) partly: BTreeMap<u32, Partly>,
-    pub(crate) doubt: BTreeMap<u32, Doubt>,
-    pub(crate) finished: Option<Finished>,
-    /// The name and the digest of the last report.
-    pub(crate) reported: Option<(String, String)>,
-    /// The request ids of all these rows, by block, one over the other: they are what they were if the rows are.
-    digests: BTreeMap<u32, u128>,
-}
-
-impl Past {
-    /// Whether a row was sent already.
-    pub(crate) fn knows(&self, row: u32) -> bool {
-        self.done.contains(row) || self.doubt.contains_key(&row) || self.has_failed(row).is_some()
-    }
-
-    /// Why a row has failed, if it has.
-    pub(crate) fn has_failed(&self, row: u32) -> Option<&Reason> {
-        self.failed
-            .iter()
-            .find_map(|(reason, rows)| rows.contains(row).then_some(reason))
-    }
-
-    pub(crate) fn failures(&self) -> u64 {
-        self.failed.values().map(RoaringBitmap::len).sum()
-    }
-
-    fn last_known(&self) -> u32 {
-        let failed = self.failed.values().filter_map(RoaringBitmap::max).max();
-        let doubt = self.doubt.keys().last().copied();
-        self.done.max().max(failed).max(doubt).unwrap_or(0)
-    }
-
-    pub(crate) fn add(&mut self, line: Line) {
-        match line {
-            Line::Import { .. } => {}
-            Line::Sending {
-                row,
-                request_id,
-                at,
-                line: _,
-            } => {
-                if !self.knows(row) {
-                    *self.digests.entry(row / BLOCK).or_default() ^= request_id.as_u128();
-                }
-                self.doubt.insert(
-                    row,
-                    Doubt {
-                        request_id,
-                        since: at,
-                    },
-                );
-            }
-            Line::Done { row, record_id: _ } => {
-                self.doubt.remove(&row);
-                self.done.insert(row);
-            }
-            Line::Failed {
-                row,
-                reason,
-                partly,
-                line: _,
-            } => {
-                self.doubt.remove(&row);
-                self.failed.entry(reason).or_default().insert(row);
-                if !partly.is_empty() {
-                    self.partly.insert(row, partly);
-                }
-            }
-            Line::Unsent { row } => {
-                if let Some(doubt) = self.doubt.remove(&row) {
-                    *self.digests.entry(row / BLOCK).or_default() ^= doubt.request_id.as_u128();
-                }
-            }
-            Line::Reported { name, digest } => self.reported = Some((name, digest)),
-            Line::Finished(finished) => self.finished = Some(finished),
-        }
-    }
-}
-
-/// Holds the rows of a file against those that were sent.
-#[derive(Default)]
-pub(crate) struct Comparison {
-    digests: BTreeMap<u32, u128>,
-    rows: u32,
-}
-
-impl Comparison {
-    /// Takes in a row of the file, with the request id that it would have.
-    pub(crate) fn add(&mut self, past: &Past, row: u32, request_id: impl FnOnce() -> Uuid) {
-        self.rows = row;
-        if past.knows(row) {
-            *self.digests.entry(row / BLOCK).or_default() ^= request_id().as_u128();
-        }
-    }
-
-    /// The first and the last of a thousand rows among which one has changed since it was sent.
-    pub(crate) fn changed(&self, past: &Past) -> Option<(u32, u32)> {
-        let differs = |block: &u32| {
-            let digest = |digests: &BTreeMap<u32, u128>| digests.get(block).copied().unwrap_or(0);
-            digest(&self.digests) != digest(&past.digests)
-        };
-        let block = past.digests.keys().copied().find(differs);
-        let block =
-            block.or_else(|| (past.last_known() > self.rows).then_some(self.rows / BLOCK))?;
-        let first = block.saturating_mul(BLOCK).max(1);
-        Some((first, block.saturating_mul(BLOCK).saturating_add(BLOCK - 1)))
-    }
-}
 
 /// The journal of an import, which nobody else writes meanwhile.
 pub(crate) struct Journal {
@@ -418,40 +228,6 @@ impl Journal {
 /// Whether nothing comes any more.
 fn is_rest(reader: &mut BufReader<&File>) -> bool {
     reader.fill_buf().is_ok_and(<[u8]>::is_empty)
-}
-
-/// A word of somebody else's as the journal may hold it: ids and reasons have nothing else.
-pub(crate) fn word(text: &str) -> String {
-    let plain = |letter: &char| letter.is_ascii_alphanumeric() || "_-.[]".contains(*letter);
-    text.chars().filter(plain).take(128).collect()
-}
-
-/// Files that whoever runs this may read, and nobody else.
-#[cfg(unix)]
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
-}
-
-/// Files that whoever runs this may read, and nobody else: elsewhere the folder sees to that.
-#[cfg(not(unix))]
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-/// Makes the name of a new file durable, where folders can be synced.
-pub(crate) fn sync_folder(path: &Path) {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
-    if let Ok(folder) = File::open(folder) {
-        // A file system that can't has no such promise to keep.
-        let _ = folder.sync_all();
-    }
-}
-
-pub(crate) fn trouble(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Local(format!("cannot work with {}: {error}", path.display()))
 }
 
 #[cfg(test)]

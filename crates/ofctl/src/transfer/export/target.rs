@@ -16,7 +16,7 @@ use crate::{
     exit::Failure,
     io::Io,
     transfer::{
-        journal::{private, sync_folder, trouble},
+        disk::{private, sync_folder, trouble},
         rows::Format,
     },
 };

@@ -20,8 +20,9 @@ use crate::{
     output::{self, table::Table},
     transfer::{
         call::{INCOMPLETE, NOT_COMPARABLE},
+        disk::{private, trouble},
         export::target::csv_line,
-        journal::{Journal, Line, Partly, Past, Reason, private, trouble},
+        journal::{Journal, Line, Partly, Past, Reason},
         rows::{Format, REPORTED, Raw, Rows, UNREADABLE},
     },
 };
