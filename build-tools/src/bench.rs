@@ -1,25 +1,36 @@
 //! `cargo xtask bench`: runs the benchmarks in release, and writes down what they found.
 //!
+//! Each benchmark tells its figures in the format of `figures.rs`. With `--record` they are written to
+//! `docs/bench/NAME.json`, and the report and its plots, which follow from them, are drawn anew.
+//!
 //! The figures of two machines, or of two runs, are not to be compared; the ratios within one run are. A benchmark
 //! fails if it misses one of its bars.
 
+mod build;
+mod codegen;
+mod figures;
+mod headlines;
+mod markdown;
+mod measured;
+mod record;
+mod svg;
+mod words;
+
 use std::{
-    fs,
+    ffi::OsString,
     io::{Read as _, Write},
     path::Path,
     process::{Command, Stdio},
-    time::SystemTime,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
-use jiff::Timestamp;
 
-/// Where figures are written down.
-const RECORD: &str = "docs/benchmarks.md";
+use self::figures::Run;
+pub(crate) use self::record::problems;
 
 /// What can be measured.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bench {
     /// What the sandbox costs at a thousand customers and at a million.
     Sandbox,
@@ -27,6 +38,10 @@ pub(crate) enum Bench {
     Load,
     /// What it costs to hold answers of the vendor against its document.
     Drift,
+    /// How long it takes to generate the bindings.
+    Codegen,
+    /// How long it takes to build a crate that depends on the REST client alone.
+    Build,
 }
 
 impl Bench {
@@ -35,14 +50,19 @@ impl Bench {
             Self::Sandbox => "sandbox",
             Self::Load => "load",
             Self::Drift => "drift",
+            Self::Codegen => "codegen",
+            Self::Build => "build",
         }
     }
 
-    fn arguments(self) -> &'static [&'static str] {
+    /// Runs it.
+    fn measure(self, root: &Path) -> Result<Run> {
         match self {
-            Self::Sandbox => &["--package", "openfinance-sandbox", "--bench", "scale"],
-            Self::Load => &["--package", "openfinance-gateway", "--bench", "load"],
-            Self::Drift => &["--package", "openfinance-rest", "--bench", "drift"],
+            Self::Sandbox => of_cargo(self, "openfinance-sandbox", "scale", root),
+            Self::Load => of_cargo(self, "openfinance-gateway", "load", root),
+            Self::Drift => of_cargo(self, "openfinance-rest", "drift", root),
+            Self::Codegen => codegen::measure(root)?.settled(),
+            Self::Build => build::measure(root)?.settled(),
         }
     }
 }
@@ -60,7 +80,8 @@ impl From<bool> for Record {
     }
 }
 
-/// Runs benchmarks, all of them if none is named, and answers whether all bars were met.
+/// Runs benchmarks, all of them if none is named, and answers whether all bars were met. One that fails to measure
+/// anything keeps none of the others from it.
 pub(crate) fn run(
     which: Option<Bench>,
     record: Record,
@@ -69,30 +90,42 @@ pub(crate) fn run(
 ) -> Result<bool> {
     let all = Bench::value_variants();
     let chosen = which.as_ref().map_or(all, std::slice::from_ref);
-    let mut met = true;
+    // Before anything is written, which would make it another state than the one that is measured.
+    let circumstances = record::circumstances(root)?;
+    let (mut met, mut failed) = (true, Vec::new());
     for &bench in chosen {
-        let (good, figures) = measure(bench, root)?;
-        out.write_all(figures.as_bytes())?;
-        met &= good;
+        let mut run = match bench.measure(root) {
+            Ok(run) => run,
+            Err(error) => {
+                failed.push(format!("the benchmark {}: {error:#}", bench.name()));
+                continue;
+            }
+        };
+        writeln!(out, "{}", markdown::tables(&run))?;
+        met &= run.is_met();
         if record == Record::Yes {
-            let path = root.join(RECORD);
-            let document =
-                fs::read_to_string(&path).with_context(|| format!("reading {RECORD}"))?;
-            let figures = format!("{}\n\n{}", circumstances()?, figures.trim());
-            fs::write(&path, replaced(&document, bench.name(), &figures)?)
-                .with_context(|| format!("writing {RECORD}"))?;
-            writeln!(out, "updated {RECORD}")?;
+            run.circumstances = Some(circumstances.clone());
+            let path = record::save(&run, root)?;
+            writeln!(out, "updated {}", path.display())?;
+            redraw(root, out)?;
         }
     }
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(met)
 }
 
-/// Whether the bars were met, and the figures as Markdown.
-fn measure(bench: Bench, root: &Path) -> Result<(bool, String)> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
-        .args(["bench", "--locked"])
-        .args(bench.arguments())
+/// Draws the report and its plots anew, of the figures that were recorded last, and prints what it touched.
+pub(crate) fn redraw(root: &Path, out: &mut dyn Write) -> Result<()> {
+    for path in record::redraw(root)? {
+        writeln!(out, "updated {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Runs a bench target of a package.
+fn of_cargo(bench: Bench, package: &str, target: &str, root: &Path) -> Result<Run> {
+    let mut child = Command::new(cargo())
+        .args(["bench", "--locked", "--package", package, "--bench", target])
         .current_dir(root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -102,68 +135,23 @@ fn measure(bench: Bench, root: &Path) -> Result<(bool, String)> {
     let mut stdout = child.stdout.take().context("stdout was not piped")?;
     stdout.read_to_string(&mut figures)?;
     let good = child.wait()?.success();
+    if figures.trim().is_empty() {
+        bail!("it measured nothing");
+    }
+    let run = Run::read(&figures).context("it printed no figures that can be read")?;
     ensure!(
-        !figures.is_empty(),
-        "the {} benchmark measured nothing",
-        bench.name()
+        run.bench == bench.name(),
+        "it printed the figures of {}",
+        run.bench
     );
-    Ok((good, figures))
+    ensure!(
+        good || !run.is_met(),
+        "it failed, although no figure misses its bar"
+    );
+    Ok(run)
 }
 
-/// When and on what the figures came about.
-fn circumstances() -> Result<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a record names its day, and nothing is tested by it"
-    )]
-    let now = Timestamp::try_from(SystemTime::now())?;
-    let cores = std::thread::available_parallelism()?;
-    let model = fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("model name"))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        })
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    Ok(format!(
-        "{}, {cores} cores, {model}:",
-        now.strftime("%Y-%m-%d")
-    ))
-}
-
-/// The document with other text between the markers of `name`.
-fn replaced(document: &str, name: &str, text: &str) -> Result<String> {
-    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
-    let missing = || format!("{RECORD} has no {begin} ... {end}");
-    let (before, rest) = document.split_once(&begin).with_context(missing)?;
-    let (_, after) = rest.split_once(&end).with_context(missing)?;
-    Ok(format!("{before}{begin}\n{text}\n{end}{after}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stood_between_the_markers_is_replaced_and_nothing_else() {
-        let document = "# A\n<!-- x -->\nold\n<!-- /x -->\nB\n<!-- y -->\n<!-- /y -->\n";
-        let expected = "# A\n<!-- x -->\nnew\n<!-- /x -->\nB\n<!-- y -->\n<!-- /y -->\n";
-        assert_eq!(replaced(document, "x", "new").unwrap(), expected);
-        let error = replaced(document, "z", "new").unwrap_err().to_string();
-        assert!(error.contains("<!-- z -->"), "{error}");
-    }
-
-    #[test]
-    fn every_benchmark_has_its_place_in_the_record() {
-        let document = fs::read_to_string(crate::root().join(RECORD)).unwrap();
-        for bench in Bench::value_variants() {
-            assert!(replaced(&document, bench.name(), "").is_ok());
-        }
-    }
-
-    #[test]
-    fn a_record_tells_when_and_where() {
-        let text = circumstances().unwrap();
-        assert!(text.contains("cores") && text.ends_with(':'), "{text}");
-    }
+/// The cargo that runs this, or whichever is found.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{import, lineage, output, shown, spec};
+use crate::{bench, import, lineage, output, shown, spec};
 
 /// What a package may import of ours, and what it must not import of others'. Tests may import more: `dev` is free.
 struct Rule {
@@ -124,6 +124,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
     problems.extend(import::problems(root)?);
     problems.extend(lineage::problems(root)?);
     problems.extend(shown::problems(root)?);
+    problems.extend(bench::problems(root)?);
     if let Err(error) = spec::normalised(root) {
         problems.push(format!("{error:#}"));
     }

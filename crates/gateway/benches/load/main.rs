@@ -1,7 +1,7 @@
 //! The gateway as a process, over a sandbox, under more calls than it can carry, and under as many as it should.
 //!
 //! `cargo bench --package openfinance-gateway --bench load` prints the figures and fails if a bar is missed; it takes
-//! about five minutes. `cargo xtask bench load --record` also writes them into `docs/benchmarks.md`. The callers and the
+//! about five minutes. `cargo xtask bench load --record` also writes them into `docs/bench`. The callers and the
 //! sandbox are in this process, on the same machine.
 #![allow(
     clippy::unwrap_used,

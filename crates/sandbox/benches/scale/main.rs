@@ -1,7 +1,7 @@
 //! What a sandbox costs at a thousand customers and at a million, over real HTTP, in one run.
 //!
 //! `cargo bench --package openfinance-sandbox --bench scale` prints the tables and fails if a bar is missed;
-//! `cargo xtask bench sandbox --record` also writes them into `docs/benchmarks.md`. A number after `--` takes the place
+//! `cargo xtask bench sandbox --record` also writes them into `docs/bench`. A number after `--` takes the place
 //! of the million. Times are for comparing within one run: they are those of this machine while it did other things.
 
 mod bar;
