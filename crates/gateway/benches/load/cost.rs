@@ -1,22 +1,21 @@
 //! What everything together costs, with all that protects it on; what traces cost; and whether anything grows.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
+use openfinance_rpc::pb::CustomerType;
 use openfinance_sandbox::{FaultRule, Stage};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use tokio::{net::TcpListener, time::sleep};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Endpoint;
 
 use crate::{
     bar::{Bar, grouped},
     collector::Collector,
-    generator::{Ask, Load, Outcome, offer, offer_all, slowest_hundredth},
+    generator::{Ask, Load, Outcome, offer, offer_all},
+    guard::{CALLER, Guard},
     process::Process,
     report::{Report, mebibytes, millis},
     subject::Subject,
 };
-
-const CALLER: &str = "spiffe://example.com/load";
 
 /// How long each rate is kept up.
 const TIME: Duration = Duration::from_secs(15);
@@ -30,46 +29,24 @@ const TRACED_ROUNDS: u32 = 2;
 
 /// A gateway with TLS, callers by certificate, policy, limits of callers and the audit file.
 async fn guarded(folder: &Path) -> Subject {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let pair = |name: SanType| {
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![name];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &authority).unwrap().pem();
-        (certificate, key.serialize_pem())
-    };
-    let (certificate, key) = pair(SanType::DnsName("localhost".try_into().unwrap()));
-    let (own_certificate, own_key) = pair(SanType::URI(CALLER.try_into().unwrap()));
-    let authority = authority.pem();
-    for (name, text) in [("cert", &certificate), ("key", &key), ("ca", &authority)] {
-        fs::write(folder.join(name), text).unwrap();
-    }
-    let at = |name: &str| folder.join(name).display().to_string();
+    let guard = Guard::new(folder);
+    let audit = folder.join("audit");
     let settings = format!(
-        "[tls]\ncert = \"{}\"\nkey = \"{}\"\nclient_ca = \"{}\"\n\
-         [auth]\nmtls = \"on\"\n\
+        "{}[auth]\nmtls = \"on\"\n\
          [[policy]]\nprincipal = \"{CALLER}\"\nroles = [\"writer\"]\npermissions = [\"pii.read\"]\n\
          [limits]\ncalls_per_second = \"100000\"\ncreates_per_second = \"100000\"\n\
          [audit]\npath = \"{}\"\n",
-        at("cert"),
-        at("key"),
-        at("ca"),
-        at("audit"),
+        guard.mutual_tls,
+        audit.display(),
     );
     let process = Process::start(&settings).await;
-    let tls = ClientTlsConfig::new()
-        .domain_name("localhost")
-        .ca_certificate(Certificate::from_pem(authority))
-        .identity(Identity::from_pem(own_certificate, own_key));
     let endpoint = Endpoint::from_shared(format!("https://{}", process.grpc)).unwrap();
-    Subject::of(process, endpoint.tls_config(tls).unwrap(), None).await
+    Subject::of(process, endpoint.tls_config(guard.caller).unwrap(), None).await
 }
 
 fn creates(rate: f64, time: Duration) -> Load {
     Load {
-        ask: Ask::Create,
+        ask: Ask::Create(CustomerType::Testing),
         ..Load::reads("", rate, time)
     }
 }
@@ -100,11 +77,11 @@ pub(crate) async fn guarded_latency_and_soak(report: &mut Report) {
         ),
     ] {
         let outcome = offer(&subject.clients, load).await;
-        let slow = slowest_hundredth(&outcome.served);
+        let slow = outcome.served.slowest_hundredth();
         let figure = format!(
             "{}; {} of {} failed",
             millis(slow),
-            failed(&outcome),
+            outcome.failed(),
             grouped(outcome.offered as u64)
         );
         let name = format!(
@@ -118,19 +95,12 @@ pub(crate) async fn guarded_latency_and_soak(report: &mut Report) {
         format!("{then:.0} MiB"),
         Bar::at_most(then, 64.0, "≤ 64 MiB"),
     );
-    let subject = Arc::new(subject);
     soak(report, &subject).await;
-    if let Some(subject) = Arc::into_inner(subject) {
-        subject.stop().await;
-    }
-}
-
-fn failed(outcome: &Outcome) -> usize {
-    outcome.offered - outcome.served.len()
+    subject.stop().await;
 }
 
 /// Reads and creates for a minute, while the vendor has one trouble after the other.
-async fn soak(report: &mut Report, subject: &Arc<Subject>) {
+async fn soak(report: &mut Report, subject: &Subject) {
     let watch = subject.watched();
     let troubles = async {
         let fault = || FaultRule::on_any().probability(0.2).times(60);
@@ -190,7 +160,7 @@ async fn soak(report: &mut Report, subject: &Arc<Subject>) {
     report.figure("open files, the same", figure, bar);
     let figure = format!(
         "{} of {}",
-        failed(&outcome),
+        outcome.failed(),
         grouped(outcome.offered as u64)
     );
     report.figure("calls that failed in it", figure, Bar::NONE);
@@ -231,7 +201,7 @@ pub(crate) async fn traces(report: &mut Report) {
     let (mut costs, mut slow, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     for (subject, cost, outcome) in subjects {
         costs.push(cost / outcome.offered as f64);
-        slow.push(slowest_hundredth(&outcome.served));
+        slow.push(outcome.served.slowest_hundredth());
         memory.push(mebibytes(subject.resident()));
         subject.stop().await;
     }

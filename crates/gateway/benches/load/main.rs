@@ -4,7 +4,9 @@
 //! about five minutes. `cargo xtask bench load --record` also writes them into `docs/bench`. The callers and the
 //! sandbox are in this process, on the same machine.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a benchmark that can't go on ends there"
 )]
 
@@ -13,14 +15,25 @@ mod bar;
 #[path = "../../tests/running/collector.rs"]
 mod collector;
 mod cost;
+#[path = "../common/generator.rs"]
 mod generator;
+#[path = "../common/guard.rs"]
+mod guard;
+#[path = "../common/keys.rs"]
+mod keys;
 mod overload;
 #[path = "../../tests/running/process.rs"]
 mod process;
+#[path = "../../tests/running/program.rs"]
+mod program;
 mod report;
 mod subject;
 #[path = "../../../sandbox/benches/scale/system.rs"]
 mod system;
+#[path = "../common/times.rs"]
+mod times;
+#[path = "../common/watch.rs"]
+mod watch;
 
 use std::{
     env,

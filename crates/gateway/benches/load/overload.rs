@@ -1,12 +1,14 @@
 //! More calls than can be carried: how many are served all the same, how soon, and whose.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use crate::{
     bar::{Bar, grouped},
-    generator::{Load, Outcome, offer, offer_all, slowest_hundredth},
+    generator::{Load, Outcome, offer, offer_all},
+    keys,
     report::{Report, mebibytes, millis},
     subject::Subject,
+    times::Times,
 };
 
 /// A modest vendor: this long for each read, and as many at a time as the gateway has places. It is far from what the
@@ -29,8 +31,8 @@ const ROUND: Duration = Duration::from_secs(10);
 const ALLOWED: f64 = 40.0;
 const QUIET: usize = 9;
 
-/// What waits in the line waits for 500 ms; nothing else takes so long, in milliseconds.
-const WAITED: f64 = 400.0;
+/// What waits in the line waits for 500 ms; nothing else takes so long.
+const WAITED: Duration = Duration::from_millis(400);
 
 pub(crate) async fn knee(report: &mut Report) {
     let subject = Subject::start(PLACES, &[]).await;
@@ -51,8 +53,8 @@ pub(crate) async fn knee(report: &mut Report) {
         twice.add(offer(&subject.clients, load(2.0 * knee, ROUND)).await);
     }
     let (slow, slow_twice) = (
-        slowest_hundredth(&at.served),
-        slowest_hundredth(&twice.served),
+        at.served.slowest_hundredth(),
+        twice.served.slowest_hundredth(),
     );
     let (goodput, goodput_twice) = (at.goodput(), twice.goodput());
     let figure = format!("{goodput:.0} a second, slowest hundredth {}", millis(slow));
@@ -77,11 +79,10 @@ pub(crate) async fn knee(report: &mut Report) {
 fn callers(limits: &str) -> String {
     let mut settings = format!("[limits]\nin_flight = \"16\"\nwaiting = \"16\"\n{limits}");
     for number in 0..=QUIET {
-        let hash = hash(&key(number));
+        settings.push_str(&keys::entry(&format!("caller{number}"), &key(number)));
         let _ = write!(
             settings,
-            "[[auth.keys]]\nprincipal = \"caller{number}\"\nsha256 = \"{hash}\"\n\
-             [[policy]]\nprincipal = \"caller{number}\"\nroles = [\"writer\"]\n"
+            "[[policy]]\nprincipal = \"caller{number}\"\nroles = [\"writer\"]\n"
         );
     }
     settings
@@ -89,15 +90,6 @@ fn callers(limits: &str) -> String {
 
 fn key(number: usize) -> String {
     format!("key-of-caller-number-{number}")
-}
-
-fn hash(text: &str) -> String {
-    use sha2::Digest as _;
-    let hash = sha2::Sha256::digest(text.as_bytes());
-    hash.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One caller that asks for far more than its share, and nine that do not.
@@ -113,8 +105,8 @@ pub(crate) async fn fairness(report: &mut Report) {
         bar,
     );
     let (before, after) = (
-        slowest_hundredth(&baseline.served),
-        slowest_hundredth(&quiet.served),
+        baseline.served.slowest_hundredth(),
+        quiet.served.slowest_hundredth(),
     );
     let figure = format!(
         "{}, {:.2} times what it is without the one",
@@ -172,7 +164,7 @@ async fn one_and_nine(settings: &str, quiet: f64, loud: f64) -> (Outcome, Outcom
 
 /// A vendor that no longer answers, under ten thousand calls.
 pub(crate) async fn stall(report: &mut Report) {
-    let subject = Arc::new(Subject::start("", &[]).await);
+    let subject = Subject::start("", &[]).await;
     let load = |rate, time| Load::reads(&subject.customer, rate, time);
     let normal = Duration::from_secs(4);
     let before = offer(&subject.clients, load(500.0, normal)).await;
@@ -201,11 +193,12 @@ pub(crate) async fn stall(report: &mut Report) {
     let bar = Bar::when(stalled.without_retry == 0, "0 without");
     report.figure("what became of them", figure, bar);
     let shed = ["OVERLOADED", "UPSTREAM_CIRCUIT_OPEN"].map(|reason| stalled.refused.get(reason));
-    let shed: Vec<f64> = shed.into_iter().flatten().flatten().copied().collect();
+    let mut all = Times::default();
+    shed.into_iter().flatten().for_each(|took| all.add(took));
     // Those that found room to wait have waited half a second, which is asked for.
-    let at_once: Vec<f64> = shed.iter().copied().filter(|took| *took < WAITED).collect();
-    let slow = slowest_hundredth(&at_once);
-    let (count, all) = (at_once.len() as u64, shed.len() as u64);
+    let at_once = all.below(WAITED);
+    let slow = at_once.slowest_hundredth();
+    let (count, all) = (at_once.count() as u64, all.count() as u64);
     let figure = format!("{} of {}, {}", grouped(count), grouped(all), millis(slow));
     let bar = Bar::at_most(slow, 20.0, "≤ 20 ms");
     report.figure("refused without a wait, the slowest hundredth", figure, bar);
@@ -218,14 +211,12 @@ pub(crate) async fn stall(report: &mut Report) {
     let figure = format!("{:.0} % of before", 100.0 * share);
     let bar = Bar::when(share >= 0.95, "≥ 95 %");
     report.figure("served from 5 s after it is back", figure, bar);
-    if let Some(subject) = Arc::into_inner(subject) {
-        subject.stop().await;
-    }
+    subject.stop().await;
 }
 
-fn reasons(refused: &BTreeMap<String, Vec<f64>>) -> String {
+fn reasons(refused: &BTreeMap<String, Times>) -> String {
     let each = refused
         .iter()
-        .map(|(reason, took)| format!("{} {reason}", grouped(took.len() as u64)));
+        .map(|(reason, took)| format!("{} {reason}", grouped(took.count() as u64)));
     each.collect::<Vec<_>>().join(", ")
 }

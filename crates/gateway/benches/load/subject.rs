@@ -1,19 +1,20 @@
 //! The gateway that is measured, a process of its own, and what can be seen of it from outside.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use openfinance_rpc::pb;
 use openfinance_sandbox::{FaultRule, Operation};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tonic::transport::Endpoint;
 
-use crate::{generator::Client, process::Process, system};
+use crate::{
+    generator::Client,
+    process::Process,
+    system,
+    watch::{self, Watch},
+};
 
 /// Connections that callers share; each carries a hundred calls at a time.
 const CONNECTIONS: usize = 16;
-
-/// How often memory, descriptors and gauges are looked at.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A gateway, callers' connections to it, and a customer to ask for.
 pub(crate) struct Subject {
@@ -80,63 +81,16 @@ impl Subject {
 
     /// Files, sockets among them, that it has open.
     pub(crate) fn descriptors(&self) -> usize {
-        descriptors(self.process.pid())
+        watch::descriptors(self.process.pid())
     }
 
     /// Looks at the gateway until it is asked what it saw.
-    pub(crate) fn watched(self: &Arc<Self>) -> Watch {
-        let (ends, ended) = watch::channel(());
-        let subject = Arc::clone(self);
-        let seen = tokio::spawn(async move {
-            let mut most = Most::default();
-            while !ended.has_changed().unwrap_or(true) {
-                let pid = subject.process.pid();
-                let resident = system::resident_bytes(pid).unwrap_or_default();
-                most.resident = most.resident.max(resident as f64);
-                most.descriptors = most.descriptors.max(descriptors(pid));
-                let text = subject.process.admin("/metrics").await;
-                let gauge = |name: &str| {
-                    let line = text.lines().find_map(|line| line.strip_prefix(name));
-                    line.and_then(|rest| rest.trim().parse::<f64>().ok())
-                        .unwrap_or_default()
-                };
-                most.in_flight = most.in_flight.max(gauge("openfinance_calls_in_flight "));
-                most.waiting = most.waiting.max(gauge("openfinance_calls_waiting "));
-                sleep(LOOK).await;
-            }
-            most
-        });
-        Watch { ends, seen }
+    pub(crate) fn watched(&self) -> Watch {
+        Watch::over(self.process.pid(), self.process.admin)
     }
 
     pub(crate) async fn stop(self) {
         drop(self.clients);
         self.process.stop().await;
-    }
-}
-
-fn descriptors(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
-}
-
-/// The most that was seen of each.
-#[derive(Default)]
-pub(crate) struct Most {
-    pub(crate) resident: f64,
-    pub(crate) descriptors: usize,
-    pub(crate) in_flight: f64,
-    pub(crate) waiting: f64,
-}
-
-/// Somebody who looks.
-pub(crate) struct Watch {
-    ends: watch::Sender<()>,
-    seen: JoinHandle<Most>,
-}
-
-impl Watch {
-    pub(crate) async fn end(self) -> Most {
-        drop(self.ends);
-        self.seen.await.unwrap()
     }
 }

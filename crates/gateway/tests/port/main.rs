@@ -10,6 +10,8 @@ mod memory;
 mod peer;
 #[path = "../running/process.rs"]
 mod process;
+#[path = "../running/program.rs"]
+mod program;
 mod resets;
 mod served;
 mod slow;

@@ -3,8 +3,11 @@
 
 mod collector;
 mod drain;
+#[path = "../../benches/common/figures.rs"]
+mod figures;
 mod health;
 mod lines;
 mod process;
+mod program;
 mod reload;
 mod traces;

@@ -1,4 +1,9 @@
-//! One connection that is kept alive, with HTTP/1.1 by hand so that the client adds little of its own.
+//! One connection that is kept alive, with HTTP/1.1 by hand so that the client adds little of its own. The benchmarks of
+//! other packages include this file.
+#![allow(
+    dead_code,
+    reason = "the benchmarks that include this file need different parts of it"
+)]
 
 use std::{
     io::{Read as _, Write as _},

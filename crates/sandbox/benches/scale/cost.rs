@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::{
     client::Client,
-    sandbox::{CREATE, CUSTOMERS, Customer, Filling, Sandbox, fill, person},
+    fill::{CREATE, CUSTOMERS, Customer, Filling, fill, person},
+    sandbox::Sandbox,
 };
 
 /// How often each operation gets its turn at each size.

@@ -9,7 +9,7 @@ use crate::{
     bar::{Bar, grouped},
     client::Client,
     cost::Subject,
-    sandbox::{CUSTOMERS, RARE},
+    fill::{CUSTOMERS, RARE},
     table::Report,
 };
 

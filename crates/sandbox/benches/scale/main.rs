@@ -7,6 +7,7 @@
 mod bar;
 mod client;
 mod cost;
+mod fill;
 mod list;
 mod processor;
 mod sandbox;

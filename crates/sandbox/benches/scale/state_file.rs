@@ -9,7 +9,8 @@ use crate::{
     bar::{Bar, grouped},
     client::Client,
     cost::Subject,
-    sandbox::{Filling, Sandbox, fill},
+    fill::{Filling, fill},
+    sandbox::Sandbox,
     table::Report,
 };
 
