@@ -13,7 +13,10 @@ use prost_reflect::{DescriptorPool, MessageDescriptor, MethodDescriptor};
 use serde_json::Value;
 
 pub(crate) use self::page::page;
-use crate::{rpc, spec};
+use crate::{
+    rpc::{self, Protos},
+    spec,
+};
 
 const LINEAGE: &str = "openapi/lineage.yaml";
 
@@ -38,8 +41,16 @@ impl Lineage {
     /// # Errors
     /// A file that cannot be read or lacks a section, or protos that do not compile.
     pub(crate) fn load(root: &Path) -> Result<Self> {
+        Self::of(&Protos::compile(root)?, root)
+    }
+
+    /// Reads the file for these protos.
+    ///
+    /// # Errors
+    /// A file that cannot be read or lacks a section.
+    pub(crate) fn of(protos: &Protos, root: &Path) -> Result<Self> {
         let mut lineage = read(&spec::load(&root.join(LINEAGE))?)?;
-        let pool = DescriptorPool::decode(rpc::compile(root)?.as_slice())?;
+        let pool = &protos.pool;
         for method in pool
             .services()
             .flat_map(|service| service.methods().collect::<Vec<_>>())
@@ -149,7 +160,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
 pub(crate) fn problems_with(root: &Path, document: &Value) -> Result<Vec<String>> {
     let lineage = read(&spec::load(&root.join(LINEAGE))?)?;
     let document = places(document);
-    let protos = names(&DescriptorPool::decode(rpc::compile(root)?.as_slice())?);
+    let protos = names(&Protos::compile(root)?.pool);
     Ok(compare(&lineage, &document, &protos))
 }
 
@@ -377,7 +388,9 @@ mod tests {
 
     #[test]
     fn the_page_tells_of_every_field_where_it_is_from_or_why_it_is_there() {
-        let page = page(&crate::root()).unwrap();
+        let root = crate::root();
+        let protos = Protos::compile(&root).unwrap();
+        let page = page(&protos, &Lineage::of(&protos, &root).unwrap());
         let page = String::from_utf8(page.contents).unwrap();
         for line in [
             "| `CustomerService.UpdateCustomer` | `GetCustomer`, `ModifyCustomer` |  |",

@@ -29,8 +29,10 @@ mod tidy;
 
 use std::{
     io::Write,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     process::ExitCode,
+    thread,
 };
 
 use anyhow::{Context as _, Result};
@@ -176,9 +178,11 @@ impl Bindings {
         match self {
             Self::Rest => rest::generate(root),
             Self::Rpc => {
-                let mut files = rpc::generate(root)?;
-                files.push(lineage::page(root)?);
-                files.extend(reference::pages(root)?);
+                let protos = rpc::Protos::compile(root)?;
+                let lineage = lineage::Lineage::of(&protos, root)?;
+                let mut files = rpc::generate(&protos)?;
+                files.push(lineage::page(&protos, &lineage));
+                files.extend(reference::pages(&protos, &lineage)?);
                 Ok(files)
             }
         }
@@ -252,11 +256,7 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Codegen { what, check, .. } => {
             let all = [Bindings::Rest, Bindings::Rpc];
             let chosen = what.as_ref().map_or(all.as_slice(), std::slice::from_ref);
-            let mut code = GOOD;
-            for &bindings in chosen {
-                code = code.max(codegen(bindings, check, root, out)?);
-            }
-            Ok(code)
+            codegen(chosen, check, root, out)
         }
         Command::Spec(SpecCommand::Import { vendor, add }) => {
             import::run(root, &vendor, &add, out).map(|()| GOOD)
@@ -326,22 +326,36 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
     }
 }
 
-fn codegen(bindings: Bindings, check: bool, root: &Path, out: &mut dyn Write) -> Result<u8> {
-    let command = bindings.command();
-    let files = bindings
-        .generate(root)
-        .with_context(|| format!("{command} failed"))?;
-    if !check {
-        for path in output::write(root, &files)? {
-            writeln!(out, "updated {}", path.display())?;
+/// Generates bindings side by side, and writes or compares them when there are all of them.
+fn codegen(chosen: &[Bindings], check: bool, root: &Path, out: &mut dyn Write) -> Result<u8> {
+    let generated: Vec<_> = thread::scope(|scope| {
+        let generators: Vec<_> = chosen
+            .iter()
+            .map(|&bindings| (bindings, scope.spawn(move || bindings.generate(root))))
+            .collect();
+        let ends = generators.into_iter();
+        ends.map(|(bindings, generator)| (bindings.command(), generator.join()))
+            .collect()
+    });
+    let mut code = GOOD;
+    let mut made = Vec::new();
+    for (command, files) in generated {
+        let files = files.unwrap_or_else(|panic| resume_unwind(panic));
+        made.push((command, files.with_context(|| format!("{command} failed"))?));
+    }
+    for (command, files) in &made {
+        if !check {
+            for path in output::write(root, files)? {
+                writeln!(out, "updated {}", path.display())?;
+            }
+            continue;
         }
-        return Ok(GOOD);
+        for path in output::stale(root, files)? {
+            writeln!(out, "{} is stale: run `{command}`", path.display())?;
+            code = STALE;
+        }
     }
-    let stale = output::stale(root, &files)?;
-    for path in &stale {
-        writeln!(out, "{} is stale: run `{command}`", path.display())?;
-    }
-    Ok(if stale.is_empty() { GOOD } else { STALE })
+    Ok(code)
 }
 
 /// The folder for build results.
@@ -362,7 +376,7 @@ mod tests {
 
     fn fresh(bindings: Bindings) {
         let mut report = Vec::new();
-        let code = codegen(bindings, true, &root(), &mut report).unwrap();
+        let code = codegen(&[bindings], true, &root(), &mut report).unwrap();
         assert_eq!(code, GOOD, "{}", String::from_utf8_lossy(&report));
     }
 
