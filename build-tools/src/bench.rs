@@ -32,6 +32,8 @@ pub(crate) use self::record::problems;
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bench {
+    /// What the gateway costs beside what its parts cost alone.
+    Speed,
     /// What the sandbox costs at a thousand customers and at a million.
     Sandbox,
     /// What the gateway carries, and what it does when it is offered more.
@@ -47,6 +49,7 @@ pub(crate) enum Bench {
 impl Bench {
     fn name(self) -> &'static str {
         match self {
+            Self::Speed => "speed",
             Self::Sandbox => "sandbox",
             Self::Load => "load",
             Self::Drift => "drift",
@@ -58,6 +61,7 @@ impl Bench {
     /// Runs it.
     fn measure(self, root: &Path) -> Result<Run> {
         match self {
+            Self::Speed => of_cargo(self, "openfinance-gateway", "speed", root),
             Self::Sandbox => of_cargo(self, "openfinance-sandbox", "scale", root),
             Self::Load => of_cargo(self, "openfinance-gateway", "load", root),
             Self::Drift => of_cargo(self, "openfinance-rest", "drift", root),

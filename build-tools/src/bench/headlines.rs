@@ -7,6 +7,12 @@ use super::{
     figures::{Bar, Figure, Run},
 };
 
+/// Tables of the benchmark of speed.
+const LATENCY: &str = "Latency at half load";
+const MEMORY: &str = "Memory";
+/// A table of the benchmark of the sandbox.
+const REQUESTS: &str = "One request at the large size, over one at the small";
+
 /// A bar of the design.
 #[derive(Clone, Copy)]
 pub(super) struct Headline {
@@ -39,11 +45,67 @@ const fn row(
 
 impl Headline {
     /// In the order of the design.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 14] = [
+        row(
+            "CPU of the gateway for a unary read as it ships, over the naked gateway's",
+            Bench::Speed,
+            ["Unary read", "gateway over naked gateway"],
+            1.15,
+            "times",
+        ),
+        row(
+            "the same with certificates of callers, policy, audit and traces",
+            Bench::Speed,
+            ["Unary read", "gateway with everything over naked gateway"],
+            1.5,
+            "times",
+        ),
+        row(
+            "median of a read at half load, over the naked gateway's",
+            Bench::Speed,
+            [LATENCY, "gateway over naked gateway: median"],
+            1.2,
+            "times",
+        ),
+        row(
+            "99th percentile of a read at half load, over the naked gateway's",
+            Bench::Speed,
+            [LATENCY, "gateway over naked gateway: 99th percentile"],
+            1.5,
+            "times",
+        ),
+        row(
+            "memory of a gateway at rest",
+            Bench::Speed,
+            [MEMORY, "gateway, at rest"],
+            20.0,
+            "MiB",
+        ),
+        row(
+            "memory with 256 calls stalled at the vendor and 10,000 offered",
+            Bench::Speed,
+            [MEMORY, "while the vendor stalls, at most"],
+            64.0,
+            "MiB",
+        ),
+        row(
+            "growth of memory while a million customers are streamed",
+            Bench::Speed,
+            [MEMORY, "growth while a million customers are streamed"],
+            1.0,
+            "MiB",
+        ),
+        row(
+            "start to serving, embedded sandbox included",
+            Bench::Speed,
+            ["Start", "until it serves"],
+            100.0,
+            "ms",
+        ),
         row(
             "sandbox: CPU of a get at a million customers, over that at a thousand",
             Bench::Sandbox,
-            ["one request at 1,000,000 customers, over 1,000", "get, CPU"],
+            [REQUESTS, "get, CPU"],
             1.3,
             "times",
         ),

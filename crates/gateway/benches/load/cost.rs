@@ -8,14 +8,18 @@ use tokio::{net::TcpListener, time::sleep};
 use tonic::transport::Endpoint;
 
 use crate::{
-    bar::{Bar, grouped},
     collector::Collector,
+    figures::{Figure, Findings, Limit},
     generator::{Ask, Load, Outcome, offer, offer_all},
     guard::{CALLER, Guard},
     process::Process,
-    report::{Report, mebibytes, millis},
-    subject::Subject,
+    subject::{Subject, mebibytes},
 };
+
+/// The tables.
+const GUARDED: &str = "TLS, certificates of callers, policy, limits and audit";
+const SOAKED: &str = "A minute of 300 calls a second, some in trouble";
+const TRACED: &str = "Traces, reads at 1,000 a second";
 
 /// How long each rate is kept up.
 const TIME: Duration = Duration::from_secs(15);
@@ -52,55 +56,44 @@ fn creates(rate: f64, time: Duration) -> Load {
 }
 
 /// Latency with everything on, then a soak of the same gateway.
-pub(crate) async fn guarded_latency_and_soak(report: &mut Report) {
+pub(crate) async fn guarded_latency_and_soak(findings: &mut Findings) {
     let plain = Subject::start("", &[]).await;
     let idle = mebibytes(plain.resident());
-    let bar = Bar::at_most(idle, 20.0, "≤ 20 MiB");
-    report.figure(
-        "memory of a gateway that has just started",
-        format!("{idle:.1} MiB"),
-        bar,
-    );
+    let name = "memory of a gateway without them that has just started";
+    findings.add(Figure::once(GUARDED, name, idle, "MiB").bar(Limit::AtMost(20.0)));
     plain.stop().await;
 
     let folder = tempfile::tempdir().unwrap();
     let subject = guarded(folder.path()).await;
     let read = |rate| Load::reads(&subject.customer, rate, TIME);
-    for (what, load, most, bar) in [
-        ("reads, 1,000 a second", read(1_000.0), 8.0, "≤ 8 ms"),
-        ("reads, 2,000 a second", read(2_000.0), 20.0, "≤ 20 ms"),
+    for (what, load, most) in [
+        ("reads, 1,000 a second", read(1_000.0), 8.0),
+        ("reads, 2,000 a second", read(2_000.0), 20.0),
         (
             "creates with a request id, 200 a second",
             creates(200.0, TIME),
             30.0,
-            "≤ 30 ms",
         ),
     ] {
         let outcome = offer(&subject.clients, load).await;
         let slow = outcome.served.slowest_hundredth();
-        let figure = format!(
-            "{}; {} of {} failed",
-            millis(slow),
+        let name = format!("slowest hundredth of {what}");
+        let figure = Figure::once(GUARDED, name, slow, "ms").bar(Limit::AtMost(most));
+        findings.add(figure.note(format!(
+            "{} of {} failed",
             outcome.failed(),
-            grouped(outcome.offered as u64)
-        );
-        let name = format!(
-            "TLS, certificates of callers, policy, limits, audit: slowest hundredth of {what}"
-        );
-        report.figure(&name, figure, Bar::at_most(slow, most, bar));
+            outcome.offered
+        )));
     }
     let then = mebibytes(subject.resident());
-    report.figure(
-        "memory after that",
-        format!("{then:.0} MiB"),
-        Bar::at_most(then, 64.0, "≤ 64 MiB"),
-    );
-    soak(report, &subject).await;
+    let figure = Figure::once(GUARDED, "memory after that", then, "MiB");
+    findings.add(figure.bar(Limit::AtMost(64.0)));
+    soak(findings, &subject).await;
     subject.stop().await;
 }
 
 /// Reads and creates for a minute, while the vendor has one trouble after the other.
-async fn soak(report: &mut Report, subject: &Subject) {
+async fn soak(findings: &mut Findings, subject: &Subject) {
     let watch = subject.watched();
     let troubles = async {
         let fault = || FaultRule::on_any().probability(0.2).times(60);
@@ -144,31 +137,30 @@ async fn soak(report: &mut Report, subject: &Subject) {
     subject.process.sandbox().clear_faults();
     let (memory, files) = (subject.resident(), subject.descriptors());
     let most = watch.end().await;
-    let figure = format!(
-        "{:.1} MiB after 20 s, {:.1} at its end, {:.1} at most",
-        mebibytes(before.0),
-        mebibytes(memory),
-        mebibytes(most.resident)
+    let growth = mebibytes(memory - before.0);
+    findings.add(
+        Figure::once(SOAKED, "growth of memory from 20 s on", growth, "MiB")
+            .bar(Limit::AtMost(2.0))
+            .note(format!(
+                "{:.1} MiB at its end, {:.1} at most",
+                mebibytes(memory),
+                mebibytes(most.resident)
+            )),
     );
-    report.figure(
-        "memory over a minute of 300 calls a second, a fifth of them in trouble now and then",
-        figure,
-        Bar::at_most(mebibytes(memory - before.0), 2.0, "grows by ≤ 2 MiB"),
+    let growth = files as f64 - before.1 as f64;
+    findings.add(
+        Figure::once(SOAKED, "growth of open files from 20 s on", growth, "files")
+            .bar(Limit::AtMost(16.0))
+            .note(format!("{files} at its end, {} at most", most.descriptors)),
     );
-    let figure = format!("{}, {files}, {} at most", before.1, most.descriptors);
-    let bar = Bar::when(files <= before.1 + 16, "grow by ≤ 16");
-    report.figure("open files, the same", figure, bar);
-    let figure = format!(
-        "{} of {}",
-        outcome.failed(),
-        grouped(outcome.offered as u64)
-    );
-    report.figure("calls that failed in it", figure, Bar::NONE);
+    let failed = outcome.failed() as f64;
+    let figure = Figure::once(SOAKED, "calls that failed", failed, "calls");
+    findings.add(figure.note(format!("of {}", outcome.offered)));
 }
 
 /// What a read costs the gateway's processor without traces, with a tenth of them, and with all; and what becomes of its
 /// memory and its callers when the collector is silent.
-pub(crate) async fn traces(report: &mut Report) {
+pub(crate) async fn traces(findings: &mut Findings) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = |listener: &TcpListener| {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -207,30 +199,35 @@ pub(crate) async fn traces(report: &mut Report) {
     }
     serving.abort();
     assert!(collector.spans() > 0, "no span has come");
-    let figure = format!(
-        "{:.0} µs without traces, {:.0} with a tenth ({:.2} times), {:.0} with all ({:.2} times)",
-        costs[0],
-        costs[1],
-        costs[1] / costs[0],
-        costs[2],
-        costs[2] / costs[0]
+    let names = ["without traces", "with a tenth of them", "with all of them"];
+    for (name, cost) in names.iter().zip(&costs) {
+        findings.add(Figure::once(
+            TRACED,
+            format!("CPU of a read {name}"),
+            *cost,
+            "µs",
+        ));
+    }
+    for (name, cost) in names.iter().zip(&costs).skip(1) {
+        let name = format!("CPU of a read {name}, over {}", names[0]);
+        findings.add(Figure::once(TRACED, name, cost / costs[0], "times"));
+    }
+    let figure = Figure::once(
+        TRACED,
+        "a silent collector: slowest hundredth",
+        slow[3],
+        "ms",
     );
-    report.figure(
-        "processor time of a read, 1,000 a second",
-        figure,
-        Bar::NONE,
-    );
-    let figure = format!(
-        "{}, {:.0} MiB; without traces {}, {:.0} MiB",
-        millis(slow[3]),
-        memory[3],
-        millis(slow[0]),
-        memory[0]
-    );
-    let bar = Bar::at_most(memory[3] - memory[0], 16.0, "≤ 16 MiB more");
-    report.figure(
-        "a collector that is silent: slowest hundredth of reads, memory",
-        figure,
-        bar,
+    findings.add(figure.note(format!("{:.2} ms without traces", slow[0])));
+    let more = memory[3] - memory[0];
+    findings.add(
+        Figure::once(
+            TRACED,
+            "a silent collector: memory more than without traces",
+            more,
+            "MiB",
+        )
+        .bar(Limit::AtMost(16.0))
+        .note(format!("{:.1} MiB in all", memory[3])),
     );
 }

@@ -1,15 +1,20 @@
 //! More calls than can be carried: how many are served all the same, how soon, and whose.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
-    bar::{Bar, grouped},
+    figures::{Figure, Findings, Limit},
     generator::{Load, Outcome, offer, offer_all},
     keys,
-    report::{Report, mebibytes, millis},
-    subject::Subject,
+    subject::{Subject, mebibytes},
     times::Times,
 };
+
+/// The tables.
+const KNEE: &str = "More reads than can be carried, 20 ms each, 16 places";
+const LIMITED: &str = "Nine callers at half their limit, one at 20 times";
+const UNLIMITED: &str = "The same without limits of callers, the one at twice the knee";
+const STALL: &str = "A vendor that stalls for 10 s, 1,000 calls a second";
 
 /// A modest vendor: this long for each read, and as many at a time as the gateway has places. It is far from what the
 /// machine could do, which is why the machine's own noise matters little.
@@ -30,11 +35,13 @@ const ROUND: Duration = Duration::from_secs(10);
 /// How often callers may call in the scenario of the greedy one, a second.
 const ALLOWED: f64 = 40.0;
 const QUIET: usize = 9;
+/// How often the greedy one calls where nothing limits it, a second: about twice the knee.
+const UNBOUNDED: f64 = 1_400.0;
 
 /// What waits in the line waits for 500 ms; nothing else takes so long.
 const WAITED: Duration = Duration::from_millis(400);
 
-pub(crate) async fn knee(report: &mut Report) {
+pub(crate) async fn knee(findings: &mut Findings) {
     let subject = Subject::start(PLACES, &[]).await;
     subject.vendor_takes(VENDOR);
     let load = |rate, time| Load::reads(&subject.customer, rate, time);
@@ -57,21 +64,30 @@ pub(crate) async fn knee(report: &mut Report) {
         twice.served.slowest_hundredth(),
     );
     let (goodput, goodput_twice) = (at.goodput(), twice.goodput());
-    let figure = format!("{goodput:.0} a second, slowest hundredth {}", millis(slow));
-    report.figure(
-        "the knee: the most of which 99 % are served",
-        figure,
-        Bar::NONE,
+    let mut tell = |name: &str, value, unit| findings.add(Figure::once(KNEE, name, value, unit));
+    tell(
+        "the knee, the most of which 99 % are served",
+        goodput,
+        "calls/s",
     );
-    let figure = format!(
-        "{goodput_twice:.0} a second, {:.0} %",
-        100.0 * goodput_twice / goodput
+    tell("at the knee: slowest hundredth", slow, "ms");
+    tell("at twice the knee: served", goodput_twice, "calls/s");
+    tell("at twice the knee: slowest hundredth", slow_twice, "ms");
+    let ratio = |name: &str, value: f64| Figure::once(KNEE, name, value, "times");
+    findings.add(
+        ratio(
+            "served at twice the knee, over at the knee",
+            goodput_twice / goodput,
+        )
+        .bar(Limit::AtLeast(0.8)),
     );
-    let bar = Bar::when(goodput_twice >= 0.8 * goodput, "≥ 80 %");
-    report.figure("served at twice the knee", figure, bar);
-    let figure = format!("{}, {:.2} times", millis(slow_twice), slow_twice / slow);
-    let bar = Bar::at_most(slow_twice, 2.0 * slow, "≤ 2 times");
-    report.figure("slowest hundredth of those", figure, bar);
+    findings.add(
+        ratio(
+            "slowest hundredth at twice the knee, over at the knee",
+            slow_twice / slow,
+        )
+        .bar(Limit::AtMost(2.0)),
+    );
     subject.stop().await;
 }
 
@@ -93,43 +109,47 @@ fn key(number: usize) -> String {
 }
 
 /// One caller that asks for far more than its share, and nine that do not.
-pub(crate) async fn fairness(report: &mut Report) {
+pub(crate) async fn fairness(findings: &mut Findings) {
     let limits = format!("calls_per_second = \"{ALLOWED}\"\ncalls_burst = \"{ALLOWED}\"\n");
     let bounded = one_and_nine(&callers(&limits), ALLOWED / 2.0, 20.0 * ALLOWED).await;
     let (baseline, quiet, loud) = bounded;
-    let figure = format!("{} of {}", quiet.exhausted(), grouped(quiet.offered as u64));
-    let bar = Bar::when(quiet.exhausted() == 0, "0");
-    report.figure(
-        "nine callers at half their limit, one at 20 times: refused of the nine",
-        figure,
-        bar,
-    );
+    findings.add(refused(LIMITED, &quiet).bar(Limit::AtMost(0.0)));
     let (before, after) = (
         baseline.served.slowest_hundredth(),
         quiet.served.slowest_hundredth(),
     );
-    let figure = format!(
-        "{}, {:.2} times what it is without the one",
-        millis(after),
-        after / before
-    );
-    report.figure(
+    findings.add(Figure::once(
+        LIMITED,
         "slowest hundredth of the nine",
-        figure,
-        Bar::at_most(after, 1.5 * before, "≤ 1.5 times"),
-    );
-    let figure = format!("{:.0} a second of {:.0}", loud.goodput(), 20.0 * ALLOWED);
-    report.figure("served of the one", figure, Bar::NONE);
+        after,
+        "ms",
+    ));
+    let name = "slowest hundredth of the nine, over what it is without the one";
+    let figure = Figure::once(LIMITED, name, after / before, "times");
+    findings.add(figure.bar(Limit::AtMost(1.5)));
+    findings.add(served(LIMITED, &loud, 20.0 * ALLOWED));
 
-    let (_, quiet, loud) = one_and_nine(&callers(""), ALLOWED / 2.0, 1_400.0).await;
-    let figure = format!("{} of {}", quiet.exhausted(), grouped(quiet.offered as u64));
-    report.figure(
-        "the same without limits of callers, the one at twice the knee: refused of the nine",
-        figure,
-        Bar::NONE,
-    );
-    let figure = format!("{:.0} a second of 1,400", loud.goodput());
-    report.figure("served of the one", figure, Bar::NONE);
+    let (_, quiet, loud) = one_and_nine(&callers(""), ALLOWED / 2.0, UNBOUNDED).await;
+    findings.add(refused(UNLIMITED, &quiet));
+    findings.add(served(UNLIMITED, &loud, UNBOUNDED));
+}
+
+/// How many calls of the quiet ones were refused.
+fn refused(group: &'static str, quiet: &Outcome) -> Figure {
+    let refused = quiet.exhausted() as f64;
+    Figure::once(
+        group,
+        "calls of the nine that were refused",
+        refused,
+        "calls",
+    )
+    .note(format!("of {}", quiet.offered))
+}
+
+/// What the loud one got.
+fn served(group: &'static str, loud: &Outcome, asked: f64) -> Figure {
+    Figure::once(group, "served of the one", loud.goodput(), "calls/s")
+        .note(format!("of {asked} a second"))
 }
 
 /// What becomes of nine callers at this rate alone, of the nine beside a loud one, and of that one.
@@ -163,7 +183,7 @@ async fn one_and_nine(settings: &str, quiet: f64, loud: f64) -> (Outcome, Outcom
 }
 
 /// A vendor that no longer answers, under ten thousand calls.
-pub(crate) async fn stall(report: &mut Report) {
+pub(crate) async fn stall(findings: &mut Findings) {
     let subject = Subject::start("", &[]).await;
     let load = |rate, time| Load::reads(&subject.customer, rate, time);
     let normal = Duration::from_secs(4);
@@ -178,45 +198,62 @@ pub(crate) async fn stall(report: &mut Report) {
     offer(&subject.clients, load(500.0, Duration::from_secs(5))).await;
     let after = offer(&subject.clients, load(500.0, normal)).await;
 
-    let offered = grouped(stalled.offered as u64);
-    let text = |most: f64| format!("{most:.0}");
-    let name = format!("at the vendor at once, of {offered} offered in 10 s while it stalls");
-    let bar = Bar::at_most(most.in_flight, 256.0, "≤ 256");
-    report.figure(&name, text(most.in_flight), bar);
-    let bar = Bar::at_most(most.waiting, 256.0, "≤ 256");
-    report.figure("waiting at once", text(most.waiting), bar);
-    let figure = format!(
-        "{}; {} without RetryInfo",
-        reasons(&stalled.refused),
-        stalled.without_retry
+    let offered = format!("of {} offered", stalled.offered);
+    let calls = |name: &str, count: f64| Figure::once(STALL, name, count, "calls");
+    findings.add(
+        calls("at the vendor at once, at most", most.in_flight)
+            .bar(Limit::AtMost(256.0))
+            .note(&offered),
     );
-    let bar = Bar::when(stalled.without_retry == 0, "0 without");
-    report.figure("what became of them", figure, bar);
+    findings.add(
+        calls("waiting at once, at most", most.waiting)
+            .bar(Limit::AtMost(256.0))
+            .note(&offered),
+    );
+    for (reason, took) in &stalled.refused {
+        findings.add(calls(&format!("ended as {reason}"), took.count() as f64).note(&offered));
+    }
+    findings.add(
+        calls("refusals without RetryInfo", stalled.without_retry as f64).bar(Limit::AtMost(0.0)),
+    );
     let shed = ["OVERLOADED", "UPSTREAM_CIRCUIT_OPEN"].map(|reason| stalled.refused.get(reason));
     let mut all = Times::default();
     shed.into_iter().flatten().for_each(|took| all.add(took));
     // Those that found room to wait have waited half a second, which is asked for.
     let at_once = all.below(WAITED);
     let slow = at_once.slowest_hundredth();
-    let (count, all) = (at_once.count() as u64, all.count() as u64);
-    let figure = format!("{} of {}, {}", grouped(count), grouped(all), millis(slow));
-    let bar = Bar::at_most(slow, 20.0, "≤ 20 ms");
-    report.figure("refused without a wait, the slowest hundredth", figure, bar);
+    findings.add(
+        Figure::once(
+            STALL,
+            "refused without a wait: slowest hundredth",
+            slow,
+            "ms",
+        )
+        .bar(Limit::AtMost(20.0))
+        .note(format!("{} of {} refusals", at_once.count(), all.count())),
+    );
     let then = mebibytes(most.resident);
-    let figure = format!("{then:.0} MiB; {:.0} MiB before", mebibytes(before_stall));
-    report.figure("memory then", figure, Bar::at_most(then, 64.0, "≤ 64 MiB"));
-    let bar = Bar::when(most.descriptors <= 600, "≤ 600");
-    report.figure("open files then", most.descriptors.to_string(), bar);
+    findings.add(
+        Figure::once(STALL, "memory, at most", then, "MiB")
+            .bar(Limit::AtMost(64.0))
+            .note(format!("{:.1} MiB before", mebibytes(before_stall))),
+    );
+    let files = Figure::once(
+        STALL,
+        "open files, at most",
+        most.descriptors as f64,
+        "files",
+    );
+    findings.add(files.bar(Limit::AtMost(600.0)));
     let share = after.goodput() / before.goodput();
-    let figure = format!("{:.0} % of before", 100.0 * share);
-    let bar = Bar::when(share >= 0.95, "≥ 95 %");
-    report.figure("served from 5 s after it is back", figure, bar);
+    findings.add(
+        Figure::once(
+            STALL,
+            "served from 5 s after it is back, over before",
+            share,
+            "times",
+        )
+        .bar(Limit::AtLeast(0.95)),
+    );
     subject.stop().await;
-}
-
-fn reasons(refused: &BTreeMap<String, Times>) -> String {
-    let each = refused
-        .iter()
-        .map(|(reason, took)| format!("{} {reason}", grouped(took.count() as u64)));
-    each.collect::<Vec<_>>().join(", ")
 }

@@ -94,3 +94,8 @@ impl Subject {
         self.process.stop().await;
     }
 }
+
+/// That many bytes, in MiB.
+pub(crate) fn mebibytes(bytes: f64) -> f64 {
+    bytes / f64::from(1 << 20)
+}

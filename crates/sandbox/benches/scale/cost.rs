@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     client::Client,
+    figures::Spread,
     fill::{CREATE, CUSTOMERS, Customer, Filling, fill, person},
     sandbox::Sandbox,
 };
@@ -169,64 +170,43 @@ impl Subject {
     }
 }
 
-/// What one request costs, in microseconds.
-#[derive(Clone, Copy)]
-pub(crate) struct Cost {
-    /// Of processor time in the sandbox, where the system tells.
-    pub(crate) processor: Option<f64>,
-    /// Until the answer is there.
-    pub(crate) wait: f64,
-}
-
+/// What one request costs, in microseconds, in each turn.
 #[derive(Default)]
-struct Samples {
-    processor: Vec<f64>,
-    wait: Vec<f64>,
+pub(crate) struct Cost {
+    /// Of processor time in the sandbox; none where the system does not tell.
+    pub(crate) processor: Vec<f64>,
+    /// Until the answer is there, the median of the turn.
+    pub(crate) wait: Vec<f64>,
 }
 
-impl Samples {
+impl Cost {
     fn take_turn(&mut self, subject: &mut Subject, operation: Operation) -> Result<()> {
         let before = subject.sandbox.processor_nanoseconds();
+        let mut waits = Vec::with_capacity(TURN);
         for _ in 0..TURN {
             let took = subject.perform(operation)?;
-            self.wait.push(took.as_secs_f64() * 1e6);
+            waits.push(took.as_secs_f64() * 1e6);
         }
+        self.wait.push(Spread::of(waits).median);
         if let (Some(before), Some(after)) = (before, subject.sandbox.processor_nanoseconds()) {
             let microseconds = after.saturating_sub(before) as f64 / 1e3;
             self.processor.push(microseconds / TURN as f64);
         }
         Ok(())
     }
-
-    fn cost(self) -> Cost {
-        Cost {
-            processor: (!self.processor.is_empty()).then(|| median(self.processor)),
-            wait: median(self.wait),
-        }
-    }
 }
 
-/// The costs of each operation at both sizes, medians over all turns.
+/// The costs of each operation at both sizes, turn by turn.
 pub(crate) fn compare(
     small: &mut Subject,
     large: &mut Subject,
 ) -> Result<Vec<(Operation, Cost, Cost)>> {
-    let mut samples = Operation::ALL.map(|operation| {
-        let [small, large] = [Samples::default(), Samples::default()];
-        (operation, small, large)
-    });
+    let mut costs = Operation::ALL.map(|operation| (operation, Cost::default(), Cost::default()));
     for _ in 0..ROUNDS {
-        for (operation, of_small, of_large) in &mut samples {
+        for (operation, of_small, of_large) in &mut costs {
             of_small.take_turn(small, *operation)?;
             of_large.take_turn(large, *operation)?;
         }
     }
-    let costs = samples.map(|(operation, small, large)| (operation, small.cost(), large.cost()));
     Ok(costs.into())
-}
-
-/// The value in the middle; of none, zero.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::Instant;
 
 use crate::{
-    bar::{Bar, grouped},
     client::Client,
     cost::Subject,
+    figures::{Figure, Findings, Limit},
     fill::{CUSTOMERS, RARE},
-    table::Report,
+    table::MANY,
 };
 
 /// How often a search is repeated. The fastest counts: whatever else the machine does can only add.
@@ -24,7 +24,7 @@ const LARGEST_GROWTH: f64 = 1.5;
 pub(crate) fn measure(
     middle: &mut Subject,
     large: &mut Subject,
-    report: &mut Report,
+    findings: &mut Findings,
 ) -> Result<()> {
     let path = format!("{CUSTOMERS}?search=quixote&limit=1");
     let rare = found(&large.client.call("GET", &path, "", 200)?)?;
@@ -38,8 +38,8 @@ pub(crate) fn measure(
         of_large = of_large.min(search(&mut large.client, "nobody", 0)?);
     }
     let mut second = |name: &str, seconds: f64| {
-        let bar = Bar::when(seconds < 1.0, "< 1 s");
-        report.figure(name, format!("{seconds:.2} s"), bar);
+        let figure = Figure::once(MANY, name, seconds, "s").bar(Limit::AtMost(1.0));
+        findings.add(figure.note(format!("the fastest of {SEARCHES}")));
     };
     second("search that finds nobody", of_large);
     second(
@@ -52,26 +52,15 @@ pub(crate) fn measure(
     );
     let [fewer, more] = [&middle, &large].map(|subject| subject.customers.len());
     let growth = of_large / more as f64 / (of_middle / fewer as f64);
-    report.figure(
-        &format!(
-            "search per customer, over that at {}",
-            grouped(fewer as u64)
-        ),
-        format!("{growth:.2}"),
-        Bar::at_most(growth, LARGEST_GROWTH, "≤ 1.5"),
-    );
+    let name = "search per customer, over that at a tenth";
+    let figure = Figure::once(MANY, name, growth, "times").bar(Limit::AtMost(LARGEST_GROWTH));
+    findings.add(figure.note(format!("{more} customers over {fewer}")));
     let wait = get_while_searching(large)?;
-    report.figure(
-        "longest wait for a get while searches run",
-        format!("{wait:.2} s"),
-        Bar::NONE,
-    );
+    let name = "longest wait for a get while searches run";
+    findings.add(Figure::once(MANY, name, wait, "s"));
     let scan = scan(&mut large.client)?;
-    report.figure(
-        &format!("reading all, in pages of {}", grouped(PAGE)),
-        format!("{scan:.1} s"),
-        Bar::NONE,
-    );
+    let name = format!("reading all, in pages of {PAGE}");
+    findings.add(Figure::once(MANY, name, scan, "s"));
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! What a sandbox costs at a thousand customers and at a million, over real HTTP, in one run.
 //!
-//! `cargo bench --package openfinance-sandbox --bench scale` prints the tables and fails if a bar is missed;
-//! `cargo xtask bench sandbox --record` also writes them into `docs/bench`. A number after `--` takes the place
+//! `cargo bench --package openfinance-sandbox --bench scale` prints one JSON document and fails if a bar is missed;
+//! `cargo xtask bench sandbox --record` makes the tables of it in `docs/bench/report.md`. A number after `--` takes the place
 //! of the million. Times are for comparing within one run: they are those of this machine while it did other things.
 
-mod bar;
 mod client;
 mod cost;
+#[path = "../../../gateway/benches/common/figures.rs"]
+mod figures;
 mod fill;
 mod list;
 mod processor;
@@ -25,9 +26,9 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::{
-    bar::{Bar, grouped},
     cost::Subject,
-    table::Report,
+    figures::{Figure, Findings, Limit},
+    table::MANY,
 };
 
 const SMALL: u64 = 1_000;
@@ -49,7 +50,8 @@ fn main() -> ExitCode {
 fn run() -> Result<bool> {
     let number = env::args().find_map(|argument| argument.parse().ok());
     let count = number.unwrap_or(LARGE).max(10 * SMALL);
-    let mut report = Report::default();
+    let mut findings = Findings::of("sandbox");
+    progress(&format!("creating {count} customers ..."));
 
     let everywhere = processor::stay_on_one()?;
     let mut small = Subject::start()?;
@@ -65,18 +67,28 @@ fn run() -> Result<bool> {
 
     small.age()?;
     large.age()?;
-    report.compare([SMALL, count], &cost::compare(&mut small, &mut large)?);
-    list::measure(&mut middle, &mut large, &mut report)?;
+    progress("comparing requests ...");
+    let costs = cost::compare(&mut small, &mut large)?;
+    table::compare(&mut findings, [SMALL, count], &costs);
+    progress("searching and reading ...");
+    list::measure(&mut middle, &mut large, &mut findings)?;
     if let (Some(before), Some(after)) = (before, after) {
         let bytes = after.saturating_sub(before) as f64 / count as f64;
-        let bar = Bar::at_most(bytes, 1024.0, "≤ 1,024 bytes");
-        report.figure("memory per customer", format!("{bytes:.0} bytes"), bar);
+        let figure = Figure::once(MANY, "memory per customer", bytes, "bytes");
+        findings.add(figure.bar(Limit::AtMost(1024.0)));
     }
-    let creates = grouped(creates as u64);
-    report.figure("creates a second while filling", creates, Bar::NONE);
+    let figure = Figure::once(MANY, "creates while filling", creates, "a second");
+    findings.add(figure.note(format!("{count} customers, over 4 connections")));
     processor::leave(everywhere)?;
-    state_file::measure(&mut large, &mut report)?;
+    progress("a state file ...");
+    state_file::measure(&mut large, &mut findings)?;
 
-    write!(io::stdout(), "{report}")?;
-    Ok(report.is_met())
+    writeln!(io::stdout(), "{}", findings.json())?;
+    Ok(findings.is_met())
+}
+
+/// Tells whoever waits.
+fn progress(what: &str) {
+    // Nothing is left to do about an error output that is closed.
+    let _ = writeln!(io::stderr(), "sandbox: {what}");
 }

@@ -6,12 +6,12 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::{
-    bar::{Bar, grouped},
     client::Client,
     cost::Subject,
+    figures::{Figure, Findings},
     fill::{Filling, fill},
     sandbox::Sandbox,
-    table::Report,
+    table::MANY,
 };
 
 /// How many customers are created while each answer waits for the disk.
@@ -34,10 +34,9 @@ impl Drop for TemporaryFile {
 }
 
 /// Measures with the customers of a sandbox.
-pub(crate) fn measure(subject: &mut Subject, report: &mut Report) -> Result<()> {
+pub(crate) fn measure(subject: &mut Subject, findings: &mut Findings) -> Result<()> {
     let mut seconds = |name: &str, since: Instant| {
-        let value = format!("{:.1} s", since.elapsed().as_secs_f64());
-        report.figure(name, value, Bar::NONE);
+        findings.add(Figure::once(MANY, name, since.elapsed().as_secs_f64(), "s"));
     };
     let started = Instant::now();
     let path = "/__sandbox/v1/snapshot";
@@ -65,10 +64,7 @@ pub(crate) fn measure(subject: &mut Subject, report: &mut Report) -> Result<()> 
     drop(sandbox);
 
     let connections = FILLING.connections;
-    report.figure(
-        &format!("creates a second with a state file, {connections} connections"),
-        grouped(creates as u64),
-        Bar::NONE,
-    );
+    let name = format!("creates with a state file, {connections} connections");
+    findings.add(Figure::once(MANY, name, creates, "a second"));
     Ok(())
 }

@@ -1,87 +1,86 @@
-//! The figures as Markdown tables, and whether they are good enough.
-
-use std::fmt;
+//! What requests cost at two sizes as figures, and as plots.
 
 use crate::{
-    bar::{Bar, grouped},
     cost::{Cost, Operation},
+    figures::{Figure, Findings, Kind, Limit, Place, Plot, Series, Spread},
 };
+
+/// The tables.
+const REQUESTS: &str = "One request at the large size, over one at the small";
+pub(crate) const MANY: &str = "With many customers";
 
 /// A request at the large size may cost so many times what it costs at the small one.
 const LARGEST_RATIO: f64 = 1.3;
 
-/// All figures of one run.
-#[derive(Default)]
-pub(crate) struct Report {
-    sizes: [u64; 2],
-    comparisons: Vec<(Operation, Cost, Cost, Bar)>,
-    figures: Vec<(String, String, Bar)>,
+/// One side of what a request costs.
+struct Side {
+    name: &'static str,
+    of: fn(&Cost) -> &[f64],
+    file: &'static str,
+    title: &'static str,
 }
 
-impl Report {
-    pub(crate) fn compare(&mut self, sizes: [u64; 2], costs: &[(Operation, Cost, Cost)]) {
-        self.sizes = sizes;
-        self.comparisons = costs
-            .iter()
-            .map(|&(operation, small, large)| {
-                let worst = ratios(small, large).into_iter().flatten();
-                let worst = worst.fold(0.0, f64::max);
-                let bar = Bar::at_most(worst, LARGEST_RATIO, "≤ 1.3");
-                (operation, small, large, bar)
-            })
-            .collect();
+const SIDES: [Side; 2] = [
+    Side {
+        name: "CPU",
+        of: |cost| &cost.processor,
+        file: "cpu-of-a-request",
+        title: "CPU of one request, by the number of customers",
+    },
+    Side {
+        name: "wait",
+        of: |cost| &cost.wait,
+        file: "wait-for-a-request",
+        title: "Wait for one request, by the number of customers",
+    },
+];
+
+/// Tells what each operation costs at both sizes.
+pub(crate) fn compare(findings: &mut Findings, sizes: [u64; 2], costs: &[(Operation, Cost, Cost)]) {
+    let [few, many] = sizes;
+    for (operation, small, large) in costs {
+        for side in &SIDES {
+            let (small, large) = ((side.of)(small), (side.of)(large));
+            // There is none of what the system does not tell.
+            if small.is_empty() || large.is_empty() {
+                continue;
+            }
+            let name = format!("{}, {}", operation.name(), side.name);
+            let ratio = Spread::of_ratios(large, small);
+            let figure = Figure::of(REQUESTS, name, ratio, "times");
+            findings.add(figure.bar(Limit::AtMost(LARGEST_RATIO)).note(format!(
+                "{:.1} µs at {many}, {:.1} µs at {few}",
+                median(large),
+                median(small)
+            )));
+        }
     }
-
-    /// A line of its own: what it is, its value and its bar.
-    pub(crate) fn figure(&mut self, name: &str, value: String, bar: Bar) {
-        self.figures.push((name.to_owned(), value, bar));
-    }
-
-    pub(crate) fn is_met(&self) -> bool {
-        let of_comparisons = self.comparisons.iter().map(|(.., bar)| bar);
-        let of_figures = self.figures.iter().map(|(.., bar)| bar);
-        of_comparisons.chain(of_figures).all(Bar::is_met)
-    }
-}
-
-/// Large over small, on the processor and until the answer is there.
-fn ratios(small: Cost, large: Cost) -> [Option<f64>; 2] {
-    let processor = small.processor.zip(large.processor);
-    [
-        processor.map(|(small, large)| large / small),
-        Some(large.wait / small.wait),
-    ]
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [small, large] = self.sizes.map(grouped);
-        let text = |figure: Option<f64>, digits: usize| {
-            figure.map_or("-".to_owned(), |figure| format!("{figure:.digits$}"))
+    for side in &SIDES {
+        let at = |size: u64, cost: fn(&(Operation, Cost, Cost)) -> &Cost| Series {
+            name: format!("{size} customers"),
+            points: costs
+                .iter()
+                .map(|costs| (costs.0.name(), (side.of)(cost(costs))))
+                .filter(|(_, values)| !values.is_empty())
+                .map(|(name, values)| (Place::Name(name.to_owned()), median(values)))
+                .collect(),
         };
-        writeln!(
-            f,
-            "| one request | CPU µs at {small} | at {large} | ratio | wait µs at {small} | at {large} | ratio | bar |"
-        )?;
-        writeln!(f, "|---|--:|--:|--:|--:|--:|--:|---|")?;
-        for (operation, small, large, bar) in &self.comparisons {
-            let [processor, wait] = ratios(*small, *large);
-            writeln!(
-                f,
-                "| {} | {} | {} | {} | {:.1} | {:.1} | {} | {bar} |",
-                operation.name(),
-                text(small.processor, 1),
-                text(large.processor, 1),
-                text(processor, 2),
-                small.wait,
-                large.wait,
-                text(wait, 2),
-            )?;
+        let series = vec![at(few, |costs| &costs.1), at(many, |costs| &costs.2)];
+        if series.iter().any(|series| series.points.is_empty()) {
+            continue;
         }
-        writeln!(f, "\n| with {large} customers | | bar |\n|---|--:|---|")?;
-        for (name, value, bar) in &self.figures {
-            writeln!(f, "| {name} | {value} | {bar} |")?;
-        }
-        Ok(())
+        findings.draw(Plot {
+            file: side.file,
+            title: side.title,
+            kind: Kind::Bars,
+            x: "request",
+            y: "µs",
+            series,
+            ..Plot::default()
+        });
     }
+}
+
+fn median(values: &[f64]) -> f64 {
+    Spread::of(values.iter().copied()).median
 }
