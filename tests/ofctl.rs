@@ -57,6 +57,8 @@ pub(crate) struct Around {
     pub(crate) typed: Option<String>,
     pub(crate) now: jiff::Timestamp,
     pub(crate) interrupts: watch::Receiver<usize>,
+    /// What writing the answer fails with.
+    pub(crate) unread: Option<io::ErrorKind>,
     /// Files for it.
     pub(crate) folder: TempDir,
 }
@@ -72,6 +74,7 @@ impl Around {
             typed: None,
             now: world.sandbox().now(),
             interrupts: watch::channel(0).1,
+            unread: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -86,6 +89,12 @@ impl Around {
         self.terminal.stdin = true;
         self.stdin = format!("{line}\n");
         self.typed = Some(unseen.to_owned());
+        self
+    }
+
+    /// What it answers can't be written, for this reason.
+    pub(crate) fn unread(mut self, reason: io::ErrorKind) -> Self {
+        self.unread = Some(reason);
         self
     }
 
@@ -108,7 +117,10 @@ impl Around {
         let now = self.now;
         let mut io = Io {
             stdin: Box::new(Cursor::new(self.stdin.clone().into_bytes())),
-            stdout: Box::new(out.clone()),
+            stdout: match self.unread {
+                Some(reason) => Box::new(Torn(reason)),
+                None => Box::new(out.clone()),
+            },
             stderr: Box::new(err.clone()),
             terminal: self.terminal,
             variables: self.variables.clone(),
@@ -162,6 +174,19 @@ impl Write for Paper {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What nobody can write on.
+struct Torn(io::ErrorKind);
+
+impl Write for Torn {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(self.0.into())
     }
 }
 

@@ -1,10 +1,12 @@
 //! `ofctl import` and `ofctl export` against the real gateway: whatever goes wrong on the way, each row becomes one
 //! record, and what is told is so.
 
+mod cut_short;
 mod desk;
 mod exported;
 mod refused;
 mod resumed;
+mod safe;
 mod torn;
 
 use ofctl::Exit;

@@ -155,3 +155,57 @@ fn the_page_has_every_exit_code_with_its_meaning() {
         .collect();
     assert!(page.contains(&rows.join("\n")), "{}", rows.join("\n"));
 }
+
+#[tokio::test]
+async fn who_reads_no_more_ends_it_quietly_and_a_write_is_told_all_the_same() {
+    let world = World::start().await;
+    world.customer().await;
+    let gone = |words: &'static str| {
+        let around = Around::of(&world).unread(io::ErrorKind::BrokenPipe);
+        async move { around.run(words).await }
+    };
+    for words in [
+        "--help",
+        "customers list",
+        "customers list --all",
+        "gateway reasons",
+    ] {
+        let ran = gone(words).await;
+        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Unread, ""), "{words}");
+    }
+    let ran = gone("customers create --username unread-1 --type testing").await;
+    assert_eq!(ran.exit, Exit::Unread);
+    let told = "what was asked for is done: only the answer could not be written\n";
+    assert_eq!(ran.err, told);
+
+    let around = Around::of(&world).unread(io::ErrorKind::StorageFull);
+    let ran = around
+        .run("customers create --username unread-2 --type testing")
+        .await;
+    assert_eq!(ran.exit, Exit::Local);
+    assert!(ran.err.starts_with(told), "{}", ran.err);
+    let ran = around
+        .run("customers create --username unread-3 --type testing --validate-only")
+        .await;
+    assert!(!ran.err.contains("is done"), "{}", ran.err);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_given_for_the_name_of_its_file_is_not_repeated() {
+    let world = World::start().await;
+    let ran = ofctl(
+        &world,
+        &format!(
+            "consumers create 1005061234 --ssn-file {}",
+            crate::canary::SSN
+        ),
+    )
+    .await;
+    let told = ran.ended(Exit::Local);
+    assert!(
+        told.starts_with("error: --ssn-file: cannot read the file of that name: "),
+        "{told}"
+    );
+    world.stop().await;
+}

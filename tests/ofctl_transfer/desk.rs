@@ -104,6 +104,11 @@ impl Desk {
     }
 
     pub(super) async fn run(&self, words: &[&str]) -> Ran {
+        self.run_at(self.address, words).await
+    }
+
+    /// Runs a command against a gateway at another address.
+    pub(super) async fn run_at(&self, address: SocketAddr, words: &[&str]) -> Ran {
         let (out, err) = (Screen::default(), Screen::default());
         let ahead = Arc::clone(&self.ahead);
         let mut io = Io {
@@ -119,7 +124,7 @@ impl Desk {
             ask_secret: Box::new(|_| Err(io::ErrorKind::Unsupported.into())),
             interrupts: self.interrupts.subscribe(),
         };
-        let address = format!("http://{}", self.address);
+        let address = format!("http://{address}");
         let words = ["ofctl", "--address", &address]
             .into_iter()
             .chain(words.iter().copied());

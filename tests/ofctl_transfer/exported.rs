@@ -2,14 +2,22 @@
 
 use std::{
     collections::BTreeSet, fs::OpenOptions, io::Write as _, os::unix::fs::PermissionsExt as _,
+    sync::Arc,
 };
 
 use ofctl::Exit;
+use openfinance::store::Memory;
+use openfinance_gateway::config::auth::Role;
+use openfinance_rpc::pb;
 use openfinance_sandbox::{Commit, FaultRule, Operation, Target};
 use serde_json::Value;
 
-use super::desk::{Desk, people};
-use crate::{canary, world::World};
+use super::desk::{Desk, people, usernames};
+use crate::{
+    callers::{by_key, key_of},
+    canary,
+    world::World,
+};
 
 /// More than a page of a stream.
 const MANY: usize = 1_050;
@@ -181,5 +189,147 @@ async fn export_refuses_a_file_that_is_there_and_a_form_that_nobody_named() {
         .await;
     assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
     assert_eq!(desk.read("out.csv").lines().count(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn export_that_lacks_nothing_but_its_name_is_not_read_again() {
+    let world = World::start().await;
+    world.customer().await;
+    let desk = Desk::at(world.grpc_address());
+    let file = desk.path("out.csv").into_os_string().into_string().unwrap();
+    let command = ["export", "customers", &file, "--reveal", "--quiet"];
+    let barrier = world
+        .sandbox()
+        .add_barrier(Target::Operation(Operation::GetCustomers));
+    let taken = async {
+        world.sandbox().barrier_holds(barrier, 1).await.unwrap();
+        desk.file("out.csv", "another's");
+        world.sandbox().release_barrier(barrier).unwrap();
+    };
+    let (ran, ()) = tokio::join!(desk.run(&command), taken);
+    assert_eq!(ran.exit, Exit::Usage, "{}", ran.err);
+    assert_eq!(desk.read("out.csv"), "another's");
+    std::fs::remove_file(&file).unwrap();
+    let calls = world.calls();
+    assert_eq!(desk.run(&command).await.exit, Exit::Done);
+    assert_eq!(exported(&desk.read("out.csv")), ["bystander-0"]);
+    assert_eq!(world.calls(), calls);
+    assert_eq!(desk.files(), ["out.csv"]);
+    world.stop().await;
+}
+
+/// Whom an export has, in its order.
+fn exported(text: &str) -> Vec<String> {
+    let rows = text.lines().skip(1);
+    rows.map(|row| row.split(',').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn export_taken_up_again_has_everybody_who_stayed_or_begins_anew() {
+    let (world, desk) = crowd().await;
+    let file = desk.path("out.csv").into_os_string().into_string().unwrap();
+    let command = ["export", "customers", &file, "--reveal"];
+    let mut left = usernames("crowd", MANY);
+    // Some of the first page, and then all by whom its end is found again.
+    for (gone, anew) in [(2..12, false), (980..1_000, true)] {
+        let page = || desk.path("out.csv.progress").exists();
+        assert!(desk.run_until(&command, page).await.is_none());
+        let page = exported(&desk.read("out.csv.partial"));
+        assert_eq!(page.len(), 1_000);
+        for name in &page[gone] {
+            delete(&world, name).await;
+            left.retain(|left| left != name);
+        }
+        let ran = desk.run(&command).await;
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+        assert_eq!(ran.err.contains("beginning anew"), anew, "{}", ran.err);
+        let mut found = exported(&desk.read("out.csv"));
+        let rows = found.len();
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), rows, "somebody is there twice");
+        assert!(left.iter().all(|name| found.binary_search(name).is_ok()));
+        if anew {
+            assert_eq!(found, left);
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
+    world.stop().await;
+}
+
+async fn delete(world: &World, username: &str) {
+    let message = pb::LookupCustomerRequest {
+        username: username.to_owned(),
+    };
+    let found = world.customers().lookup_customer(message).await.unwrap();
+    let message = pb::DeleteCustomerRequest {
+        customer_id: found.into_inner().customer_id,
+        allow_missing: false,
+    };
+    world.customers().delete_customer(message).await.unwrap();
+}
+
+#[tokio::test]
+async fn export_tells_which_fields_the_gateway_keeps_back_of_any_record() {
+    let auth = by_key(&[("support", &[Role::Reader], &["pii.read"])]);
+    let mut world = World::start().await;
+    let owner = world.customer().await;
+    world.business_of(&owner).await;
+    let store = Arc::new(Memory::new());
+    world
+        .replace_gateway(|settings| settings.auth = auth, store)
+        .await;
+    let desk = Desk::at(world.grpc_address());
+    let key = desk.file("key", &key_of("support"));
+    let ran = desk
+        .run(&[
+            "export",
+            "customers",
+            "--format",
+            "csv",
+            "--with",
+            "businesses",
+            "--reveal",
+            "--api-key-file",
+            &key,
+        ])
+        .await;
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert!(ran.out.contains("ABC Tires Inc"), "{}", ran.out);
+    let told = "the gateway keeps these fields from you, so they are empty: business.tax_id";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn export_makes_formulas_harmless_unless_asked_for_raw_cells() {
+    let world = World::start().await;
+    let desk = Desk::at(world.grpc_address());
+    let name = "=HYPERLINK(A1)";
+    let file = desk.file(
+        "people.jsonl",
+        &format!("{{\"username\":\"formula-1\",\"type\":\"CUSTOMER_TYPE_TESTING\",\"firstName\":\"{name}\"}}\n"),
+    );
+    let ran = desk.run(&["import", "customers", &file]).await;
+    assert_eq!(ran.exit, Exit::Done, "{}{}", ran.out, ran.err);
+    let command = ["export", "customers", "--format", "csv", "--reveal"];
+    let guarded = desk.run(&command).await;
+    assert!(
+        guarded.out.contains(&format!(",'{name},")),
+        "{}",
+        guarded.out
+    );
+    assert!(
+        guarded.err.contains("1 cells that a spreadsheet"),
+        "{}",
+        guarded.err
+    );
+    let raw = desk
+        .run(&[command.as_slice(), &["--raw-cells"]].concat())
+        .await;
+    assert!(raw.out.contains(&format!(",{name},")), "{}", raw.out);
+    assert_eq!(raw.err, "");
     world.stop().await;
 }

@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use ofctl::Exit;
 use openfinance_sandbox::{Operation, RecordKind, Target};
 
-use super::desk::{self, Desk, people};
+use super::{
+    cut_short::CutShort,
+    desk::{self, Desk, people},
+};
 use crate::{canary, world::World};
 
 #[tokio::test]
@@ -191,13 +194,9 @@ async fn a_file_that_is_no_import_is_refused_by_its_header_and_never_by_what_it_
 
 #[tokio::test]
 async fn a_file_that_was_changed_amid_its_import_is_refused_until_it_is_as_it_was() {
-    let world = World::start().await;
-    let desk = Desk::at(world.grpc_address());
+    let import = CutShort::after(5, 30).await;
+    let CutShort { world, desk, .. } = &import;
     let text = people("row", 30);
-    let file = desk.file("people.csv", &text);
-    let command = ["import", "customers", &file, "--parallel", "1"];
-    let reached = || world.called(Operation::AddTestingCustomer) >= 5;
-    assert!(desk.run_until(&command, reached).await.is_none());
     let calls = world.calls();
     for changed in [
         text.replace("row-00002,testing,Jane", "row-00002,testing,John"),
@@ -206,7 +205,7 @@ async fn a_file_that_was_changed_amid_its_import_is_refused_until_it_is_as_it_wa
         "username\n".to_owned(),
     ] {
         desk.file("people.csv", &changed);
-        let ran = desk.run(&command).await;
+        let ran = import.again().await;
         assert_eq!(ran.exit, Exit::Usage, "{}", ran.err);
         assert!(
             ran.err.contains("has changed since the import began"),
@@ -220,9 +219,9 @@ async fn a_file_that_was_changed_amid_its_import_is_refused_until_it_is_as_it_wa
         "people.csv",
         &text.replace("row-00030,testing,Jane", "row-00030,testing,John"),
     );
-    assert_eq!(desk.run(&command).await.exit, Exit::Done);
+    assert_eq!(import.again().await.exit, Exit::Done);
     desk.file("people.csv", &people("row", 31));
-    let ran = desk.run(&command).await;
+    let ran = import.again().await;
     assert_eq!(ran.exit, Exit::Usage);
     assert!(
         ran.err
@@ -230,7 +229,7 @@ async fn a_file_that_was_changed_amid_its_import_is_refused_until_it_is_as_it_wa
         "{}",
         ran.err
     );
-    world.stop().await;
+    import.world.stop().await;
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! An import that is cut short, wherever that is, and taken up again: by the same gateway, by one that knows nothing of
 //! it, and after the time for which any remembers a request id.
 
-use std::{cell::Cell, sync::Arc};
+use std::cell::Cell;
 
 use ofctl::Exit;
-use openfinance::store::Memory;
 use openfinance_sandbox::{Commit, FaultRule, JournalEntry, Operation, RecordKind, Stage, Target};
 
-use super::desk::{self, Desk, people, usernames};
+use super::{
+    cut_short::CutShort,
+    desk::{self, Desk, Ran, people, usernames},
+};
 use crate::world::World;
 
 const ROWS: usize = 12;
@@ -25,13 +27,7 @@ async fn import_killed_after_any_request_goes_on_and_makes_each_customer_once() 
         let before = world.called(Operation::AddTestingCustomer);
         let reached = || world.called(Operation::AddTestingCustomer) >= before + requests;
         cut_short += usize::from(desk.run_until(&command, reached).await.is_none());
-        let ran = desk.run(&command).await;
-        assert_eq!(
-            (ran.exit, ran.out.as_str()),
-            (Exit::Done, ALL_DONE),
-            "{}",
-            ran.err
-        );
+        check_all_done(desk.run(&command).await);
     }
     assert!(cut_short >= ROWS, "{cut_short}");
     check_each_once(&world, (0..=ROWS).map(|requests| format!("cut-{requests}")));
@@ -78,8 +74,7 @@ async fn interrupted_import_waits_for_what_is_under_way_and_goes_on_later() {
                 .contains("the same command goes on where this one stopped")
         );
         let sent = world.called(Operation::AddTestingCustomer);
-        let ran = desk.run(&command).await;
-        assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, ALL_DONE));
+        check_all_done(desk.run(&command).await);
         // What was under way was waited for, so that nothing is asked twice.
         let rest = before + ROWS - sent;
         assert_eq!(world.called(Operation::AddTestingCustomer), sent + rest);
@@ -109,13 +104,7 @@ async fn import_interrupted_twice_ends_at_once_and_goes_on_later() {
     let (ran, ()) = tokio::join!(desk.run(&command), pressed);
     assert_eq!((ran.exit, ran.out.as_str()), (Exit::Interrupted, ""));
     world.sandbox().release_barrier(barrier).unwrap();
-    let ran = desk.run(&command).await;
-    assert_eq!(
-        (ran.exit, ran.out.as_str()),
-        (Exit::Done, ALL_DONE),
-        "{}",
-        ran.err
-    );
+    check_all_done(desk.run(&command).await);
     check_each_once(&world, ["row".to_owned()]);
     world.stop().await;
 }
@@ -123,23 +112,11 @@ async fn import_interrupted_twice_ends_at_once_and_goes_on_later() {
 #[tokio::test]
 async fn import_goes_on_with_a_gateway_that_has_forgotten_its_request_ids() {
     for requests in [1, 4, ROWS] {
-        let mut world = World::start().await;
-        let mut desk = Desk::at(world.grpc_address());
-        let file = desk.file("people.csv", &people("row", ROWS));
-        let command = ["import", "customers", &file];
-        let reached = || world.called(Operation::AddTestingCustomer) >= requests;
-        assert!(desk.run_until(&command, reached).await.is_none());
-        world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
-        desk.turn_to(world.grpc_address());
-        let ran = desk.run(&command).await;
-        assert_eq!(
-            (ran.exit, ran.out.as_str()),
-            (Exit::Done, ALL_DONE),
-            "{}",
-            ran.err
-        );
-        check_each_once(&world, ["row".to_owned()]);
-        world.stop().await;
+        let mut import = CutShort::after(requests, ROWS).await;
+        import.forget().await;
+        check_all_done(import.again().await);
+        check_each_once(&import.world, ["row".to_owned()]);
+        import.world.stop().await;
     }
 }
 
@@ -164,59 +141,38 @@ async fn import_whose_answers_are_lost_repeats_the_rows_by_itself_until_they_are
 
 #[tokio::test]
 async fn rows_in_doubt_are_looked_for_once_the_gateway_has_forgotten_their_request_ids() {
-    let mut world = World::start().await;
-    let mut desk = Desk::at(world.grpc_address());
-    let file = desk.file("people.csv", &people("row", ROWS));
-    let command = ["import", "customers", &file, "--parallel", "1"];
-    let made = || desk::created(world.sandbox(), RecordKind::Customer);
-    assert!(desk.run_until(&command, || made() >= 5).await.is_none());
-    let (sent, customers) = (world.called(Operation::AddTestingCustomer), made());
-    desk.wait_hours(25);
-    world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
-    desk.turn_to(world.grpc_address());
-    let looks = world.called(Operation::GetCustomers);
-    let ran = desk.run(&command).await;
-    assert_eq!(
-        (ran.exit, ran.out.as_str()),
-        (Exit::Done, ALL_DONE),
-        "{}",
-        ran.err
-    );
+    let made = |world: &World| desk::created(world.sandbox(), RecordKind::Customer);
+    let mut import = CutShort::customers(ROWS, |world, _| made(world) >= 5).await;
+    let sent = import.world.called(Operation::AddTestingCustomer);
+    let customers = made(&import.world);
+    import.desk.wait_hours(25);
+    import.forget().await;
+    let looks = import.world.called(Operation::GetCustomers);
+    check_all_done(import.again().await);
     // Each of the rest is sent once, and none that is there.
-    assert_eq!(
-        world.called(Operation::AddTestingCustomer) - sent,
-        ROWS - customers
-    );
-    assert!(world.called(Operation::GetCustomers) > looks);
-    check_each_once(&world, ["row".to_owned()]);
-    world.stop().await;
+    let sent_again = import.world.called(Operation::AddTestingCustomer) - sent;
+    assert_eq!(sent_again, ROWS - customers);
+    assert!(import.world.called(Operation::GetCustomers) > looks);
+    check_each_once(&import.world, ["row".to_owned()]);
+    import.world.stop().await;
 }
 
 #[tokio::test]
 async fn a_row_in_doubt_whose_username_somebody_else_took_meanwhile_has_failed() {
-    let mut world = World::start().await;
-    let mut desk = Desk::at(world.grpc_address());
-    let file = desk.file("people.csv", &people("row", 2));
-    let command = ["import", "customers", &file, "--parallel", "1"];
     // Noted and never sent: the vendor is not even asked for a token.
-    let noted = || {
+    let noted = |_: &World, desk: &Desk| {
         std::fs::metadata(desk.path("people.csv.import.jsonl")).is_ok_and(|file| file.len() > 300)
     };
-    assert!(desk.run_until(&command, noted).await.is_none());
-    world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
-    desk.turn_to(world.grpc_address());
-    let other = desk.file(
+    let mut import = CutShort::customers(2, noted).await;
+    import.forget().await;
+    let other = import.desk.file(
         "other.csv",
         "username,type,first_name\nrow-00001,testing,John\n",
     );
-    assert_eq!(
-        desk.run(&["import", "customers", &other]).await.exit,
-        Exit::Done
-    );
-    for hours in [0, 25] {
-        desk.wait_hours(hours);
-    }
-    let ran = desk.run(&command).await;
+    let other = import.desk.run(&["import", "customers", &other]).await;
+    assert_eq!(other.exit, Exit::Done);
+    import.desk.wait_hours(25);
+    let ran = import.again().await;
     assert_eq!(ran.exit, Exit::FailedRows, "{}{}", ran.out, ran.err);
     assert!(
         ran.out
@@ -225,8 +181,8 @@ async fn a_row_in_doubt_whose_username_somebody_else_took_meanwhile_has_failed()
         ran.out
     );
     assert!(ran.out.contains("USERNAME_TAKEN"));
-    check_names(&world, "row", 2);
-    world.stop().await;
+    check_names(&import.world, "row", 2);
+    import.world.stop().await;
 }
 
 #[tokio::test]
@@ -247,59 +203,60 @@ async fn consumers_and_businesses_in_doubt_are_looked_for_by_their_customer() {
             Operation::AddBusinessDetails,
         ),
     ] {
-        let mut world = World::start().await;
-        let mut desk = Desk::at(world.grpc_address());
+        let world = World::start().await;
         let mut text = format!("customer_id,{columns}\n");
         for _ in 0..4 {
             let owner = world.customer().await;
             text.push_str(&format!("{owner},{cells}\n"));
         }
-        let file = desk.file("owned.csv", &text);
-        let command = ["import", noun, &file, "--parallel", "1"];
-        let made = || desk::created(world.sandbox(), kind);
-        assert!(desk.run_until(&command, || made() >= 2).await.is_none());
-        let (sent, there) = (world.called(operation), made());
-        desk.wait_hours(25);
-        world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
-        desk.turn_to(world.grpc_address());
-        let ran = desk.run(&command).await;
+        let made = |world: &World| desk::created(world.sandbox(), kind);
+        let reached = |world: &World, _: &Desk| made(world) >= 2;
+        let mut import = CutShort::import(world, noun, ("owned.csv", &text), reached).await;
+        let (sent, there) = (import.world.called(operation), made(&import.world));
+        import.desk.wait_hours(25);
+        import.forget().await;
+        let ran = import.again().await;
         assert_eq!(ran.exit, Exit::Done, "{}{}", ran.out, ran.err);
-        assert_eq!(world.called(operation) - sent, 4 - there, "{noun}");
-        assert_eq!(desk::created(world.sandbox(), kind), 4);
-        world.stop().await;
+        let sent_again = import.world.called(operation) - sent;
+        assert_eq!(sent_again, 4 - there, "{noun}");
+        assert_eq!(made(&import.world), 4);
+        import.world.stop().await;
     }
 }
 
 #[tokio::test]
 async fn an_onboarding_that_no_gateway_remembers_half_way_is_told_with_its_customer() {
-    let mut world = World::start().await;
-    let mut desk = Desk::at(world.grpc_address());
     let text = "customer.username,customer.type,consumer.first_name,consumer.last_name,consumer.state,consumer.phone,consumer.birthday\n\
                 person-1,testing,Jane,Doe,UT,801-555-0100,1980-01-02\n";
-    let file = desk.file("all.csv", text);
-    let command = ["import", "onboarding", &file];
+    let world = World::start().await;
     world.fails(Operation::CreateConsumer);
-    let reached = || world.called(Operation::CreateConsumer) >= 1;
-    assert!(desk.run_until(&command, reached).await.is_none());
-    world.sandbox().clear_faults();
-    world.replace_gateway(|_| (), Arc::new(Memory::new())).await;
-    desk.turn_to(world.grpc_address());
-    let ran = desk.run(&command).await;
+    let reached = |world: &World, _: &Desk| world.called(Operation::CreateConsumer) >= 1;
+    let mut import = CutShort::import(world, "onboarding", ("all.csv", text), reached).await;
+    import.world.sandbox().clear_faults();
+    import.forget().await;
+    let ran = import.again().await;
     assert_eq!(ran.exit, Exit::FailedRows, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("ONBOARDING_INCOMPLETE"), "{}", ran.out);
-    let customer = world
-        .sandbox()
-        .journal(0)
-        .entries
-        .into_iter()
-        .find_map(|entry| match entry {
-            JournalEntry::Commit(commit) => Some(commit.id),
-            JournalEntry::Request(_) => None,
-        });
+    let entries = import.world.sandbox().journal(0).entries;
+    let customer = entries.into_iter().find_map(|entry| match entry {
+        JournalEntry::Commit(commit) => Some(commit.id),
+        JournalEntry::Request(_) => None,
+    });
     let done = format!("Done already: customer_id {}", customer.unwrap());
-    assert!(desk.read("all.failed.csv").contains(&done));
-    assert_eq!(desk::created(world.sandbox(), RecordKind::Customer), 1);
-    world.stop().await;
+    assert!(import.desk.read("all.failed.csv").contains(&done));
+    let customers = desk::created(import.world.sandbox(), RecordKind::Customer);
+    assert_eq!(customers, 1);
+    import.world.stop().await;
+}
+
+#[track_caller]
+fn check_all_done(ran: Ran) {
+    assert_eq!(
+        (ran.exit, ran.out.as_str()),
+        (Exit::Done, ALL_DONE),
+        "{}",
+        ran.err
+    );
 }
 
 fn check_names(world: &World, prefix: &str, rows: usize) {

@@ -3,19 +3,17 @@
 use ofctl::Exit;
 use openfinance_sandbox::{Operation, RecordKind};
 
-use super::desk::{self, Desk, people, usernames};
-use crate::world::World;
+use super::{
+    cut_short::CutShort,
+    desk::{self, usernames},
+};
 
 const ROWS: usize = 5;
 
 #[tokio::test]
 async fn a_journal_cut_off_makes_no_customer_twice() {
-    let world = World::start().await;
-    let desk = Desk::at(world.grpc_address());
-    let file = desk.file("people.csv", &people("row", ROWS));
-    let command = ["import", "customers", &file, "--parallel", "2"];
-    let made = || desk::created(world.sandbox(), RecordKind::Customer) == ROWS;
-    assert!(desk.run_until(&command, made).await.is_none());
+    let import = CutShort::when_made(ROWS).await;
+    let CutShort { world, desk, .. } = &import;
     let whole = std::fs::read(desk.path("people.csv.import.jsonl")).unwrap();
     let head = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     assert!(whole.len() > head + 600);
@@ -31,7 +29,7 @@ async fn a_journal_cut_off_makes_no_customer_twice() {
     {
         std::fs::write(desk.path("people.csv.import.jsonl"), &whole[..length]).unwrap();
         let _ = std::fs::remove_file(desk.path("people.failed.csv"));
-        let ran = desk.run(&command).await;
+        let ran = import.again().await;
         if length >= head {
             // The same rows have the same request ids, so the gateway knows them all.
             assert_eq!(
@@ -55,23 +53,19 @@ async fn a_journal_cut_off_makes_no_customer_twice() {
     }
     assert_eq!(desk::created(world.sandbox(), RecordKind::Customer), ROWS);
     assert_eq!(desk::names(world.sandbox()), usernames("row", ROWS));
-    world.stop().await;
+    import.world.stop().await;
 }
 
 #[tokio::test]
 async fn a_journal_damaged_in_its_middle_is_refused() {
-    let world = World::start().await;
-    let desk = Desk::at(world.grpc_address());
-    let file = desk.file("people.csv", &people("row", ROWS));
-    let command = ["import", "customers", &file];
-    let made = || desk::created(world.sandbox(), RecordKind::Customer) == ROWS;
-    assert!(desk.run_until(&command, made).await.is_none());
+    let import = CutShort::when_made(ROWS).await;
+    let CutShort { world, desk, .. } = &import;
     let calls = world.called(Operation::AddTestingCustomer);
     let journal = desk
         .read("people.csv.import.jsonl")
         .replacen("\"row\":2", "\"row\":two", 1);
     desk.file("people.csv.import.jsonl", &journal);
-    let ran = desk.run(&command).await;
+    let ran = import.again().await;
     assert_eq!(ran.exit, Exit::Local);
     assert!(
         ran.err.contains("line 3: is no line of a journal"),
@@ -79,5 +73,5 @@ async fn a_journal_damaged_in_its_middle_is_refused() {
         ran.err
     );
     assert_eq!(world.called(Operation::AddTestingCustomer), calls);
-    world.stop().await;
+    import.world.stop().await;
 }

@@ -81,7 +81,12 @@ pub(crate) fn answer(answer: &clap::Error, io: &mut Io) -> Exit {
     let shown = io.line(answer.to_string().trim_end());
     match shown.and_then(|()| io.flush()) {
         Ok(()) => Exit::Done,
-        Err(failure) => failure.exit(),
+        Err(failure) => {
+            if let Failure::Local(text) = &failure {
+                io.note(format_args!("error: {text}"));
+            }
+            failure.exit()
+        }
     }
 }
 
@@ -162,7 +167,7 @@ async fn tell(
             io.note("For more information, try '--help'.");
         }
         Failure::Refused(refused) => refusal::explain(refused, gateway, verb, io).await,
-        Failure::FailedRows => {}
+        Failure::FailedRows | Failure::Unread => {}
         Failure::Interrupted(advice) => {
             io.note("interrupted");
             if let Some(advice) = advice {

@@ -11,20 +11,18 @@ use std::{
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _, Value};
 use tonic::{Response, Status};
-use tonic_types::StatusExt as _;
 
 use crate::{
     Context, Io,
     call::{self, Attempts},
-    exit::{Call, Failure, Refused, unsent},
+    connect::kept_back,
+    exit::{Call, Failure, Refused},
     output::{Format, Output, json, table::Table},
+    refusal,
     verb::{Asked, Run, Verb},
 };
 
 pub(crate) use authorizations::expiring;
-
-/// The header in which the gateway names the fields that it keeps from the caller.
-const REDACTED: &str = "x-openfinance-redacted";
 
 /// Runs a command.
 ///
@@ -49,24 +47,35 @@ pub(crate) async fn run(
         return customers::list(asked, flags, context).await;
     }
     let answer = call(context, &asked).await?;
-    let shown = match verb.run {
+    let shown = show(verb, &answer, context).and_then(|()| context.io.flush());
+    let (nature, _) = call::nature(&asked.method, &asked.request);
+    if shown.is_err() && nature == Call::Write && !asked.is_only_checked() {
+        context
+            .io
+            .note("what was asked for is done: only the answer could not be written");
+    }
+    shown?;
+    context.output.note(context.io);
+    Ok(())
+}
+
+/// Shows an answer in the way of its command.
+fn show(verb: &Verb, answer: &DynamicMessage, context: &mut Context<'_>) -> Result<(), Failure> {
+    match verb.run {
         Run::Authorization => {
-            let left = authorizations::left(&answer, context.io);
-            context.output.record(&answer, &left, context.io)
+            let left = authorizations::left(answer, context.io);
+            context.output.record(answer, &left, context.io)
         }
-        Run::Rows(field, columns) => rows(&answer, field, columns, context),
+        Run::Rows(field, columns) => rows(answer, field, columns, context),
         Run::One | Run::Customers | Run::Authorizations => {
             if answer.descriptor().fields().len() == 0 {
                 context.io.note("done");
                 Ok(())
             } else {
-                context.output.record(&answer, &[], context.io)
+                context.output.record(answer, &[], context.io)
             }
         }
-    };
-    shown?;
-    context.output.note(context.io);
-    Ok(())
+    }
 }
 
 /// Asks a person whether to go on.
@@ -128,14 +137,9 @@ pub(super) async fn call(
 
 /// Tells that a call failed and is made again.
 fn again(status: &Status, wait: Duration, io: &mut Io) {
-    let details = status.get_error_details();
-    let why = match details.error_info() {
-        Some(info) => info.reason.clone(),
-        None if unsent(status) => "the gateway can't be reached".to_owned(),
-        None => "the connection broke".to_owned(),
-    };
     io.note(format_args!(
-        "note: {why}; trying again in {:.1} s",
+        "note: {}; trying again in {:.1} s",
+        refusal::why(status),
         wait.as_secs_f64()
     ));
 }
@@ -155,10 +159,11 @@ fn advice(call: Call, request_id: Option<&str>) -> Option<String> {
 
 /// Tells which fields the gateway kept from the caller.
 fn withheld(answer: &Response<DynamicMessage>, io: &mut Io) {
-    let fields = answer.metadata().get(REDACTED);
-    if let Some(fields) = fields.and_then(|fields| fields.to_str().ok()) {
+    let fields = kept_back(answer);
+    if !fields.is_empty() {
         io.note(format_args!(
-            "note: the gateway keeps from this caller: {fields} (needs pii.read or tax_id.read)"
+            "note: the gateway keeps from this caller: {} (needs pii.read or tax_id.read)",
+            fields.join(",")
         ));
     }
 }

@@ -10,7 +10,7 @@ use openfinance_rpc::pb::{
     onboarding_service_client::OnboardingServiceClient,
 };
 use tonic::{
-    Request, Status,
+    Request, Response, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri},
@@ -268,6 +268,14 @@ impl Interceptor for Credential {
         }
         Ok(request)
     }
+}
+
+/// The paths of the fields of an answer that are empty because the caller may not see them.
+pub(crate) fn kept_back<T>(answer: &Response<T>) -> Vec<String> {
+    let paths = answer.metadata().get("x-openfinance-redacted");
+    let paths = paths.and_then(|paths| paths.to_str().ok()).unwrap_or("");
+    let paths = paths.split(',').filter(|path| !path.is_empty());
+    paths.map(str::to_owned).collect()
 }
 
 /// A secret as a header.

@@ -32,11 +32,13 @@ pub enum Exit {
     FailedRows,
     /// Ctrl-C.
     Interrupted,
+    /// Whoever read the output has gone.
+    Unread,
 }
 
 impl Exit {
     /// Every way, in the order of the codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Done,
         Self::Local,
         Self::Usage,
@@ -49,6 +51,7 @@ impl Exit {
         Self::Defect,
         Self::FailedRows,
         Self::Interrupted,
+        Self::Unread,
     ];
 
     /// The exit code of the process.
@@ -67,6 +70,8 @@ impl Exit {
             Self::Defect => 9,
             Self::FailedRows => 10,
             Self::Interrupted => 130,
+            // What shells tell of a program that such a pipe has ended.
+            Self::Unread => 141,
         }
     }
 
@@ -92,6 +97,7 @@ impl Exit {
             Self::Defect => "a defect of the gateway or the vendor (INTERNAL and the rest)",
             Self::FailedRows => "an import ended, and some of its rows failed",
             Self::Interrupted => "interrupted (Ctrl-C)",
+            Self::Unread => "whoever read the output has gone (a closed pipe)",
         }
     }
 
@@ -170,6 +176,8 @@ pub(crate) enum Failure {
     FailedRows,
     /// Ctrl-C; what to do is in these words, if anything is.
     Interrupted(Option<String>),
+    /// Whoever read the output has gone, and wants to hear no more.
+    Unread,
 }
 
 /// A call that was refused or lost.
@@ -192,6 +200,7 @@ impl Failure {
             Self::Refused(refused) => Exit::of(&refused.status, refused.call),
             Self::FailedRows => Exit::FailedRows,
             Self::Interrupted(_) => Exit::Interrupted,
+            Self::Unread => Exit::Unread,
         }
     }
 

@@ -91,16 +91,28 @@ impl Io {
     ///
     /// # Errors
     ///
-    /// [`Failure::Local`] if it can't be written, as when the reader of a pipe has gone.
+    /// [`Failure::Unread`] if the reader of a pipe has gone, [`Failure::Local`] if it can't be written for another reason.
     pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
-        writeln!(self.stdout, "{text}").map_err(|error| unwritten(&error))
+        self.write(text.as_bytes())?;
+        self.write(b"\n")
+    }
+
+    /// Writes a part of the answer.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Io::line`].
+    pub(crate) fn write(&mut self, text: &[u8]) -> Result<(), Failure> {
+        self.stdout
+            .write_all(text)
+            .map_err(|error| unwritten(&error))
     }
 
     /// Sees that all lines so far are out.
     ///
     /// # Errors
     ///
-    /// [`Failure::Local`] if they can't be written.
+    /// As of [`Io::line`].
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stdout.flush().map_err(|error| unwritten(&error))
     }
@@ -119,5 +131,8 @@ impl Io {
 }
 
 fn unwritten(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::Unread;
+    }
     Failure::Local(format!("cannot write the answer: {error}"))
 }

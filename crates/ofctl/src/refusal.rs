@@ -9,7 +9,7 @@ use openfinance_rpc::{
     pb::{ErrorReason, ListErrorReasonsRequest},
 };
 use tokio::time::timeout;
-use tonic::Request;
+use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -96,6 +96,15 @@ pub(crate) async fn explain(
         ));
     }
     settle(Exit::of(status, *call), *call, request_id.as_deref(), io);
+}
+
+/// Why a call came to nothing, in a few words.
+pub(crate) fn why(status: &Status) -> String {
+    match status.get_error_details().error_info() {
+        Some(info) => clean(&info.reason),
+        None if unsent(status) => "the gateway can't be reached".to_owned(),
+        None => "the connection broke".to_owned(),
+    }
 }
 
 /// Tells how to find out what came of a write of which nobody knows.

@@ -9,6 +9,7 @@ mod journal;
 mod keys;
 mod layout;
 mod pace;
+mod patience;
 mod progress;
 mod rows;
 
@@ -103,6 +104,12 @@ fn export_command() -> Command {
                 .help("Read each customer's consumer and business too: consumers, businesses or both"),
         )
         .arg(parallel())
+        .arg(
+            Arg::new("raw-cells")
+                .long("raw-cells")
+                .action(ArgAction::SetTrue)
+                .help("Leave cells of CSV as they are that a spreadsheet would take for formulas; without this they get an apostrophe in front"),
+        )
         .arg(
             Arg::new("force")
                 .long("force")
@@ -238,6 +245,7 @@ pub(crate) async fn run(
             .unwrap_or_default(),
         consumers: with("consumers"),
         businesses: with("businesses"),
+        raw_cells: flags.get_flag("raw-cells"),
         parallel,
         force: flags.get_flag("force"),
         restart: flags.get_flag("restart"),

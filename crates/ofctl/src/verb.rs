@@ -96,6 +96,15 @@ pub(crate) struct Asked {
     pub(crate) request: DynamicMessage,
 }
 
+impl Asked {
+    /// Whether the gateway is to check the request, and to do nothing.
+    pub(crate) fn is_only_checked(&self) -> bool {
+        self.request
+            .get_field_by_name("validate_only")
+            .is_some_and(|only| only.as_bool() == Some(true))
+    }
+}
+
 impl Field {
     fn is_argument(&self) -> bool {
         self.name

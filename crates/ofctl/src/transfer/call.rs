@@ -14,7 +14,7 @@ use super::{
     journal::{Partly, Reason, word},
     layout::Noun,
 };
-use crate::connect::Gateway;
+use crate::{connect::Gateway, exit::unsent};
 
 /// What this program says of a record whose fields it may not see.
 pub(crate) const NOT_COMPARABLE: &str = "RECORD_NOT_COMPARABLE";
@@ -194,7 +194,8 @@ fn judged(status: Status) -> Answer {
             | Code::DataLoss,
             _,
         ) => Answer::Again {
-            nothing_done: status.code() == Code::ResourceExhausted && info.is_some(),
+            nothing_done: unsent(&status)
+                || status.code() == Code::ResourceExhausted && info.is_some(),
             wait,
             status,
         },

@@ -1,25 +1,28 @@
 //! `export`: all customers, or those that a filter finds, to a file or to standard output, however many there are.
 
 mod pages;
+mod row;
 pub(super) mod target;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use openfinance_rpc::pb;
-use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage as _};
-use tonic::{Code, Request, Status};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use tonic::{Request, Status};
 
 use self::{
-    pages::{Pages, call},
-    target::Target,
+    pages::Pages,
+    row::{cell, guard, row},
+    target::{Query, Target},
 };
 use super::{
     layout::{Noun, columns},
+    patience::environment,
     progress::Progress,
     rows::Format,
 };
-use crate::{Context, connect::Gateway, exit::Failure, output, schema};
+use crate::{Context, Io, connect::Gateway, exit::Failure, output, refusal::why};
 
 /// So often is a list begun anew that changes while it is read.
 const BEGINNINGS: u32 = 3;
@@ -40,6 +43,8 @@ pub(super) struct Plan {
     pub(super) search: String,
     pub(super) consumers: bool,
     pub(super) businesses: bool,
+    /// Whether cells that a spreadsheet would take for formulas stay as they are.
+    pub(super) raw_cells: bool,
     pub(super) parallel: usize,
     /// Whether a file that is there is replaced.
     pub(super) force: bool,
@@ -55,16 +60,26 @@ impl Plan {
         !self.consumers && !self.businesses
     }
 
-    /// What must be the same where an export goes on: it tells what it is, and nothing of whom it looks for.
-    fn parts(&self, reveal: bool) -> [String; 6] {
-        [
+    fn query(&self, reveal: bool, environment: String) -> Query {
+        Query(vec![
             self.format.extension().to_owned(),
             self.kind.as_str_name().to_owned(),
             self.search.clone(),
             self.consumers.to_string(),
             self.businesses.to_string(),
+            self.raw_cells.to_string(),
             reveal.to_string(),
-        ]
+            environment,
+        ])
+    }
+
+    /// How a field of a customer is called in a row.
+    fn own(&self, path: &str) -> String {
+        if self.is_plain() {
+            path.to_owned()
+        } else {
+            format!("customer.{path}")
+        }
     }
 
     /// The message of a row: a customer, or one with what belongs to it in the form of an onboarding.
@@ -103,14 +118,25 @@ impl Plan {
 /// Whatever keeps it from its end; where it writes a file, the same command goes on behind the last whole page.
 pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Failure> {
     let mut interrupted = Box::pin(context.io.interrupted());
-    let mut target = Target::open(plan, context.output.reveal)?;
+    let gateway = context.gateway.clone();
+    let environment = match &plan.file {
+        None => String::new(),
+        Some(_) => tokio::select! {
+            environment = environment(
+                &gateway,
+                plan.patience,
+                |status| trouble(plan, context.io, status),
+            ) => environment?,
+            () = &mut interrupted => return Err(Failure::Interrupted(None)),
+        },
+    };
+    let mut target = Target::open(plan, &plan.query(context.output.reveal, environment))?;
     if target.rows > 0 && !plan.quiet {
         context.io.note(format_args!(
             "going on behind {} customers that are there already",
             target.rows
         ));
     }
-    let gateway = context.gateway.clone();
     let exported = async {
         let total = match plan.quiet {
             true => None,
@@ -124,7 +150,7 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
         () = &mut interrupted => None,
         ended = exported => Some(ended),
     };
-    let Some(hidden) = ended.transpose()? else {
+    let Some(told) = ended.transpose()? else {
         let advice = plan
             .file
             .is_some()
@@ -132,7 +158,7 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
         return Err(Failure::Interrupted(advice));
     };
     let rows = target.rows;
-    target.finish(context.io)?;
+    target.finish(plan, context.io)?;
     if !plan.quiet {
         if let Some(file) = &plan.file {
             context
@@ -140,13 +166,37 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
                 .note(format_args!("{rows} customers are in {}", file.display()));
         }
         context.output.note(context.io);
-        if !hidden.is_empty() {
+        if !told.hidden.is_empty() {
+            let hidden: Vec<String> = told.hidden.into_iter().collect();
             context.io.note(format_args!(
-                "note: the gateway keeps these fields from you, so they are empty: {hidden}"
+                "note: the gateway keeps these fields from you, so they are empty: {}",
+                hidden.join(", ")
+            ));
+        }
+        if told.guarded > 0 {
+            context.io.note(format_args!(
+                "note: {} cells that a spreadsheet would take for formulas have an apostrophe in front; --raw-cells leaves it out",
+                told.guarded
             ));
         }
     }
     Ok(())
+}
+
+/// Tells that the gateway does not answer, and that it is asked again.
+fn trouble(plan: &Plan, io: &mut Io, status: &Status) {
+    if !plan.quiet {
+        io.note(format_args!("note: {}; trying again", why(status)));
+    }
+}
+
+/// What there is to tell at the end.
+#[derive(Default)]
+struct Told {
+    /// The fields that are kept from the caller.
+    hidden: BTreeSet<String>,
+    /// How many cells have an apostrophe in front.
+    guarded: u64,
 }
 
 /// How many customers there are to come, where the vendor says.
@@ -165,23 +215,34 @@ async fn total(plan: &Plan, gateway: &Gateway) -> Option<u64> {
         .and_then(|total| total.try_into().ok())
 }
 
-/// Writes page after page. Answers which fields are kept from the caller.
+/// Writes page after page.
 async fn pages(
     plan: &Plan,
     context: &mut Context<'_>,
     gateway: &Gateway,
     target: &mut Target,
     mut progress: Progress,
-) -> Result<String, Failure> {
+) -> Result<Told, Failure> {
     let message = plan.message()?;
     let columns = plan.columns(&message);
+    let mut told = Told::default();
+    if target.is_whole {
+        return Ok(told);
+    }
     let mut pages = Pages::new(plan, gateway, target.token.clone());
     let mut beginnings = 1;
     if target.is_empty() {
         target.begin(plan, &columns, context.io)?;
     }
     loop {
-        let page = match pages.next().await {
+        let next = pages.next(
+            |status| progress.aside(|| trouble(plan, context.io, status)),
+            |hidden| {
+                let own = |path: String| plan.own(path.trim_start_matches("customers."));
+                told.hidden.extend(hidden.into_iter().map(own));
+            },
+        );
+        let page = match next.await {
             Ok(page) => page,
             Err(status)
                 if must_begin_anew(&status)
@@ -203,9 +264,10 @@ async fn pages(
         let rows = stream::iter(page.customers)
             .map(|customer| row(plan, gateway, &message, customer))
             .buffered(plan.parallel);
-        let rows: Vec<DynamicMessage> = rows.try_collect().await?;
+        let rows: Vec<(DynamicMessage, Vec<String>)> = rows.try_collect().await?;
         let mut text = Vec::new();
-        for row in &rows {
+        for (row, hidden) in &rows {
+            told.hidden.extend(hidden.iter().cloned());
             match plan.format {
                 Format::Jsonl => {
                     text.extend_from_slice(
@@ -217,7 +279,10 @@ async fn pages(
                     let cells = columns
                         .iter()
                         .map(|column| cell(row, column, &mut context.output));
-                    let cells: Vec<String> = cells.collect();
+                    let mut cells: Vec<String> = cells.collect();
+                    if !plan.raw_cells {
+                        told.guarded += guard(&mut cells);
+                    }
                     text.extend(target::csv_line(cells.iter().map(String::as_bytes))?);
                 }
             }
@@ -226,7 +291,7 @@ async fn pages(
         progress.tell(context.io, target.rows, None);
         if page.resume_token.is_empty() {
             progress.end();
-            return Ok(pages.hidden);
+            return Ok(told);
         }
     }
 }
@@ -235,83 +300,4 @@ async fn pages(
 fn must_begin_anew(status: &Status) -> bool {
     let reason = super::call::reason_of(status).reason;
     reason == "LIST_CHANGED" || reason == "INVALID_PAGE_TOKEN"
-}
-
-/// A customer with what is exported along with it.
-async fn row(
-    plan: &Plan,
-    gateway: &Gateway,
-    message: &MessageDescriptor,
-    customer: pb::Customer,
-) -> Result<DynamicMessage, Failure> {
-    let mut row = DynamicMessage::new(message.clone());
-    let damaged = |_| Failure::Local("the description of the messages is damaged".to_owned());
-    if plan.is_plain() {
-        row.transcode_from(&customer).map_err(damaged)?;
-        return Ok(row);
-    }
-    let customer_id = customer.customer_id.clone();
-    let consumer = async {
-        if !plan.consumers {
-            return Ok(None);
-        }
-        let found = call(plan.patience, async || {
-            let mut request = Request::new(pb::GetConsumerByCustomerRequest {
-                customer_id: customer_id.clone(),
-            });
-            request.set_timeout(gateway.deadline);
-            gateway.consumers().get_consumer_by_customer(request).await
-        });
-        unless_absent(found.await)
-    };
-    let business = async {
-        if !plan.businesses {
-            return Ok(None);
-        }
-        let found = call(plan.patience, async || {
-            let mut request = Request::new(pb::GetBusinessByCustomerRequest {
-                customer_id: customer_id.clone(),
-            });
-            request.set_timeout(gateway.deadline);
-            gateway.businesses().get_business_by_customer(request).await
-        });
-        unless_absent(found.await)
-    };
-    let (consumer, business) = tokio::try_join!(consumer, business)?;
-    let whole = pb::OnboardCustomerRequest {
-        customer: Some(customer),
-        consumer,
-        business,
-        ..pb::OnboardCustomerRequest::default()
-    };
-    row.transcode_from(&whole).map_err(damaged)?;
-    Ok(row)
-}
-
-/// A record that a customer may have.
-fn unless_absent<T>(found: Result<tonic::Response<T>, Status>) -> Result<Option<T>, Failure> {
-    match found {
-        Ok(found) => Ok(Some(found.into_inner())),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
-        Err(status) => Err(Failure::read(status)),
-    }
-}
-
-/// A cell: what is not set is empty, and text stays as it is.
-fn cell(row: &DynamicMessage, column: &str, output: &mut output::Output) -> String {
-    let (first, rest) = column.split_once('.').unwrap_or((column, ""));
-    let Some(field) = schema::field(&row.descriptor(), first) else {
-        return String::new();
-    };
-    if !row.has_field(&field) {
-        return String::new();
-    }
-    let value = row.get_field(&field);
-    if let Some(inner) = value.as_message().filter(|_| !rest.is_empty()) {
-        return cell(inner, rest, output);
-    }
-    match value.as_str() {
-        Some(text) if !output.hides(&field) => text.to_owned(),
-        Some(_) | None => output.column(row, first),
-    }
 }

@@ -9,21 +9,25 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+use openfinance_rpc::code_name;
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use self::work::{Import, Stop};
 use super::{
     call::{Mode, reason_of},
     journal::{self, Finished, Journal, Past, Reason},
-    layout::Noun,
+    layout::{BadRow, Noun},
+    patience::environment,
     rows::{Format, Rows, unreadable},
 };
 use crate::{
     Context,
     exit::{Call, Failure, Refused},
     io::Io,
+    refusal::why,
 };
 
 /// What whoever interrupts an import is told.
@@ -52,21 +56,27 @@ pub(super) struct Plan {
 ///
 /// Whatever keeps a row from being done; all that was done is in the journal.
 pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Failure> {
-    let size = |path: &Path| std::fs::metadata(path).map(|file| file.len());
-    let bytes = size(&plan.file).map_err(|error| unreadable(&plan.file, &error))?;
-    let interrupted = context.io.interrupted();
+    let mut interrupted = Box::pin(context.io.interrupted());
+    let version = Version::of(&plan.file)?;
     // What is no import at all leaves nothing behind.
     Rows::open(&plan.file, plan.format, plan.noun)?;
+    let gateway = context.gateway.clone();
     let (journal, past) = match plan.mode {
         Mode::CheckOnly => (None, Past::default()),
         Mode::Create => {
+            let told = |status: &Status| trouble(plan, context.io, status);
+            let environment = tokio::select! {
+                environment = environment(&gateway, plan.patience, told) => environment?,
+                () = &mut interrupted => return Err(Failure::Interrupted(None)),
+            };
             let path = journal::path_of(&plan.file);
-            let (journal, past) = Journal::open(&path, plan.noun, (context.io.now)())?;
+            let (journal, past) =
+                Journal::open(&path, plan.noun, &environment, (context.io.now)())?;
             (Some(journal), past)
         }
     };
     if let (Some(finished), Some(journal)) = (past.finished, &journal) {
-        return already_finished(plan, context.io, finished, bytes, journal.path());
+        return already_finished(plan, context, finished, version, journal.path());
     }
     let checked = check::whole_file(plan, context.io, journal.as_ref(), &past);
     if let (Err(_), Some(journal)) = (&checked, &journal)
@@ -82,10 +92,18 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
             "going on: {before} rows are done or failed already, {doubt} are in doubt"
         ));
     }
-    let gateway = context.gateway.clone();
     let mut import = Import::new(plan, &gateway, context.io, journal, past, checked.rows)?;
-    import.work(interrupted).await?;
+    match import.work(interrupted).await {
+        Err(Failure::Local(text)) => return Err(Failure::Local(format!("{text}; {GOES_ON}"))),
+        ended => ended?,
+    }
     let (mut journal, mut past, stop) = import.ended();
+    if Version::of(&plan.file)? != version {
+        return Err(Failure::Usage(format!(
+            "{} was changed while it was imported: run the same command again, which finds out whether what was sent is still there",
+            plan.file.display()
+        )));
+    }
     let is_whole = stop.is_none() && past.doubt.is_empty();
     let advice = report::advice(&past, &gateway).await;
     let report = match &mut journal {
@@ -95,7 +113,8 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
     if let (Some(journal), true) = (&mut journal, is_whole) {
         journal.finish(Finished {
             at: (context.io.now)(),
-            size: bytes,
+            size: version.size,
+            modified: version.modified,
             done: past.done.len(),
             failed: past.failures(),
         })?;
@@ -108,13 +127,53 @@ pub(super) async fn run(plan: &Plan, context: &mut Context<'_>) -> Result<(), Fa
         &advice,
         report.as_deref(),
     )?;
-    if let Some(Stop::Refused(status) | Stop::OutOfPatience(status)) = &stop {
-        let Reason { code, reason, .. } = reason_of(status);
-        context.io.note(format_args!(
-            "stopped by {code} {reason}: when that is put right, {GOES_ON}"
-        ));
+    match &stop {
+        Some(Stop::Refused(status) | Stop::OutOfPatience(status)) => {
+            let Reason { code, reason, .. } = reason_of(status);
+            context.io.note(format_args!(
+                "stopped by {code} {reason}: when that is put right, {GOES_ON}"
+            ));
+        }
+        Some(Stop::TooManyFailures) => context.io.note(format_args!(
+            "stopped because {} rows failed (--max-failures): {GOES_ON}",
+            plan.max_failures
+        )),
+        Some(Stop::Interrupted) | None => {}
     }
     ending(plan, &past, stop)
+}
+
+/// Tells that the gateway does not answer, and that it is asked again.
+fn trouble(plan: &Plan, io: &mut Io, status: &Status) {
+    if !plan.quiet {
+        io.note(format_args!(
+            "note: {}; trying again, for {} s without an answer at most",
+            why(status),
+            plan.patience.as_secs()
+        ));
+    }
+}
+
+/// By what a file that was written again is told from what it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Version {
+    size: u64,
+    modified: Option<Timestamp>,
+}
+
+impl Version {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let file = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if !file.is_file() {
+            let text = "an import reads its file more than once, so it must be a file on a disk";
+            return Err(Failure::Usage(format!("{}: {text}", path.display())));
+        }
+        let modified = file.modified().ok();
+        Ok(Self {
+            size: file.len(),
+            modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
+        })
+    }
 }
 
 /// How an import that has told what it did ends.
@@ -131,7 +190,7 @@ fn ending(plan: &Plan, past: &Past, stop: Option<Stop>) -> Result<(), Failure> {
                 request_id: None,
             })))
         }
-        Some(Stop::Refused(_) | Stop::OutOfPatience(_)) | None if !past.doubt.is_empty() => {
+        Some(_) | None if !past.doubt.is_empty() => {
             let text = format!(
                 "{} rows are in doubt: {GOES_ON}, and settles them",
                 past.doubt.len()
@@ -151,9 +210,9 @@ fn ending(plan: &Plan, past: &Past, stop: Option<Stop>) -> Result<(), Failure> {
 /// The import of this file has ended before.
 fn already_finished(
     plan: &Plan,
-    io: &mut Io,
+    context: &mut Context<'_>,
     finished: Finished,
-    size: u64,
+    version: Version,
     journal: &Path,
 ) -> Result<(), Failure> {
     let file = plan.file.display();
@@ -161,13 +220,15 @@ fn already_finished(
         "to import it anew, move {} away: rows whose records are there are refused then",
         journal.display()
     );
-    if finished.size != size {
+    let same_time = finished.modified.is_none() || finished.modified == version.modified;
+    if finished.size != version.size || !same_time {
         return Err(Failure::Usage(format!(
-            "{file} has changed since its import was finished at {}; put corrected rows into a file of their own, or, {anew}",
+            "{file} has changed since its import was finished at {}, or was written again; put corrected rows into a file of their own, or, {anew}",
             finished.at
         )));
     }
-    io.note(format_args!(
+    report::tell_finished(context, finished)?;
+    context.io.note(format_args!(
         "{file} was imported already, at {}: {} rows done, {} failed; {anew}",
         finished.at, finished.done, finished.failed
     ));
@@ -175,6 +236,19 @@ fn already_finished(
         return Err(Failure::FailedRows);
     }
     Ok(())
+}
+
+/// Why a row is refused that can't be read.
+fn unreadable_row(bad: &BadRow) -> Reason {
+    Reason {
+        code: code_name(Code::InvalidArgument).to_owned(),
+        reason: INVALID_ROW.to_owned(),
+        fields: vec![
+            format!("{} {}", bad.column, bad.problem)
+                .trim_start()
+                .to_owned(),
+        ],
+    }
 }
 
 /// What binds a request id to a row.

@@ -12,7 +12,8 @@ mod line;
 mod past;
 
 use std::{
-    fs::{File, OpenOptions},
+    borrow::Cow,
+    fs::File,
     io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
@@ -26,12 +27,16 @@ pub(crate) use self::{
     past::{Comparison, Doubt, Past},
 };
 use super::{
-    disk::{private, sync_folder, trouble},
+    disk::{locked, sync_folder, trouble},
     layout::Noun,
 };
-use crate::exit::Failure;
+use crate::{exit::Failure, output::table::clean};
 
 const VERSION: u32 = 1;
+/// What a journal begins with; the key follows.
+const BEGIN: &str = r#"{"state":"import","key":""#;
+/// No first line is as long as that.
+const LONGEST_HEAD: usize = 1024;
 /// What stands for a key that has been erased.
 const ERASED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -44,38 +49,37 @@ pub(crate) struct Journal {
     lines: Vec<u8>,
 }
 
-/// Where the journal of the import of a file is.
+/// Where the journal of the import of a file is: beside the file itself, whatever links lead to it.
 pub(crate) fn path_of(input: &Path) -> PathBuf {
+    let input = input
+        .canonicalize()
+        .map_or_else(|_| Cow::Borrowed(input), Cow::Owned);
     let mut path = input.as_os_str().to_owned();
     path.push(".import.jsonl");
     path.into()
 }
 
 impl Journal {
-    /// Opens the journal of an import, or begins one, and locks it until this is dropped.
-    pub(crate) fn open(path: &Path, noun: Noun, now: Timestamp) -> Result<(Self, Past), Failure> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = private(&mut options)
-            .open(path)
-            .map_err(|error| trouble(path, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Failure::Usage(format!(
-                    "another import of this file is under way: it holds {}",
-                    path.display()
-                )));
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(trouble(path, &error)),
-        }
+    /// Opens the journal of an import into an environment, or begins one, and locks it until this is dropped.
+    pub(crate) fn open(
+        path: &Path,
+        noun: Noun,
+        environment: &str,
+        now: Timestamp,
+    ) -> Result<(Self, Past), Failure> {
+        let file = locked(path)?.ok_or_else(|| {
+            Failure::Usage(format!(
+                "another import of this file is under way: it holds {}",
+                path.display()
+            ))
+        })?;
         let mut journal = Self {
             file,
             path: path.to_owned(),
             key: String::new(),
             lines: Vec::new(),
         };
-        let past = journal.read(noun)?;
+        let past = journal.read(noun, environment)?;
         if journal.key.is_empty() {
             let mut key = [0; 32];
             ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut key)
@@ -86,6 +90,7 @@ impl Journal {
                 version: VERSION,
                 noun: noun.as_str().to_owned(),
                 at: now,
+                environment: environment.to_owned(),
             })?;
             journal.sync()?;
             sync_folder(path);
@@ -96,7 +101,7 @@ impl Journal {
     }
 
     /// Reads what is there, and cuts off a last line that was not written to its end.
-    fn read(&mut self, noun: Noun) -> Result<Past, Failure> {
+    fn read(&mut self, noun: Noun, environment: &str) -> Result<Past, Failure> {
         let damaged = |number: u64, problem: &str| {
             Failure::Local(format!(
                 "{}, line {number}: {problem}; move it away to begin the import anew (rows whose records are there are refused then)",
@@ -118,8 +123,8 @@ impl Journal {
             }
             let line = match serde_json::from_slice::<Line>(&text) {
                 Ok(line) if text.ends_with(b"\n") => line,
-                // What was being written when the machine went down.
-                Ok(_) | Err(_) if is_rest(&mut reader) => break,
+                // What was being written when the machine went down. What does not even begin like a journal is none.
+                Ok(_) | Err(_) if is_rest(&mut reader) && (number > 1 || is_begun(&text)) => break,
                 Ok(_) | Err(_) => return Err(damaged(number, "is no line of a journal")),
             };
             match (&line, number) {
@@ -129,6 +134,7 @@ impl Journal {
                         version,
                         noun: of,
                         at: _,
+                        environment: into,
                     },
                     1,
                 ) => {
@@ -140,6 +146,14 @@ impl Journal {
                             "{} is the journal of an import of {of}; the same file is not imported as {} too",
                             self.path.display(),
                             noun.as_str()
+                        )));
+                    }
+                    if !into.is_empty() && !environment.is_empty() && into != environment {
+                        return Err(Failure::Usage(format!(
+                            "{} is the journal of an import into {}, and this gateway is for {}: to import the file there too, copy it",
+                            self.path.display(),
+                            clean(into),
+                            clean(environment)
                         )));
                     }
                     key.clone_from(found);
@@ -207,7 +221,7 @@ impl Journal {
 
     /// The key is the first value of the first line, so that it is found without reading.
     fn erase_key(&mut self) -> Result<(), Failure> {
-        let place = u64::try_from(r#"{"state":"import","key":""#.len()).unwrap_or(0);
+        let place = u64::try_from(BEGIN.len()).unwrap_or(0);
         self.file
             .seek(SeekFrom::Start(place))
             .and_then(|_| self.file.write_all(ERASED.as_bytes()))
@@ -225,154 +239,17 @@ impl Journal {
     }
 }
 
+/// Whether this may be the first line of a journal, as far as it goes.
+fn is_begun(text: &[u8]) -> bool {
+    let begin = BEGIN.as_bytes();
+    let common = begin.len().min(text.len());
+    text.len() < LONGEST_HEAD && text.get(..common) == begin.get(..common)
+}
+
 /// Whether nothing comes any more.
 fn is_rest(reader: &mut BufReader<&File>) -> bool {
     reader.fill_buf().is_ok_and(<[u8]>::is_empty)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(path: &Path) -> Result<(Journal, Past), Failure> {
-        Journal::open(path, Noun::Customers, Timestamp::UNIX_EPOCH)
-    }
-
-    fn reason(word: &str) -> Reason {
-        Reason {
-            code: "ALREADY_EXISTS".to_owned(),
-            reason: word.to_owned(),
-            fields: vec!["customer.username".to_owned()],
-        }
-    }
-
-    /// The lines of an import, of which two rows were sent twice.
-    fn lines(journal: &Journal) -> Vec<Line> {
-        let sending = |row: u32| Line::Sending {
-            row,
-            line: u64::from(row) + 1,
-            request_id: journal.request_id(row, &row.to_be_bytes()),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        let done = |row: u32| Line::Done {
-            row,
-            record_id: format!("1005{row}"),
-        };
-        let partly = Partly {
-            customer_id: "1005".to_owned(),
-            consumer_id: String::new(),
-        };
-        vec![
-            sending(1),
-            sending(2),
-            sending(3),
-            done(2),
-            Line::Failed {
-                row: 3,
-                line: 4,
-                reason: reason("USERNAME_TAKEN"),
-                partly,
-            },
-            sending(4),
-            Line::Unsent { row: 4 },
-            sending(1),
-            sending(4),
-            done(4),
-            Line::Reported {
-                name: "people.failed.csv".to_owned(),
-                digest: "00".to_owned(),
-            },
-        ]
-    }
-
-    #[test]
-    fn a_journal_cut_off_at_any_byte_is_read_up_to_its_last_whole_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        let (mut journal, _) = open(&path).unwrap();
-        let mut pasts = vec![Past::default()];
-        for line in lines(&journal) {
-            journal.add(&line).unwrap();
-        }
-        journal.sync().unwrap();
-        for count in 1..=lines(&journal).len() {
-            let mut past = Past::default();
-            lines(&journal)
-                .into_iter()
-                .take(count)
-                .for_each(|line| past.add(line));
-            pasts.push(past);
-        }
-        let key = journal.key.clone();
-        drop(journal);
-        let whole = std::fs::read(&path).unwrap();
-        for length in 0..=whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            let (journal, past) = open(&path).unwrap();
-            let ends = whole[..length]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            assert_eq!(past, pasts[ends.saturating_sub(1)], "cut at {length}");
-            assert_eq!(journal.key == key, ends > 0, "cut at {length}");
-        }
-    }
-
-    #[test]
-    fn rows_that_were_sent_are_told_from_changed_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let (journal, mut past) = open(&folder.path().join("journal")).unwrap();
-        lines(&journal).into_iter().for_each(|line| past.add(line));
-        let compared = |rows: u32, content: fn(u32) -> u32| {
-            let mut comparison = Comparison::default();
-            for row in 1..=rows {
-                comparison.add(&past, row, || {
-                    journal.request_id(row, &content(row).to_be_bytes())
-                });
-            }
-            comparison.changed(&past)
-        };
-        assert_eq!(compared(4, |row| row), None);
-        assert_eq!(compared(5000, |row| row), None, "rows may come behind");
-        assert_eq!(compared(3, |row| row), Some((1, 1023)));
-        for changed in [1, 2, 3, 4] {
-            let content = match changed {
-                1 => |row| if row == 1 { 9 } else { row },
-                2 => |row| if row == 2 { 9 } else { row },
-                3 => |row| if row == 3 { 9 } else { row },
-                _ => |row| if row == 4 { 9 } else { row },
-            };
-            assert_eq!(compared(9, content), Some((1, 1023)), "row {changed}");
-        }
-    }
-
-    #[test]
-    fn a_request_id_is_bound_to_its_row_its_content_and_its_import() {
-        let folder = tempfile::tempdir().unwrap();
-        let (one, _) = open(&folder.path().join("one")).unwrap();
-        let (two, _) = open(&folder.path().join("two")).unwrap();
-        let id = one.request_id(1, b"Jane");
-        assert_eq!(id, one.request_id(1, b"Jane"));
-        assert_ne!(id, one.request_id(2, b"Jane"));
-        assert_ne!(id, one.request_id(1, b"John"));
-        assert_ne!(id, two.request_id(1, b"Jane"));
-    }
-
-    #[test]
-    fn the_key_is_gone_when_the_import_is_finished() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        let (mut journal, _) = open(&path).unwrap();
-        let key = journal.key.clone();
-        let finished = Finished {
-            at: Timestamp::UNIX_EPOCH,
-            size: 1,
-            done: 2,
-            failed: 3,
-        };
-        journal.finish(finished).unwrap();
-        drop(journal);
-        assert!(!std::fs::read_to_string(&path).unwrap().contains(&key));
-        assert_eq!(open(&path).unwrap().1.finished, Some(finished));
-    }
-}
+mod tests;

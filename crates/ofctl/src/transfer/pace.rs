@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the first wait is where the gateway says nothing; it doubles each time.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+use super::patience;
 
 /// The pace of an import.
 pub(crate) struct Pace {
@@ -59,9 +57,8 @@ impl Pace {
     pub(crate) fn pushed_back(&mut self, wait: Option<Duration>) {
         self.answers = 0;
         self.limit = (self.limit / 2).max(1);
-        let own = FIRST_WAIT.saturating_mul(1 << self.refusals.min(10));
+        let wait = patience::wait(wait, self.refusals);
         self.refusals = self.refusals.saturating_add(1);
-        let wait = wait.unwrap_or(own).min(LONGEST_WAIT);
         self.next = self.next.max(Instant::now() + wait);
     }
 }
@@ -89,13 +86,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waits_grow_where_the_gateway_names_none_and_have_an_end() {
         let mut pace = Pace::new(1);
-        pace.pushed_back(None);
-        assert_eq!(pace.next() - Instant::now(), FIRST_WAIT);
-        pace.pushed_back(None);
-        assert_eq!(pace.next() - Instant::now(), FIRST_WAIT * 2);
-        for _ in 0..20 {
-            pace.pushed_back(Some(Duration::from_secs(3600)));
+        for milliseconds in [100, 200, 400] {
+            pace.pushed_back(None);
+            let wait = pace.next() - Instant::now();
+            assert_eq!(wait, Duration::from_millis(milliseconds));
         }
-        assert_eq!(pace.next() - Instant::now(), LONGEST_WAIT);
+        for _ in 0..40 {
+            pace.pushed_back(None);
+        }
+        assert_eq!(pace.next() - Instant::now(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_gateway_asks_for_is_waited_for_within_reason() {
+        let mut pace = Pace::new(1);
+        pace.pushed_back(Some(Duration::from_secs(30)));
+        assert_eq!(pace.next() - Instant::now(), Duration::from_secs(30));
+        pace.pushed_back(Some(Duration::from_secs(3600)));
+        assert_eq!(pace.next() - Instant::now(), patience::LONGEST_ASKED);
     }
 }

@@ -70,6 +70,14 @@ impl Progress {
         }
     }
 
+    /// Lets something else be told without the bar in between.
+    pub(crate) fn aside(&self, tell: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(tell),
+            None => tell(),
+        }
+    }
+
     /// Takes the bar away.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {

@@ -2,8 +2,10 @@
 //! anything that the row holds.
 
 use std::{
+    collections::BTreeMap,
+    fmt,
     fs::File,
-    io::{self, BufRead as _, BufReader, Read},
+    io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,6 +15,7 @@ use std::{
 
 use clap::ValueEnum;
 use prost_reflect::DynamicMessage;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::layout::{BadRow, Column, Layout, Noun};
@@ -108,7 +111,8 @@ impl Rows {
     /// Opens a file, and reads its header.
     pub(crate) fn open(path: &Path, format: Format, noun: Noun) -> Result<Self, Failure> {
         let layout = Layout::of(noun)?;
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        skip_mark(&mut file).map_err(|error| unreadable(path, &error))?;
         let left = Arc::new(AtomicU64::new(LONGEST));
         let file = Bounded {
             file,
@@ -137,8 +141,17 @@ impl Rows {
             .map_err(|error| broken(path, 1, &error))?;
         let header = header.clone();
         let (mut columns, mut places) = (Vec::<Column>::new(), Vec::new());
+        let wrong = |problem: String| Failure::Usage(format!("{}: {problem}", path.display()));
+        let is_known =
+            |name: &[u8]| std::str::from_utf8(name).is_ok_and(|name| layout.column(name).is_ok());
+        // Where no name is one, the line is a row like the others, and what a row holds is told to nobody.
+        if !header.iter().any(is_known) {
+            return Err(wrong(format!(
+                "the first line must name the columns, with commas in between, and names none; `{}` must be among them",
+                layout.noun.key()
+            )));
+        }
         for (place, name) in header.iter().enumerate() {
-            let wrong = |problem: String| Failure::Usage(format!("{}: {problem}", path.display()));
             let name = std::str::from_utf8(name);
             let name =
                 name.map_err(|_| wrong(format!("the name of column {} is no UTF-8", place + 1)))?;
@@ -153,9 +166,8 @@ impl Rows {
         }
         let key = layout.noun.key();
         if !columns.iter().any(|column| column.name == key) {
-            return Err(Failure::Usage(format!(
-                "{}: the first line must name the columns, and `{key}` is not among them",
-                path.display()
+            return Err(wrong(format!(
+                "the first line must name the columns, and `{key}` is not among them"
             )));
         }
         Ok(Source::Csv {
@@ -201,8 +213,16 @@ impl Rows {
                     let content = self.layout.row(columns, &cells);
                     (line, Raw::Csv(cells), content)
                 } else {
+                    // What an earlier report has put in front is none of the row's.
+                    let told = |place: &usize| header.get(*place).is_some_and(is_told);
+                    let own = (0..cells.len()).filter(|place| !told(place));
+                    let own: Vec<usize> = own.collect();
                     let problem = "has more or fewer cells than the header";
-                    (line, Raw::Csv(cells), Err(BadRow::whole(problem)))
+                    (
+                        line,
+                        Raw::Csv(picked(&cells, &own)),
+                        Err(BadRow::whole(problem)),
+                    )
                 }
             }
             Source::Json { reader, line } => {
@@ -250,11 +270,16 @@ fn picked(cells: &csv::ByteRecord, places: &[usize]) -> csv::ByteRecord {
         .collect()
 }
 
+/// Whether a column is one of a report.
+fn is_told(name: &[u8]) -> bool {
+    REPORTED.iter().any(|reported| reported.as_bytes() == name)
+}
+
 /// The message of a line of JSON. What the parser says of a line may hold what the line holds, so it is not passed on.
 fn json(layout: &Layout, text: &[u8]) -> Result<DynamicMessage, BadRow> {
-    type Object<'a> = std::collections::BTreeMap<String, &'a RawValue>;
-    let mut object: Object<'_> =
-        serde_json::from_slice(text).map_err(|_| BadRow::whole("is no JSON object"))?;
+    let object: Members<'_> = serde_json::from_slice(text)
+        .map_err(|_| BadRow::whole("is no JSON object, or names a field twice"))?;
+    let Members(mut object) = object;
     object.retain(|name, _| !REPORTED.contains(&name.as_str()));
     let text = serde_json::to_string(&object).map_err(|_| BadRow::whole("is no JSON object"))?;
     let message = output::json::parse(&text, layout.message.clone()).map_err(|problem| {
@@ -269,6 +294,48 @@ fn json(layout: &Layout, text: &[u8]) -> Result<DynamicMessage, BadRow> {
         });
     }
     Ok(message)
+}
+
+/// Reads past a byte order mark.
+fn skip_mark(file: &mut File) -> io::Result<()> {
+    let mut mark = Vec::new();
+    file.by_ref().take(3).read_to_end(&mut mark)?;
+    if mark.starts_with(b"\xff\xfe") || mark.starts_with(b"\xfe\xff") {
+        let problem = "it is in UTF-16: save it in UTF-8";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    }
+    let begin = if mark == b"\xef\xbb\xbf" { 3 } else { 0 };
+    file.seek(SeekFrom::Start(begin))?;
+    Ok(())
+}
+
+/// The members of a JSON object, each once: of two with the same name nobody knows which one is meant.
+struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_map(Collected)
+    }
+}
+
+struct Collected;
+
+impl<'de> Visitor<'de> for Collected {
+    type Value = Members<'de>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            if members.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name is there twice"));
+            }
+        }
+        Ok(Members(members))
+    }
 }
 
 /// A file of which no row may take up more than a certain number of bytes.

@@ -70,15 +70,13 @@ impl Verb {
             schema::set(&mut request, field.path, value).map_err(Failure::Usage)?;
         }
         self.mask(flags, &mut request)?;
-        let checked_only = request
-            .get_field_by_name("validate_only")
-            .is_some_and(|only| only.as_bool() == Some(true));
         let named = method.input().get_field_by_name("request_id").is_some();
-        if named && !checked_only && !request.has_field_by_name("request_id") {
-            let id = (io.new_id)().to_string();
-            schema::set(&mut request, "request_id", Value::String(id)).map_err(Failure::Usage)?;
+        let mut asked = Asked { method, request };
+        if named && !asked.is_only_checked() && !asked.request.has_field_by_name("request_id") {
+            let id = Value::String((io.new_id)().to_string());
+            schema::set(&mut asked.request, "request_id", id).map_err(Failure::Usage)?;
         }
-        Ok(Asked { method, request })
+        Ok(asked)
     }
 
     /// Names the fields that are to be changed, where some are to be cleared: those can't be told from ones that are just
@@ -124,19 +122,8 @@ fn changes(prefix: &str, record: &DynamicMessage, paths: &mut Vec<String>) {
     }
 }
 
-/// What a file is called in words.
-fn named(file: &str) -> &str {
-    if file == "-" { "standard input" } else { file }
-}
-
-/// Opens a file, or standard input, which can be read once.
-fn open<'a>(file: &str, taken: &mut bool, io: &'a mut Io) -> Result<Box<dyn Read + 'a>, Failure> {
-    if file != "-" {
-        let opened = File::open(file);
-        let opened =
-            opened.map_err(|error| Failure::Local(format!("cannot read {file}: {error}")))?;
-        return Ok(Box::new(opened));
-    }
+/// Standard input, which can be read once.
+fn standard_input<'a>(taken: &mut bool, io: &'a mut Io) -> Result<Box<dyn Read + 'a>, Failure> {
     if std::mem::replace(taken, true) {
         return Err(Failure::Usage(
             "standard input can be read once only".to_owned(),
@@ -151,13 +138,24 @@ fn from_file(
     taken: &mut bool,
     io: &mut Io,
 ) -> Result<DynamicMessage, Failure> {
-    json::read(named(file), open(file, taken, io)?, message)
+    if file == "-" {
+        return json::read("standard input", standard_input(taken, io)?, message);
+    }
+    let opened = File::open(file);
+    let opened = opened.map_err(|error| Failure::Local(format!("cannot read {file}: {error}")))?;
+    json::read(file, opened, message)
 }
 
-/// Reads what must not be seen: the first line of a file or of standard input, or what a person types.
+/// Reads what must not be seen: the first line of a file or of standard input, or what a person types. Of a file that
+/// can't be read not even the name is told: whoever takes the flag for that of the value itself has given the secret.
 fn secret(flag: &str, file: &str, taken: &mut bool, io: &mut Io) -> Result<String, Failure> {
-    let unreadable =
-        |error| Failure::Local(format!("{flag}: cannot read {}: {error}", named(file)));
+    let unreadable = |error: std::io::Error| {
+        let what = match file {
+            "-" => "standard input",
+            _ => "the file of that name",
+        };
+        Failure::Local(format!("{flag}: cannot read {what}: {error}"))
+    };
     if file == "-" && io.terminal.stdin {
         let question = format!(
             "{} (not shown): ",
@@ -165,8 +163,11 @@ fn secret(flag: &str, file: &str, taken: &mut bool, io: &mut Io) -> Result<Strin
         );
         return (io.ask_secret)(&question).map_err(unreadable);
     }
+    let source: Box<dyn Read + '_> = match file {
+        "-" => standard_input(taken, io)?,
+        file => Box::new(File::open(file).map_err(unreadable)?),
+    };
     let mut text = String::new();
-    let source = open(file, taken, io)?;
     source
         .take(4096)
         .read_to_string(&mut text)

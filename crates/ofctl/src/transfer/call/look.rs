@@ -5,15 +5,12 @@ use tonic::{Code, Response, Status};
 
 use super::{Answer, Creation, INCOMPLETE, NOT_COMPARABLE, judged, timed};
 use crate::{
-    connect::Gateway,
+    connect::{Gateway, kept_back},
     transfer::{
         alike::{self, Likeness},
         journal::{Partly, Reason, word},
     },
 };
-
-/// Fields that come back empty because the caller may not see them are listed here.
-const REDACTED: &str = "x-openfinance-redacted";
 
 impl Creation {
     /// Looks whether the record is there, and whether it is what the row wants.
@@ -66,12 +63,7 @@ fn seen<T>(
 ) -> Result<Sight, Status> {
     match answer {
         Ok(answer) => {
-            let hidden = answer
-                .metadata()
-                .get(REDACTED)
-                .and_then(|paths| paths.to_str().ok());
-            let hidden = hidden.unwrap_or_default().split(',').map(str::to_owned);
-            let (likeness, id) = like(answer.get_ref(), &hidden.collect::<Vec<_>>());
+            let (likeness, id) = like(answer.get_ref(), &kept_back(&answer));
             Ok(Sight::Record(likeness, word(&id)))
         }
         Err(status) if status.code() == Code::NotFound => Ok(Sight::Nothing),

@@ -2,7 +2,7 @@
 //! far it is, so that the same command goes on behind the last whole page.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
@@ -16,7 +16,7 @@ use crate::{
     exit::Failure,
     io::Io,
     transfer::{
-        disk::{private, sync_folder, trouble},
+        disk::{fresh, locked, sync_folder, trouble},
         rows::Format,
     },
 };
@@ -39,6 +39,8 @@ pub(super) struct Target {
     pub(super) token: String,
     /// How many customers are there.
     pub(super) rows: u64,
+    /// Whether the last page is there, and only the name is missing.
+    pub(super) is_whole: bool,
     bytes: u64,
 }
 
@@ -53,41 +55,29 @@ struct Place {
 
 impl Target {
     /// Opens the place, and finds out how far an earlier export has come.
-    pub(super) fn open(plan: &Plan, reveal: bool) -> Result<Self, Failure> {
+    pub(super) fn open(plan: &Plan, query: &Query) -> Result<Self, Failure> {
         let mut target = Self {
             place: None,
             token: String::new(),
             rows: 0,
+            is_whole: false,
             bytes: 0,
         };
         let Some(path) = &plan.file else {
             return Ok(target);
         };
-        if path.exists() && !plan.force {
-            let text = format!("{} is there already; --force replaces it", path.display());
-            return Err(Failure::Usage(text));
-        }
+        refuse_to_replace(path, plan)?;
         let (partial, progress) = (beside(path, "partial"), beside(path, "progress"));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let mut file = private(&mut options)
-            .open(&partial)
-            .map_err(|error| trouble(&partial, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let text = format!("another export to {} is under way", path.display());
-                return Err(Failure::Usage(text));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(trouble(&partial, &error)),
-        }
+        let mut file = locked(&partial)?.ok_or_else(|| {
+            Failure::Usage(format!("another export to {} is under way", path.display()))
+        })?;
         let mut salt = Uuid::new_v4();
         let before = match plan.restart {
             true => None,
             false => read(&progress)?,
         };
         if let Some(before) = before {
-            if query(plan, reveal, before.salt) != before.query {
+            if query.digest(before.salt) != before.query {
                 return Err(Failure::Usage(format!(
                     "an export to {} with other settings was not finished: repeat its command to go on, or say --restart",
                     path.display()
@@ -102,6 +92,7 @@ impl Target {
             if length >= before.bytes {
                 (target.token, target.rows, target.bytes) =
                     (before.resume_token, before.rows, before.bytes);
+                target.is_whole = target.token.is_empty();
             }
         }
         file.set_len(target.bytes)
@@ -113,7 +104,7 @@ impl Target {
             partial,
             progress,
             salt,
-            query: query(plan, reveal, salt),
+            query: query.digest(salt),
         });
         Ok(target)
     }
@@ -189,10 +180,7 @@ impl Target {
                 .file
                 .write_all(text)
                 .map_err(|error| trouble(&place.partial, &error)),
-            None => {
-                let written = io.stdout.write_all(text);
-                written.map_err(|error| Failure::Local(format!("cannot write the answer: {error}")))
-            }
+            None => io.write(text),
         };
         written?;
         self.bytes += text.len() as u64;
@@ -200,10 +188,11 @@ impl Target {
     }
 
     /// Gives the file its name.
-    pub(super) fn finish(self, io: &mut Io) -> Result<(), Failure> {
+    pub(super) fn finish(self, plan: &Plan, io: &mut Io) -> Result<(), Failure> {
         let Some(place) = self.place else {
             return io.flush();
         };
+        refuse_to_replace(&place.path, plan)?;
         place
             .file
             .sync_all()
@@ -238,9 +227,7 @@ fn write(path: &Path, progress: &Progress) -> Result<(), Failure> {
     let next = beside(path, "next");
     let text = serde_json::to_vec(progress)
         .map_err(|_| Failure::Local("the progress can't be written".to_owned()))?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    let written = private(&mut options).open(&next).and_then(|mut file| {
+    let written = fresh(&next).and_then(|mut file| {
         file.write_all(&text)?;
         file.sync_data()?;
         fs::rename(&next, path)
@@ -248,19 +235,32 @@ fn write(path: &Path, progress: &Progress) -> Result<(), Failure> {
     written.map_err(|error| trouble(path, &error))
 }
 
-fn query(plan: &Plan, reveal: bool, salt: Uuid) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, salt.as_bytes());
-    let mut digest = hmac::Context::with_key(&key);
-    for part in plan.parts(reveal) {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
+/// What must be the same where an export goes on: what is asked for, of whom, and in which form.
+pub(super) struct Query(pub(super) Vec<String>);
+
+impl Query {
+    fn digest(&self, salt: Uuid) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, salt.as_bytes());
+        let mut digest = hmac::Context::with_key(&key);
+        for part in &self.0 {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        let tag = digest.sign();
+        tag.as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
-    digest
-        .sign()
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+}
+
+/// A file that is there is somebody's, whether it was there at the beginning or came meanwhile.
+fn refuse_to_replace(path: &Path, plan: &Plan) -> Result<(), Failure> {
+    if plan.force || !path.exists() {
+        return Ok(());
+    }
+    let text = format!("{} is there already; --force replaces it", path.display());
+    Err(Failure::Usage(text))
 }
 
 /// A line of CSV.

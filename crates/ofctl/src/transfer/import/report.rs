@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -20,9 +20,9 @@ use crate::{
     output::{self, table::Table},
     transfer::{
         call::{INCOMPLETE, NOT_COMPARABLE},
-        disk::{private, trouble},
+        disk::{fresh, trouble},
         export::target::csv_line,
-        journal::{Journal, Line, Partly, Past, Reason},
+        journal::{self, Finished, Journal, Line, Partly, Past, Reason},
         rows::{Format, REPORTED, Raw, Rows, UNREADABLE},
     },
 };
@@ -93,22 +93,25 @@ pub(super) fn write(
     let mut part = path.clone().into_os_string();
     part.push(".partial");
     let part = PathBuf::from(part);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    let file = private(&mut options)
-        .open(&part)
-        .map_err(|error| trouble(&part, &error))?;
+    let file = fresh(&part).map_err(|error| trouble(&part, &error))?;
     let mut file = Digested {
         file: BufWriter::new(file),
         digest: journal.digest(),
     };
-    rows(plan, past, advice, &mut file)?;
+    let written = rows(plan, past, advice, &mut file);
     let Digested { file, digest } = file;
-    file.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| std::fs::rename(&part, &path))
-        .map_err(|error| trouble(&path, &error))?;
+    let written = written.and_then(|()| {
+        file.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(&part, &path))
+            .map_err(|error| trouble(&path, &error))
+    });
+    if let Err(failure) = written {
+        // It is of no use, and holds personal data.
+        let _ = std::fs::remove_file(&part);
+        return Err(failure);
+    }
     let line = Line::Reported {
         name: path
             .file_name()
@@ -130,6 +133,10 @@ fn name(plan: &Plan, journal: &Journal, past: &Past) -> Result<PathBuf, Failure>
             1 => format!("failed.{extension}"),
             number => format!("failed-{number}.{extension}"),
         });
+        if journal::path_of(&path).exists() {
+            // A report of this name is being imported, or was: its journal would be taken for that of the new one.
+            continue;
+        }
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(path),
@@ -168,7 +175,9 @@ fn hex(digest: hmac::Context) -> String {
 /// Writes the failed rows as they stand in the file, each with its line and why it failed.
 fn rows(plan: &Plan, past: &Past, advice: &Advice, to: &mut impl Write) -> Result<(), Failure> {
     let trouble = |error: std::io::Error| {
-        Failure::Local(format!("the failed rows can't be written: {error}"))
+        Failure::Local(format!(
+            "the failed rows can't be written: {error}; the same command tries it again"
+        ))
     };
     let mut rows = Rows::open(&plan.file, plan.format, plan.noun)?;
     if plan.format == Format::Csv {
@@ -279,6 +288,22 @@ pub(super) fn tell(
         ));
     }
     Ok(())
+}
+
+/// Tells what an import came to that was finished before, where a script reads it.
+pub(super) fn tell_finished(context: &mut Context<'_>, finished: Finished) -> Result<(), Failure> {
+    let Finished {
+        at,
+        size: _,
+        modified: _,
+        done,
+        failed,
+    } = finished;
+    if context.output.format != output::Format::Json {
+        return Ok(());
+    }
+    let summary = json!({"rows": done + failed, "done": done, "failed": failed, "inDoubt": 0, "unsent": 0, "checkedOnly": false, "failedRows": null, "reasons": [], "finishedAt": at});
+    context.io.line(&summary.to_string())
 }
 
 /// A file of which a digest is taken as it is written.

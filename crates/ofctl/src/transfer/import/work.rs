@@ -1,14 +1,13 @@
 //! Rows on their way: noted, sent, and settled by what their calls came to.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use openfinance_rpc::code_name;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use super::{GOES_ON, INVALID_ROW, Plan, content};
+use super::{GOES_ON, Plan, content, trouble, unreadable_row};
 use crate::{
     connect::Gateway,
     exit::Failure,
@@ -16,7 +15,6 @@ use crate::{
     transfer::{
         call::{Answer, Creation, Mode, reason_of},
         journal::{self, Doubt, Journal, Line, Partly, Past, Reason},
-        layout::BadRow,
         pace::Pace,
         progress::Progress,
         rows::{Row, Rows},
@@ -29,6 +27,9 @@ const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(23);
 const AHEAD: usize = 16;
 /// So often is a row tried whose answer is a defect, before it is looked at instead.
 const TRIES: u32 = 3;
+/// After so long without a final answer a person is told why, and so often.
+const SILENCE: Duration = Duration::from_secs(5);
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Why no more rows are sent.
 pub(super) enum Stop {
@@ -77,6 +78,8 @@ pub(super) struct Import<'a> {
     /// How many rows have failed in this run.
     failed: u64,
     stop: Option<Stop>,
+    /// When trouble was told of last.
+    told: Option<Instant>,
 }
 
 impl<'a> Import<'a> {
@@ -103,6 +106,7 @@ impl<'a> Import<'a> {
             read_to_the_end: false,
             failed: 0,
             stop: None,
+            told: None,
         })
     }
 
@@ -158,7 +162,8 @@ impl<'a> Import<'a> {
                     self.stop = Some(Stop::Interrupted);
                     again.set(self.io.interrupted());
                     if !calls.is_empty() {
-                        self.io.note("stopping: calls under way are waited for; Ctrl-C again ends at once");
+                        let text = "stopping: calls under way are waited for; Ctrl-C again ends at once";
+                        self.progress.aside(|| self.io.note(text));
                     }
                 }
                 () = &mut again, if matches!(self.stop, Some(Stop::Interrupted)) => {
@@ -198,8 +203,10 @@ impl<'a> Import<'a> {
         if self.past.done.contains(row.number) || self.past.has_failed(row.number).is_some() {
             return Ok(());
         }
+        let doubt = self.past.doubt.get(&row.number).copied();
         let message = match row.content {
             Ok(message) => message,
+            Err(_) if doubt.is_some() => return Err(self.changed(row.number)),
             Err(bad) => {
                 self.past
                     .failed
@@ -218,7 +225,9 @@ impl<'a> Import<'a> {
             None => Uuid::nil(),
         };
         let now = (self.io.now)();
-        let doubt = self.past.doubt.get(&row.number).copied();
+        if doubt.is_some_and(|doubt| doubt.request_id != request_id) {
+            return Err(self.changed(row.number));
+        }
         let forgotten = |doubt: Doubt| now.duration_since(doubt.since) >= REMEMBERED;
         let look = doubt.is_some_and(forgotten).then_some(Look::Forgotten);
         let job = Job {
@@ -235,6 +244,14 @@ impl<'a> Import<'a> {
         }
         self.queue.push_back(job);
         Ok(())
+    }
+
+    /// A row in doubt is no longer what it was when the file was checked. Under another id it would be another record.
+    fn changed(&self, row: u32) -> Failure {
+        let file = self.plan.file.display();
+        Failure::Usage(format!(
+            "{file} was changed at row {row} while it was imported: restore it, and {GOES_ON}"
+        ))
     }
 
     fn sending(&mut self, job: &Job) -> Result<(), Failure> {
@@ -296,6 +313,12 @@ impl<'a> Import<'a> {
                 job.in_doubt |= !nothing_done && job.look.is_none();
                 job.tries += 1;
                 self.pace.pushed_back(wait);
+                let silence = self.pace.answered.elapsed();
+                if silence >= SILENCE && self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    self.told = Some(Instant::now());
+                    let progress = &self.progress;
+                    progress.aside(|| trouble(self.plan, self.io, &status));
+                }
                 let is_defect = matches!(
                     status.code(),
                     Code::Internal | Code::DataLoss | Code::Unknown
@@ -303,7 +326,7 @@ impl<'a> Import<'a> {
                 if is_defect && job.tries >= TRIES && job.look.is_none() {
                     job.look = Some(Look::Defect);
                 }
-                if self.pace.answered.elapsed() >= self.plan.patience && self.stop.is_none() {
+                if silence >= self.plan.patience && self.stop.is_none() {
                     self.stop = Some(Stop::OutOfPatience(status));
                 }
                 self.queue.push_front(job);
@@ -362,17 +385,4 @@ async fn perform(job: Job, gateway: Gateway, mode: Mode) -> (Job, Answer) {
         }
     };
     (job, answer)
-}
-
-/// Why a row is refused that can't be read.
-fn unreadable_row(bad: &BadRow) -> Reason {
-    Reason {
-        code: code_name(Code::InvalidArgument).to_owned(),
-        reason: INVALID_ROW.to_owned(),
-        fields: vec![
-            format!("{} {}", bad.column, bad.problem)
-                .trim_start()
-                .to_owned(),
-        ],
-    }
 }

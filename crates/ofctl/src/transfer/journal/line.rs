@@ -41,6 +41,9 @@ pub(crate) enum Line {
         version: u32,
         noun: String,
         at: Timestamp,
+        /// The vendor that the gateway called; empty where it did not say.
+        #[serde(default)]
+        environment: String,
     },
     /// A row is about to be sent under this request id.
     Sending {
@@ -74,6 +77,9 @@ pub(crate) struct Finished {
     pub(crate) at: Timestamp,
     /// The size of the file, in bytes.
     pub(crate) size: u64,
+    /// When the file was written, where the file system tells.
+    #[serde(default)]
+    pub(crate) modified: Option<Timestamp>,
     pub(crate) done: u64,
     pub(crate) failed: u64,
 }

@@ -67,13 +67,11 @@ impl Past {
                 if !self.knows(row) {
                     *self.digests.entry(row / BLOCK).or_default() ^= request_id.as_u128();
                 }
-                self.doubt.insert(
-                    row,
-                    Doubt {
-                        request_id,
-                        since: at,
-                    },
-                );
+                // Sent again, it is still from the first time on that the gateway counts.
+                self.doubt.entry(row).or_insert(Doubt {
+                    request_id,
+                    since: at,
+                });
             }
             Line::Done { row, record_id: _ } => {
                 self.doubt.remove(&row);
