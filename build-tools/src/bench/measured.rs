@@ -27,13 +27,13 @@ pub(super) struct Cost {
     pub(super) peak: u64,
 }
 
-/// Runs a command, whose output goes to standard error, and which has to succeed.
+/// Runs a command, which has to succeed, and shows no more of it than its errors.
 #[expect(
     clippy::disallowed_types,
     reason = "what is timed is another process, whose time no test can pause"
 )]
 pub(super) fn cost(command: &mut Command) -> Result<Cost> {
-    command.stdin(Stdio::null()).stdout(std::io::stderr());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
     let name = command.get_program().to_owned();
     let started = Instant::now();
     let mut child = command
