@@ -24,7 +24,7 @@ const LAYERS: [(&str, usize, usize, &str); 10] = [
         "log",
         2,
         1,
-        "A line of JSON for each call, to a file; on by default, less the gateway with log.level = warn.",
+        "A line of JSON for each call, to a file; on by default, less the gateway whose log.level is warn.",
     ),
     (
         "TLS",
@@ -81,8 +81,12 @@ pub(crate) async fn measure(findings: &mut Findings) {
         variables: vec![("OPENFINANCE_LIMITS__CALLS_PER_SECOND", "100000".to_owned())],
         ..Protection::key(Sees::All)
     };
+    // The line that says that it serves has to come.
     let quiet = Plan {
-        variables: vec![("OPENFINANCE_LOG__LEVEL", "warn".to_owned())],
+        variables: vec![(
+            "OPENFINANCE_LOG__LEVEL",
+            "warn,openfinance_gateway::cli=info".to_owned(),
+        )],
         ..Plan::default()
     };
     let gateway = |plan| Subject::gateway(Some(&vendor), plan);

@@ -1,7 +1,8 @@
 //! What the gateway costs beside what its parts cost alone, in one run on one machine.
 //!
 //! `cargo bench --package openfinance-gateway --bench speed` prints one JSON document, tells on standard error what it is
-//! at, and fails if a bar is missed. A name after `--` measures that part alone; `SPEED_SECONDS` says how long a turn is.
+//! at, and fails if a bar is missed. A name after `--` measures that part alone. For a look that need not be exact,
+//! `SPEED_SECONDS` says how long a turn is, and `SPEED_CUSTOMERS` how many customers are streamed.
 //! The gateway is the real program, and everything that is measured or called by it is a process of its own.
 #![allow(
     clippy::unwrap_used,

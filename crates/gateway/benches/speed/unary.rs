@@ -1,7 +1,7 @@
 //! What reading one customer costs: the floors, the naked gateway, the gateway.
 
 use crate::{
-    figures::{Findings, Limit},
+    figures::{Findings, Kind, Limit, Place, Plot, Series},
     generator::Ask,
     protected::{Protection, folder},
     role::{Part, Role},
@@ -84,6 +84,26 @@ pub(crate) async fn measure(findings: &mut Findings) {
         "gateway with everything",
         "The same with certificates of callers, a policy, an audit file that is synced before each answer, and a span of each call and request sent to a collector; CPU of the gateway.",
     );
+    let bars = [
+        ("echo", &of_echo),
+        ("client, GET", &of_get),
+        ("naked gateway", &of_naked),
+        ("gateway", &of_default),
+        ("gateway with everything", &of_everything),
+    ];
+    let bars = bars.map(|(name, turns)| (Place::Name(name.to_owned()), turns.spread().median));
+    findings.draw(Plot {
+        file: "cost-of-a-read",
+        title: "What a read costs",
+        kind: Kind::Bars,
+        x: "who is measured",
+        y: "µs of CPU per call",
+        series: vec![Series {
+            name: "µs of CPU per call".to_owned(),
+            points: bars.into(),
+        }],
+        ..Plot::default()
+    });
     let over = [
         (&of_default, "gateway over naked gateway", 1.15),
         (
