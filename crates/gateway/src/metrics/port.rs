@@ -48,6 +48,8 @@ pub(crate) enum Cut {
     NoHttp2InTime,
     /// The headers of a request in HTTP/1.1 did not come in time.
     NoHeadersInTime,
+    /// It had said nothing yet, all places were taken, and a new one came.
+    MadeRoom,
     /// Answers were not read.
     AnswersUnread,
     /// It did not end when it was asked to.
@@ -67,11 +69,12 @@ impl Refused {
 }
 
 impl Cut {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::NoTlsInTime,
         Self::NoAlpn,
         Self::NoHttp2InTime,
         Self::NoHeadersInTime,
+        Self::MadeRoom,
         Self::AnswersUnread,
         Self::NotEnded,
     ];
@@ -82,6 +85,7 @@ impl Cut {
             Self::NoAlpn => "no_alpn",
             Self::NoHttp2InTime => "no_http2_in_time",
             Self::NoHeadersInTime => "no_headers_in_time",
+            Self::MadeRoom => "made_room",
             Self::AnswersUnread => "answers_unread",
             Self::NotEnded => "not_ended",
         }
@@ -96,6 +100,7 @@ impl fmt::Display for Cut {
             Self::NoAlpn => "no HTTP/2 by ALPN",
             Self::NoHttp2InTime => "no HTTP/2 in time",
             Self::NoHeadersInTime => "no headers in time",
+            Self::MadeRoom => "it had said nothing and made room for a new one",
             Self::AnswersUnread => "answers were not read",
             Self::NotEnded => "it did not end when it was asked to",
         })

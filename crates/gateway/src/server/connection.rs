@@ -95,6 +95,23 @@ enum Closing {
     Last,
 }
 
+/// What a connection has until it ends.
+struct Stay {
+    place: Place,
+    /// The word when the server stops.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Stay {
+    /// Waits until a connection that has said nothing yet has to end, and says how.
+    async fn is_over(&self) -> End {
+        tokio::select! {
+            () = told(self.stopped.clone()) => End::Fine,
+            () = self.place.is_gone() => End::Cut(Cut::MadeRoom),
+        }
+    }
+}
+
 /// How a connection ended.
 enum End {
     /// As connections do.
@@ -117,7 +134,7 @@ where
         + 'static,
     S::Future: Unpin + Send + 'static,
 {
-    /// Serves the connection `stream`, which has `place` until it ends.
+    /// Serves the connection `stream`, which may stay while it has its `place` and the server is not `stopped`.
     pub(super) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
@@ -126,7 +143,8 @@ where
         place: Place,
     ) {
         let open = self.figures.begin();
-        match self.run(stream, address, stopped).await {
+        let stay = Stay { place, stopped };
+        match self.run(stream, address, &stay).await {
             End::Fine => {}
             End::Early(error) => {
                 tracing::debug!(peer = %address.ip(), error = error.to_string(), "a connection ended early");
@@ -144,15 +162,10 @@ where
                 }
             }
         }
-        drop((place, open));
+        drop((stay, open));
     }
 
-    async fn run(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        stopped: watch::Receiver<bool>,
-    ) -> End {
+    async fn run(&self, stream: TcpStream, address: SocketAddr, stay: &Stay) -> End {
         let greeted_by = Instant::now() + self.port.handshake_timeout;
         // Answers are small: without this they would wait for the peer's acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
@@ -165,17 +178,17 @@ where
                 certificates,
             };
             return match self.speaks {
-                Speaks::Http2 => self.speak(stream, peer, greeted_by, stopped).await,
+                Speaks::Http2 => self.speak(stream, peer, greeted_by, stay).await,
                 Speaks::Http1Too => {
                     let words = FirstWords::of(stream);
                     let words = tokio::select! {
                         words = timeout_at(greeted_by, words) => words,
-                        () = told(stopped.clone()) => return End::Fine,
+                        end = stay.is_over() => return end,
                     };
                     match words {
-                        Ok(Ok((Http::Two, io))) => self.speak(io, peer, greeted_by, stopped).await,
+                        Ok(Ok((Http::Two, io))) => self.speak(io, peer, greeted_by, stay).await,
                         Ok(Ok((Http::One, io))) => {
-                            self.speak_http1(io, peer, greeted_by, stopped).await
+                            self.speak_http1(io, peer, greeted_by, stay).await
                         }
                         Ok(Err(error)) => End::Early(error.into()),
                         Err(_) => End::Cut(Cut::NoHttp2InTime),
@@ -185,7 +198,7 @@ where
         };
         let agreed = tokio::select! {
             agreed = timeout_at(greeted_by, tls.acceptor().accept(stream)) => agreed,
-            () = told(stopped.clone()) => return End::Fine,
+            end = stay.is_over() => return end,
         };
         let stream = match agreed {
             Ok(Ok(stream)) => stream,
@@ -207,8 +220,8 @@ where
             certificates: certificates.collect(),
         };
         match http {
-            Http::Two => self.speak(stream, peer, greeted_by, stopped).await,
-            Http::One => self.speak_http1(stream, peer, greeted_by, stopped).await,
+            Http::Two => self.speak(stream, peer, greeted_by, stay).await,
+            Http::One => self.speak_http1(stream, peer, greeted_by, stay).await,
         }
     }
 
@@ -218,7 +231,7 @@ where
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
         greeted_by: Instant,
-        stopped: watch::Receiver<bool>,
+        stay: &Stay,
     ) -> End {
         let port = &self.port;
         let (from, traffic) = (peer.address, Arc::new(Traffic::default()));
@@ -231,7 +244,7 @@ where
         let calls = self.calls(peer, &traffic);
         let connection = self.builder.serve_connection(TokioIo::new(io), calls);
         let late = Cut::NoHttp2InTime;
-        self.attend(connection, &traffic, from, greeted_by, late, stopped)
+        self.attend(connection, &traffic, from, greeted_by, late, stay)
             .await
     }
 
@@ -241,13 +254,13 @@ where
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
         greeted_by: Instant,
-        stopped: watch::Receiver<bool>,
+        stay: &Stay,
     ) -> End {
         let (from, traffic) = (peer.address, Arc::new(Traffic::default()));
         let calls = self.calls(peer, &traffic);
         let connection = Http1::new(io, calls, &self.port, Arc::clone(&traffic));
         let late = Cut::NoHeadersInTime;
-        self.attend(connection, &traffic, from, greeted_by, late, stopped)
+        self.attend(connection, &traffic, from, greeted_by, late, stay)
             .await
     }
 
@@ -272,7 +285,7 @@ where
         from: SocketAddr,
         greeted_by: Instant,
         late: Cut,
-        stopped: watch::Receiver<bool>,
+        stay: &Stay,
     ) -> End {
         let port = &self.port;
         let mut connection = pin!(connection);
@@ -291,7 +304,10 @@ where
         tokio::select! {
             ended = greeted => if let Some(ended) = ended { return end(ended) },
             () = sleep_until(greeted_by) => return End::Cut(late),
-            () = told(stopped.clone()) => return End::Fine,
+            end = stay.is_over() => return end,
+        }
+        if !stay.place.keep() {
+            return End::Cut(Cut::MadeRoom);
         }
         let now = Instant::now();
         let half = |time: Duration| (time / 2).max(Duration::from_millis(1));
@@ -300,7 +316,7 @@ where
         let mut begun = Some(0);
         let mut old = pin!(sleep_until(now + spread(port.connection_age, from)));
         let mut closing = Closing::No;
-        let mut stop = pin!(told(stopped));
+        let mut stop = pin!(told(stay.stopped.clone()));
         loop {
             let patience = tokio::select! {
                 ended = in_turns(connection.as_mut(), traffic) => return end(ended),
@@ -440,7 +456,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tower::service_fn;
 
-    use super::*;
+    use super::{super::admission::Admission, *};
 
     /// What begins a connection, and empty settings.
     const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -497,6 +513,8 @@ mod tests {
             certificates: Arc::new([]),
         };
         let (_stopping, stopped) = watch::channel(false);
+        let place = Admission::new(1, 1).enter(peer.address.ip()).unwrap();
+        let stay = Stay { place, stopped };
         let greeted_by = Instant::now() + port.handshake_timeout;
         let client = async move {
             theirs.write_all(HELLO).await.unwrap();
@@ -504,7 +522,7 @@ mod tests {
             theirs.write_all(CALL).await.unwrap();
             reads(&mut theirs, HEADERS).await
         };
-        tokio::join!(client, server.speak(ours, peer, greeted_by, stopped))
+        tokio::join!(client, server.speak(ours, peer, greeted_by, &stay))
     }
 
     #[tokio::test(start_paused = true)]

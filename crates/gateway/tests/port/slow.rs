@@ -178,3 +178,47 @@ async fn silent_connections_of_one_address_leave_room_for_another() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn silent_connections_of_many_addresses_make_room_for_whoever_speaks() {
+    let (gateway, before) = with(|port| {
+        (port.connections, port.connections_per_peer) = (8, 2);
+        // Nothing but a new connection ends them.
+        (port.handshake_timeout, port.idle_timeout) = (PATIENCE * 10, PATIENCE * 10);
+    })
+    .await;
+    list(before.clone()).await.unwrap();
+    let address = gateway.grpc_address();
+    let from = |last: u8| async move {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket
+            .bind(SocketAddr::from(([127, 0, 1, last], 0)))
+            .unwrap();
+        Peer::over(socket.connect(address).await.unwrap())
+    };
+    // One that has spoken is as old as any, and keeps its place.
+    let mut speaks = from(1).await;
+    speaks
+        .send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await
+        .unwrap();
+    speaks.is_served().await;
+    let mut silent = Vec::new();
+    for last in 1..=30 {
+        silent.push(from(last).await);
+    }
+    // Some have said a part of the beginning.
+    for peer in silent.iter_mut().skip(20) {
+        let _ = peer.send(&PREFACE[..10]).await;
+    }
+    for _ in 0..3 {
+        list(client(&gateway).await).await.unwrap();
+    }
+    list(before).await.unwrap();
+    speaks.is_served().await;
+    // The oldest have ended.
+    for peer in silent.drain(..20) {
+        peer.ends().await;
+    }
+    gateway.stop().await;
+}
