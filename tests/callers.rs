@@ -1,6 +1,7 @@
 //! Who may call what, end to end: every role at every method, and what callers say of themselves.
 
 pub(crate) mod certificates;
+mod forged;
 mod redacted;
 mod refused;
 pub(crate) mod tokens;

@@ -389,6 +389,13 @@ async fn a_browser_that_asks_is_told_without_a_credential_and_remembers() {
         let told = asks(&world, origin).await;
         assert_eq!(told.headers().get("access-control-allow-origin"), None);
     }
+    let counted = world.admin("/metrics").await;
+    for (origin, times) in [("named", 1), ("other", 3)] {
+        let line = format!("openfinance_preflights_total{{origin=\"{origin}\"}} {times}\n");
+        assert!(counted.contains(&line), "{counted}");
+    }
+    // A question is no call.
+    assert!(!counted.contains("rpc_server_call_duration_seconds_count{"));
     world.stop().await;
 }
 
@@ -419,7 +426,7 @@ async fn a_page_of_another_origin_does_nothing_whether_its_browser_asks_or_not()
         .header("origin", ELSEWHERE)
         .header("content-type", "text/plain")
         .body(framed(&new_customer("forged")));
-    assert_eq!(form.send().await.unwrap().status(), 400);
+    assert_eq!(form.send().await.unwrap().status(), 415);
     assert_eq!(world.calls(), 0);
     let counted = world.admin("/metrics").await;
     let line = format!("rpc_method=\"openfinance.v1.{CREATE}\",reason=\"CALLER_FORBIDDEN\"}} 6\n");

@@ -8,6 +8,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use super::*;
 
 const WEB: &str = "spiffe://example.com/web";
+/// Who may write.
+pub(crate) const WRITER: &str = "spiffe://example.com/writer";
 
 /// An authority: its certificate, and what it signs with.
 pub(crate) struct Authority {
@@ -50,8 +52,12 @@ pub(crate) fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-/// A world with TLS whose callers are known by certificates of this authority.
-async fn vouched_by(authority: &Authority, client_certificates: ClientCertificates) -> World {
+/// A world with TLS whose callers are known by certificates of this authority, with other settings besides.
+pub(crate) async fn vouched_by(
+    authority: &Authority,
+    client_certificates: ClientCertificates,
+    change: impl FnOnce(&mut config::Config),
+) -> World {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = authority.signs(vec![dns("localhost")]);
     let write = |name: &str, text: &str| {
@@ -70,6 +76,7 @@ async fn vouched_by(authority: &Authority, client_certificates: ClientCertificat
         mtls: true,
         ..by_key(&[
             (WEB, &[], &["gateway.read"]),
+            (WRITER, &[Role::Writer], &[]),
             ("batch.example.com", &[], &["gateway.read"]),
             ("clerk", &[], &["gateway.read"]),
         ])
@@ -80,13 +87,14 @@ async fn vouched_by(authority: &Authority, client_certificates: ClientCertificat
         |settings: &mut config::Config| {
             settings.auth = auth;
             settings.tls = Some(tls);
+            change(settings);
         },
     )
     .await
 }
 
 /// A connection to the gateway with this certificate.
-async fn connect(
+pub(crate) async fn connect(
     world: &World,
     authority: &Authority,
     own: Option<(String, String)>,
@@ -122,7 +130,7 @@ pub(crate) async fn who(channel: Channel) -> Result<pb::CallerIdentity, Status> 
 #[tokio::test]
 async fn a_caller_is_who_its_certificate_names() {
     let authority = Authority::new();
-    let world = vouched_by(&authority, ClientCertificates::Required).await;
+    let world = vouched_by(&authority, ClientCertificates::Required, |_| ()).await;
     let batch = "batch.example.com";
     for (names, principal) in [
         (vec![uri(WEB)], WEB),
@@ -164,7 +172,7 @@ async fn a_caller_is_who_its_certificate_names() {
 #[tokio::test]
 async fn a_certificate_of_another_authority_makes_no_connection() {
     let authority = Authority::new();
-    let world = vouched_by(&authority, ClientCertificates::Required).await;
+    let world = vouched_by(&authority, ClientCertificates::Required, |_| ()).await;
     let forged = Authority::new().signs(vec![uri(WEB)]);
     for own in [Some(forged), None] {
         // With TLS 1.3 the client may take itself for connected before it is refused.
@@ -179,7 +187,7 @@ async fn a_certificate_of_another_authority_makes_no_connection() {
 #[tokio::test]
 async fn without_a_certificate_a_key_is_needed_where_certificates_are_optional() {
     let authority = Authority::new();
-    let world = vouched_by(&authority, ClientCertificates::Optional).await;
+    let world = vouched_by(&authority, ClientCertificates::Optional, |_| ()).await;
     let channel = connect(&world, &authority, None).await.unwrap();
     let status = who(channel.clone()).await.unwrap_err();
     assert_eq!(reason(&status), "CALLER_UNAUTHENTICATED");

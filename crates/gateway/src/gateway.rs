@@ -13,6 +13,7 @@ use crate::{
     api::{Api, Sizes},
     audit::{Audit, AuditLayer, RefusalLayer, Writing},
     auth::{AuthLayer, Gatekeeper, IdentifyLayer},
+    calls_only::CallsOnlyLayer,
     complete::CompleteLayer,
     config::{Config, DRAIN_LIMIT, SharedKey, Upstream},
     deadline::DeadlineLayer,
@@ -32,7 +33,7 @@ use crate::{
         tls::{Reloader, TlsError},
     },
     store,
-    web::{OriginLayer, WebLayer},
+    web::WebLayer,
 };
 
 /// How long before the hard limit everything is cut, so that the answers that say so still leave.
@@ -212,11 +213,11 @@ impl Gateway {
             tls: tls.clone(),
         };
         let service = ServiceBuilder::new()
-            .layer(WebLayer::new(web.as_ref()))
+            .layer(WebLayer::new(web.as_ref(), &metrics))
             .layer(IdentifyLayer::new(gatekeeper.clone()))
             .layer(ObserveLayer::new(metrics.clone()))
             .layer(RefusalLayer::new(audit.clone()))
-            .layer(OriginLayer::new(web.as_ref()))
+            .layer(CallsOnlyLayer::new(web.as_ref()))
             .layer(AuthLayer)
             .layer(DeadlineLayer::new(deadline, drain.clone()))
             .layer(changeable.limit.clone())

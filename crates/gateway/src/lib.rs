@@ -27,6 +27,7 @@ mod auth;
 mod authorization;
 mod banner;
 mod business;
+mod calls_only;
 pub mod cli;
 mod complete;
 pub mod config;

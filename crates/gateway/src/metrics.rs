@@ -41,6 +41,7 @@ struct Figures {
     at_vendor: Gauge,
     waiting: Gauge,
     unknown_customer_types: Counter,
+    preflights: Family<Preflight, Counter>,
     connections: Connections,
     upstream: Upstream,
 }
@@ -61,6 +62,32 @@ struct Call {
 struct Failed {
     rpc_method: &'static str,
     reason: &'static str,
+}
+
+/// What tells the questions of browsers apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Preflight {
+    origin: &'static str,
+}
+
+/// Where the page is from for which a browser asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// From an origin that the settings name: it may call.
+    Named,
+    /// From another.
+    Other,
+}
+
+impl Page {
+    const ALL: [Self; 2] = [Self::Named, Self::Other];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// The bounds that OpenTelemetry's conventions give for the duration of calls, in seconds.
@@ -109,6 +136,9 @@ impl Default for Figures {
             at_vendor: Gauge::default(),
             waiting: Gauge::default(),
             unknown_customer_types: Counter::default(),
+            preflights: counted(Page::ALL.into_iter().map(|page| Preflight {
+                origin: page.as_str(),
+            })),
             connections: Connections::default(),
             upstream: Upstream::default(),
         }
@@ -179,6 +209,13 @@ impl Metrics {
         self.0.unknown_customer_types.inc();
     }
 
+    /// Counts the question of a browser whether this page may call.
+    pub(crate) fn preflight(&self, page: Page) {
+        let origin = page.as_str();
+        let preflights = &self.0.preflights;
+        preflights.get_or_create(&Preflight { origin }).inc();
+    }
+
     /// All that is counted on the gRPC port, for a scrape.
     fn register(&self, registry: &mut Registry) {
         let Figures {
@@ -188,6 +225,7 @@ impl Metrics {
             at_vendor,
             waiting,
             unknown_customer_types,
+            preflights,
             connections,
             upstream: _,
         } = &*self.0;
@@ -222,6 +260,11 @@ impl Metrics {
             "openfinance_unknown_customer_types",
             "Customers read whose type this version does not know",
             unknown_customer_types.clone(),
+        );
+        registry.register(
+            "openfinance_preflights",
+            "Questions of browsers whether a page may call, by whether grpc.web_origins names its origin",
+            preflights.clone(),
         );
     }
 }
@@ -268,6 +311,19 @@ mod tests {
                 );
                 assert_eq!(text.contains(&line), defect, "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn questions_of_browsers_are_counted_by_whether_their_page_may_call_and_from_zero() {
+        let metrics = Metrics::new();
+        metrics.preflight(Page::Other);
+        let text = metrics.text();
+        for line in [
+            "openfinance_preflights_total{origin=\"named\"} 0\n",
+            "openfinance_preflights_total{origin=\"other\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{text}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! asks before a page of another origin may call (CORS).
 //!
 //! That question is the browser's own. A page can't do without it, since no form can send the content type of gRPC-Web. All
-//! the same nothing here trusts the browser: below, [`OriginLayer`] refuses each call that says that it comes from a page
+//! the same nothing here trusts the browser: [`crate::calls_only`] refuses each call that says that it comes from a page
 //! that may not call, in whatever form.
 
 use std::{
@@ -15,20 +15,26 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{self, Ready, ready};
+use futures_util::future;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
     header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN},
 };
 use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
-use tower::{Layer, Service, util::Either};
+use tower::{
+    Layer, Service,
+    util::{Either, MapRequest},
+};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
 use crate::{
+    calls_only::content_is,
     config::Web,
     failure::{Failure, PUSHBACK},
+    metrics::{Metrics, Page},
+    ready::take_ready,
     reason::Reason,
     seen::REDACTED,
 };
@@ -58,13 +64,30 @@ const READ: [HeaderName; 5] = [
     HeaderName::from_static(REDACTED),
 ];
 
+/// The two forms of gRPC-Web, each as it is written in full and by its other name.
+const BINARY: [&str; 2] = ["application/grpc-web+proto", "application/grpc-web"];
+const TEXT: [&str; 2] = [
+    "application/grpc-web-text+proto",
+    "application/grpc-web-text",
+];
+
 /// The origins of the pages that may call, as they come in headers.
-fn origins(web: &Web) -> Vec<HeaderValue> {
-    let origins = web.origins.iter();
-    // Settings with others are refused.
-    origins
-        .filter_map(|origin| HeaderValue::from_str(origin).ok())
-        .collect()
+#[derive(Debug)]
+pub(crate) struct Origins(Vec<HeaderValue>);
+
+impl Origins {
+    pub(crate) fn new(web: &Web) -> Self {
+        let origins = web.origins.iter();
+        // Settings with others are refused.
+        let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
+        Self(origins.collect())
+    }
+
+    /// Whether each origin among these headers is one of them; there is none in what comes from no page.
+    pub(crate) fn name_all(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(ORIGIN).iter();
+        given.all(|origin| self.0.contains(origin))
+    }
 }
 
 /// Turns calls of pages into those of gRPC and their answers back; without settings it does nothing.
@@ -72,10 +95,21 @@ fn origins(web: &Web) -> Vec<HeaderValue> {
 pub(crate) struct WebLayer(Option<CorsLayer>);
 
 impl WebLayer {
-    pub(crate) fn new(web: Option<&Web>) -> Self {
+    pub(crate) fn new(web: Option<&Web>, metrics: &Metrics) -> Self {
         Self(web.map(|web| {
+            let (origins, metrics) = (Arc::new(Origins::new(web)), metrics.clone());
             CorsLayer::new()
-                .allow_origin(AllowOrigin::list(origins(web)))
+                .allow_origin(AllowOrigin::predicate(move |_, request| {
+                    let page = match origins.name_all(&request.headers) {
+                        true => Page::Named,
+                        false => Page::Other,
+                    };
+                    // Each request of a page is looked at here once, and its browser's question is one.
+                    if request.method == Method::OPTIONS {
+                        metrics.preflight(page);
+                    }
+                    page == Page::Named
+                }))
                 .allow_methods([Method::POST])
                 .allow_headers(SENT)
                 .expose_headers(READ)
@@ -87,14 +121,49 @@ impl WebLayer {
 
 impl<S> Layer<S> for WebLayer
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
 {
-    type Service = Either<Cors<Mark<GrpcWebService<S>>>, S>;
+    type Service = Either<Cors<Translated<S>>, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         match &self.0 {
-            Some(cors) => Either::Left(cors.layer(Mark(GrpcWebLayer::new().layer(inner)))),
+            Some(cors) => Either::Left(cors.layer(Translated(inner))),
             None => Either::Right(inner),
+        }
+    }
+}
+
+/// A service of gRPC that is called by gRPC-Web too. What is neither goes on as it is, to be refused where all is.
+#[derive(Clone, Debug)]
+pub(crate) struct Translated<S>(S);
+
+/// A service of gRPC as the library makes it one of gRPC-Web.
+type ByLibrary<S> = GrpcWebService<MapRequest<S, fn(Request<Body>) -> Request<Body>>>;
+
+impl<S> Service<Request<Body>> for Translated<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = future::Either<<ByLibrary<S> as Service<Request<Body>>>::Future, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut forms = [BINARY, TEXT].into_iter();
+        let form = forms.find(|names| content_is(request.headers(), names));
+        match form {
+            Some([in_full, _]) if request.method() == Method::POST => {
+                // The library knows it in these letters alone.
+                let in_full = HeaderValue::from_static(in_full);
+                request.headers_mut().insert(CONTENT_TYPE, in_full);
+                let inner = MapRequest::new(take_ready(&mut self.0), translated as fn(_) -> _);
+                future::Either::Left(GrpcWebLayer::new().layer(inner).call(request))
+            }
+            Some(_) | None => future::Either::Right(self.0.call(request)),
         }
     }
 }
@@ -103,83 +172,15 @@ where
 #[derive(Clone, Copy, Debug)]
 struct ByWeb;
 
-/// Marks requests that come by gRPC-Web: below it they look like all others.
-#[derive(Clone, Debug)]
-pub(crate) struct Mark<S>(S);
-
-impl<S: Service<Request<Body>>> Service<Request<Body>> for Mark<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> S::Future {
-        let kind = request.headers().get(CONTENT_TYPE);
-        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc-web")) {
-            request.extensions_mut().insert(ByWeb);
-        }
-        self.0.call(request)
-    }
+/// Whether a request came by gRPC-Web; below [`WebLayer`] it looks like all others.
+pub(crate) fn is_by_web(request: &Request<Body>) -> bool {
+    request.extensions().get::<ByWeb>().is_some()
 }
 
-/// Refuses the calls of pages that may not call; without settings it does nothing.
-#[derive(Clone, Debug)]
-pub(crate) struct OriginLayer(Option<Arc<[HeaderValue]>>);
-
-impl OriginLayer {
-    pub(crate) fn new(web: Option<&Web>) -> Self {
-        Self(web.map(|web| origins(web).into()))
-    }
-}
-
-impl<S> Layer<S> for OriginLayer {
-    type Service = OfOrigin<S>;
-
-    fn layer(&self, inner: S) -> OfOrigin<S> {
-        OfOrigin {
-            inner,
-            origins: self.0.clone(),
-        }
-    }
-}
-
-/// A service that is called by pages of some origins alone, and by what is no page.
-#[derive(Clone, Debug)]
-pub(crate) struct OfOrigin<S> {
-    inner: S,
-    origins: Option<Arc<[HeaderValue]>>,
-}
-
-impl<S> Service<Request<Body>> for OfOrigin<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = future::Either<S::Future, Ready<Result<Response<Body>, Infallible>>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if let Some(may) = &self.origins {
-            let mut origins = request.headers().get_all(ORIGIN).iter();
-            if !origins.all(|origin| may.contains(origin)) {
-                let message =
-                    "pages of this origin may not call: grpc.web_origins does not name it";
-                let status = Status::from(Failure::new(Reason::CallerForbidden, message));
-                return future::Either::Right(ready(Ok(status.into_http())));
-            }
-            if request.extensions().get::<ByWeb>().is_some() {
-                request = request.map(|body| Body::new(body.map_err(broken)));
-            }
-        }
-        future::Either::Left(self.inner.call(request))
-    }
+/// A request as the library has made it, which says where it is from, and of whose body we tell what is wrong with it.
+fn translated(mut request: Request<Body>) -> Request<Body> {
+    request.extensions_mut().insert(ByWeb);
+    request.map(|body| Body::new(body.map_err(broken)))
 }
 
 /// The status of a call whose body can't be read: its base64 is none, or it ends too early. The library's own has no

@@ -222,7 +222,8 @@ impl Reason {
             ),
             Self::CallerForbidden => (
                 "Ask an operator for the permission; `GetCallerIdentity` lists those that are there.",
-                "If the caller should be allowed it, give it the role or the permission in `[[policy]]`.",
+                "If the caller should be allowed it, give it the role or the permission in `[[policy]]`; a page whose origin \
+                 is refused, a place in `grpc.web_origins`.",
                 Repeat::Never,
             ),
             Self::TestingCustomerLimit => (

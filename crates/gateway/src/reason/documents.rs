@@ -108,12 +108,15 @@ const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "OpenfinanceConnectionsRefused",
-        expression: "sum(rate(openfinance_connections_refused_total[5m])) > 0.1",
+        expression: "sum(rate(openfinance_connections_refused_total[5m])) + \
+                     sum(rate(openfinance_connections_cut_total{cause=\"made_room\"}[5m])) > 0.1",
         lasting: "10m",
         severity: "ticket",
-        summary: "Connections to the gRPC port are not taken: there are too many, or the system has nothing left to make them of.",
+        summary: "Connections to the gRPC port are not taken, or take the places of others: there are too many, or the system has nothing left to make them of.",
         action: "Look at `openfinance_connections_refused_total` by `cause`, and at the log for the peers. Callers that keep one \
-                 connection each do not come near `limits.connections`; with `exhausted`, let the process open more files.",
+                 connection each do not come near `limits.connections`; with `exhausted`, let the process open more files. With \
+                 `made_room` in `openfinance_connections_cut_total` peers connect and say nothing: others are served in spite of \
+                 them. Keep them off the port by the network's rules.",
     },
     Alert {
         name: "OpenfinanceRetriesDenied",
@@ -252,6 +255,11 @@ const PANELS: &[(&str, &str, &[&str])] = &[
             "sum by (cause) (increase(openfinance_connections_cut_total[$__rate_interval]))",
             "sum(increase(openfinance_tls_handshakes_failed_total[$__rate_interval]))",
         ],
+    ),
+    (
+        "Questions of browsers whether a page may call, by whether its origin is named",
+        "short",
+        &["sum by (origin) (increase(openfinance_preflights_total[$__rate_interval]))"],
     ),
     (
         "Time until the certificate ends",

@@ -172,7 +172,7 @@ async fn what_is_no_request_is_told_so_and_ends_its_connection() {
         ),
         (
             "PRI * HTTP/1.1\r\n\r\n and more than a preface",
-            "HTTP/1.1 400",
+            "HTTP/1.1 405",
         ),
         (&long, "HTTP/1.1 431"),
         (&many, "HTTP/1.1 431"),
@@ -186,31 +186,158 @@ async fn what_is_no_request_is_told_so_and_ends_its_connection() {
     gateway.stop().await;
 }
 
+/// A request for the customers by this method and with these lines in its head, and without a body.
+fn bare(method: &str, lines: &str) -> String {
+    format!(
+        "{method} /openfinance.v1.CustomerService/ListCustomers HTTP/1.1\r\nhost: here\r\n{lines}content-length: 0\r\n\r\n"
+    )
+}
+
+const WEB: &str = "content-type: application/grpc-web+proto\r\n";
+
 #[tokio::test]
 async fn what_is_no_call_is_refused_and_its_connection_goes_on() {
     let gateway = to_pages(|_| ()).await;
     let mut line = Line::to(gateway.grpc_address()).await;
-    for (said, told) in [
-        ("GET / HTTP/1.1\r\nhost: here\r\n\r\n", "HTTP/1.1 400"),
+    for (method, lines, told) in [
+        ("GET", "", 405),
+        ("HEAD", "", 405),
+        ("TRACE", "", 405),
+        ("PUT", WEB, 405),
+        ("post", WEB, 405),
+        ("CONNECT", WEB, 405),
+        ("GET", "connection: upgrade\r\nupgrade: websocket\r\n", 405),
+        ("POST", "", 415),
+        ("POST", "content-type: text/plain\r\n", 415),
+        ("POST", "content-type: application/grpc\r\n", 415),
+        ("POST", "content-type: application/grpc-web+json\r\n", 415),
         (
-            "POST /openfinance.v1.CustomerService/ListCustomers HTTP/1.1\r\nhost: here\r\ncontent-type: text/plain\r\ncontent-length: 0\r\n\r\n",
-            "HTTP/1.1 400",
+            "POST",
+            "content-type: application/grpc-web+proto\r\ncontent-type: text/plain\r\n",
+            415,
         ),
         (
-            "POST /openfinance.v1.CustomerService/ListCustomers HTTP/1.1\r\nhost: here\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n\r\n",
-            "HTTP/1.1 400",
-        ),
-        (
-            "PUT / HTTP/1.1\r\nhost: here\r\ncontent-type: application/grpc-web\r\ncontent-length: 0\r\n\r\n",
-            "HTTP/1.1 405",
+            "POST",
+            "content-type: application/grpc-web+proto\r\nhost: elsewhere\r\n",
+            400,
         ),
     ] {
-        line.send(said.as_bytes()).await;
+        line.send(bare(method, lines).as_bytes()).await;
         let answered = line.until("\r\n\r\n").await;
-        assert!(answered.starts_with(told), "{said}: {answered}");
+        let told = format!("HTTP/1.1 {told} ");
+        assert!(
+            answered.starts_with(&told) && answered.contains("\r\ngrpc-status: 3\r\n"),
+            "{method} {lines}: {answered}"
+        );
     }
     line.send(&lists()).await;
     line.until(OK).await;
+    let without_host = String::from_utf8(lists()).unwrap();
+    let without_host = without_host.replace("host: here\r\n", "");
+    line.send(without_host.as_bytes()).await;
+    let answered = line.until("\r\n\r\n").await;
+    assert!(answered.contains("HTTP/1.1 400 "), "{answered}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_content_type_of_a_page_has_parameters_and_letters_as_it_likes() {
+    let gateway = to_pages(|_| ()).await;
+    let mut line = Line::to(gateway.grpc_address()).await;
+    for kind in [
+        "application/grpc-web",
+        "application/grpc-web+proto;charset=utf-8",
+        "application/grpc-web+proto ; a=b; c=\"d\"",
+        "Application/Grpc-Web+Proto",
+    ] {
+        let call = String::from_utf8(lists()).unwrap();
+        let call = call.replace("application/grpc-web+proto", kind);
+        line.send(call.as_bytes()).await;
+        line.until(OK).await;
+    }
+    let call = with_body("CustomerService/ListCustomers", b"AAAAAAA=");
+    let call = String::from_utf8(call).unwrap();
+    let call = call.replace("grpc-web+proto", "grpc-web-text; charset=utf-8");
+    line.send(call.as_bytes()).await;
+    line.until(OK).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_is_never_taken_for_the_next_request() {
+    let gateway = to_pages(|_| ()).await;
+    let hidden = String::from_utf8(call("CustomerService/None")).unwrap();
+    // What is refused unread.
+    let form = bare("POST", "content-type: text/plain\r\n");
+    let length = format!("content-length: {}", hidden.len());
+    let form = form.replace("content-length: 0", &length) + &hidden;
+    let mut line = Line::to(gateway.grpc_address()).await;
+    line.send(&[form.as_bytes(), &lists()].concat()).await;
+    let answered = line.until(OK).await;
+    assert!(answered.starts_with("HTTP/1.1 415 "), "{answered}");
+    assert_eq!(answered.matches("HTTP/1.1 ").count(), 2, "{answered}");
+    assert!(!answered.contains("grpc-status: 12"), "{answered}");
+    let whole = "5\r\n\0\0\0\0\0\r\n0\r\n\r\n";
+    let (chunked, length) = ("transfer-encoding: chunked\r\n", whole.len());
+    let head = |lines: &str| {
+        let line = "POST /openfinance.v1.CustomerService/ListCustomers HTTP/1.1\r\n";
+        format!("{line}host: here\r\n{WEB}{lines}\r\n")
+    };
+    for (name, said, told) in [
+        // Two lengths: what holds is said by the standard, and the connection ends all the same.
+        (
+            "length, then pieces",
+            head(&format!("content-length: {length}\r\n{chunked}")) + whole + &hidden,
+            "HTTP/1.1 200",
+        ),
+        (
+            "pieces, then length",
+            head(&format!("{chunked}content-length: 0\r\n")) + whole + &hidden,
+            "HTTP/1.1 200",
+        ),
+        (
+            "two lengths",
+            head("content-length: 0\r\ncontent-length: 5\r\n") + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "a length with a sign",
+            head("content-length: +0\r\n") + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "pieces that are none",
+            head("transfer-encoding: xchunked\r\n") + whole + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "pieces, and then something else",
+            head("transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n") + whole + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "a blank before the colon",
+            head("transfer-encoding : chunked\r\n") + whole + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "a line that goes on",
+            head("x: y\r\n transfer-encoding: chunked\r\n") + whole + &hidden,
+            "HTTP/1.1 400",
+        ),
+        (
+            "pieces in HTTP/1.0",
+            head(chunked).replace("HTTP/1.1", "HTTP/1.0") + whole + &hidden,
+            // The library answers in its own version.
+            "HTTP/1.1 400",
+        ),
+    ] {
+        let mut line = Line::to(gateway.grpc_address()).await;
+        line.send(said.as_bytes()).await;
+        let answered = line.rest().await;
+        assert!(answered.starts_with(told), "{name}: {answered}");
+        assert_eq!(answered.matches("HTTP/1.").count(), 1, "{name}: {answered}");
+    }
     gateway.stop().await;
 }
 
