@@ -12,6 +12,7 @@ mod http1;
 pub(crate) mod peer;
 pub(crate) mod tls;
 mod traffic;
+mod watched;
 
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};
 

@@ -37,6 +37,7 @@ use super::{
     tls::{self, Reloader},
     told,
     traffic::{Running, Traffic},
+    watched::Watched,
 };
 use crate::{
     config::Port,
@@ -235,12 +236,11 @@ where
     ) -> End {
         let port = &self.port;
         let (from, traffic) = (peer.address, Arc::new(Traffic::default()));
-        let io = Frames::new(
-            io,
-            Arc::clone(&traffic),
-            port.control_frames,
-            port.cancelled_calls,
-        );
+        let frames = Arc::clone(&traffic);
+        let io = Watched {
+            inner: io,
+            watch: Frames::new(frames, port.control_frames, port.cancelled_calls),
+        };
         let calls = self.calls(peer, &traffic);
         let connection = self.builder.serve_connection(TokioIo::new(io), calls);
         let late = Cut::NoHttp2InTime;

@@ -6,7 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+
+use super::watched::{Watch, Watched};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -17,92 +19,54 @@ pub(super) enum Http {
     Two,
 }
 
-/// A connection of which something was read to see what is spoken. Whoever reads on reads that first.
-#[derive(Debug)]
-pub(super) struct FirstWords<I> {
+/// What was read of a connection to see what is spoken. Whoever reads on reads that first.
+#[derive(Debug, Default)]
+pub(super) struct FirstWords {
     words: [u8; PREFACE.len()],
     /// How many of these were read, and how many of them were read again.
     there: usize,
     told: usize,
-    inner: I,
 }
 
-impl<I: AsyncRead + Unpin> FirstWords<I> {
+impl FirstWords {
     /// Reads what the peer says until that tells the version apart.
     ///
     /// # Errors
     /// If it can't be read. A peer that ends before it said anything speaks HTTP/1.1, for all that matters.
-    pub(super) async fn of(inner: I) -> io::Result<(Http, Self)> {
-        let mut read = Self {
-            words: [0; PREFACE.len()],
-            there: 0,
-            told: 0,
-            inner,
-        };
-        loop {
-            let more = read.inner.read(&mut read.words[read.there..]).await?;
-            read.there += more;
-            let words = &read.words[..read.there];
+    pub(super) async fn of<I: AsyncRead + Unpin>(
+        mut inner: I,
+    ) -> io::Result<(Http, Watched<I, Self>)> {
+        let mut watch = Self::default();
+        let http = loop {
+            let more = inner.read(&mut watch.words[watch.there..]).await?;
+            watch.there += more;
+            let words = &watch.words[..watch.there];
             if more == 0 || !PREFACE.starts_with(words) {
-                return Ok((Http::One, read));
+                break Http::One;
             }
             if words.len() == PREFACE.len() {
-                return Ok((Http::Two, read));
+                break Http::Two;
             }
-        }
+        };
+        Ok((http, Watched { inner, watch }))
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for FirstWords<I> {
+impl<I: AsyncRead> Watch<I> for FirstWords {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        inner: Pin<&mut I>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self {
-            words,
-            there,
-            told,
-            inner,
-        } = &mut *self;
-        if told < there {
-            let next = &words[*told..*there];
+        if self.told < self.there {
+            let next = &self.words[self.told..self.there];
             let next = &next[..next.len().min(buffer.remaining())];
             buffer.put_slice(next);
-            *told += next.len();
+            self.told += next.len();
             return Poll::Ready(Ok(()));
         }
-        Pin::new(inner).poll_read(cx, buffer)
-    }
-}
-
-impl<I: AsyncWrite + Unpin> AsyncWrite for FirstWords<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        inner.poll_read(cx, buffer)
     }
 }
 

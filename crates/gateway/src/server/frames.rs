@@ -16,11 +16,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, ReadBuf},
     time::Instant,
 };
 
-use super::traffic::Traffic;
+use super::{traffic::Traffic, watched::Watch};
 
 /// What each connection begins with.
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
@@ -46,31 +46,9 @@ const AT_ONCE: usize = 4 * 1024;
 /// is less than the library allows, `limits.unread_resets`, unless that was set to less.
 const PER_TURN: u32 = 50;
 
-/// A stream of bytes from a peer, whose frames are counted.
+/// Counts the frames that come from a peer.
 #[derive(Debug)]
-pub(super) struct Frames<I> {
-    inner: I,
-    counter: Counter,
-}
-
-impl<I> Frames<I> {
-    /// Counts what comes from `inner`, with an allowance of so many frames that carry nothing, and of so many calls that
-    /// are cancelled.
-    pub(super) fn new(inner: I, traffic: Arc<Traffic>, frames: u32, cancels: u32) -> Self {
-        Self {
-            inner,
-            counter: Counter {
-                traffic,
-                at: At::Preface(PREFACE),
-                frames: Allowance::new(frames),
-                cancels: Allowance::new(cancels),
-            },
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Counter {
+pub(super) struct Frames {
     traffic: Arc<Traffic>,
     at: At,
     /// Of frames that carry nothing.
@@ -132,7 +110,17 @@ enum At {
 #[error("too many frames that carry nothing of a call, or too many cancelled calls")]
 pub(super) struct TooMany;
 
-impl Counter {
+impl Frames {
+    /// With an allowance of so many frames that carry nothing, and of so many calls that are cancelled.
+    pub(super) fn new(traffic: Arc<Traffic>, frames: u32, cancels: u32) -> Self {
+        Self {
+            traffic,
+            at: At::Preface(PREFACE),
+            frames: Allowance::new(frames),
+            cancels: Allowance::new(cancels),
+        }
+    }
+
     fn see(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
         while !bytes.is_empty() {
             match &mut self.at {
@@ -207,55 +195,26 @@ impl Counter {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Frames<I> {
+impl<I: AsyncRead> Watch<I> for Frames {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        inner: Pin<&mut I>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.counter.traffic.calls_of_this_turn() >= PER_TURN {
+        if self.traffic.calls_of_this_turn() >= PER_TURN {
             // The rest has its turn after others have had theirs.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let room = AT_ONCE.min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+        ready!(inner.poll_read(cx, &mut part))?;
         let read = part.filled();
-        self.counter.see(read).map_err(io::Error::other)?;
+        self.see(read).map_err(io::Error::other)?;
         let read = read.len();
         buffer.advance(read);
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<I: AsyncWrite + Unpin> AsyncWrite for Frames<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
     }
 }
 
@@ -263,13 +222,13 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Frames<I> {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{super::watched::Watched, *};
 
     const PING: u8 = 6;
 
     /// Counts what comes after the preface.
-    fn counter(frames: u32, cancels: u32) -> Counter {
-        let mut counter = Frames::new((), Arc::default(), frames, cancels).counter;
+    fn counter(frames: u32, cancels: u32) -> Frames {
+        let mut counter = Frames::new(Arc::default(), frames, cancels);
         counter.see(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         counter
     }
@@ -282,7 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_are_told_apart_however_they_arrive() {
-        let mut counter = Frames::new((), Arc::default(), 100, 100).counter;
+        let mut counter = Frames::new(Arc::default(), 100, 100);
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         for _ in 0..10 {
             bytes.extend(frame(PING, 0, 8));
@@ -296,7 +255,7 @@ mod tests {
             assert_eq!(counter.traffic.has_greeted(), greeted, "byte {number}");
         }
         assert_eq!(counter.frames.left, 80);
-        let mut at_once = Frames::new((), Arc::default(), 100, 100).counter;
+        let mut at_once = Frames::new(Arc::default(), 100, 100);
         at_once.see(&bytes).unwrap();
         assert_eq!(at_once.frames.left, 80);
     }
@@ -343,8 +302,11 @@ mod tests {
         let traffic = Arc::new(Traffic::default());
         let call = frame(HEADERS, 4, 31);
         let sent = call.repeat(1_000);
-        let mut frames = Frames::new(sent.as_slice(), Arc::clone(&traffic), 100, 100);
-        frames.counter.at = At::Head([0; HEAD], 0);
+        let mut frames = Watched {
+            inner: sent.as_slice(),
+            watch: Frames::new(Arc::clone(&traffic), 100, 100),
+        };
+        frames.watch.at = At::Head([0; HEAD], 0);
         let mut turns = 0;
         let mut left = sent.len();
         while left > 0 {
@@ -364,7 +326,7 @@ mod tests {
     }
 
     /// How much is read at once, or `None` if there is nothing for now.
-    fn read(frames: &mut Frames<&[u8]>) -> Option<usize> {
+    fn read(frames: &mut Watched<&[u8], Frames>) -> Option<usize> {
         let mut room = [0; 16 * 1024];
         let mut buffer = ReadBuf::new(&mut room);
         let mut context = Context::from_waker(std::task::Waker::noop());

@@ -25,6 +25,7 @@ use tower::Service;
 use super::{
     connection::{Calls, Connection},
     traffic::{Traffic, Unread},
+    watched::{Watch, Watched},
 };
 use crate::config::Port;
 
@@ -35,6 +36,9 @@ const BUFFER: usize = 64 * 1024;
 /// at once takes back what the peer has not read yet: it would never learn that its request is too large.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
+
+/// The bytes of a connection, as the library takes them.
+type Line<I> = TokioIo<Watched<I, Lines>>;
 
 /// A connection in HTTP/1.1.
 pub(super) struct Http1<I, S>
@@ -50,9 +54,9 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
     S::Future: Unpin,
 {
-    Speaks(Box<http1::Connection<TokioIo<Lines<I>>, Calls<S>>>),
+    Speaks(Box<http1::Connection<Line<I>, Calls<S>>>),
     Lingers {
-        lines: Lines<I>,
+        lines: Watched<I, Lines>,
         until: Pin<Box<Sleep>>,
         left: usize,
         ended: hyper::Result<()>,
@@ -72,12 +76,14 @@ where
     /// Serves `calls` within the limits of `port`.
     pub(super) fn new(io: I, calls: Calls<S>, port: &Port, traffic: Arc<Traffic>) -> Self {
         let headers = usize::try_from(port.header_bytes).unwrap_or(usize::MAX);
-        let lines = Lines {
+        let lines = Watched {
             inner: io,
-            traffic,
-            time: port.handshake_timeout,
-            head: None,
-            unread: None,
+            watch: Lines {
+                traffic,
+                time: port.handshake_timeout,
+                head: None,
+                unread: None,
+            },
         };
         let mut builder = Builder::new();
         builder
@@ -172,10 +178,9 @@ where
     }
 }
 
-/// The bytes of a connection: how long headers take to come is measured, and how long what was sent waits for the peer.
+/// Measures how long headers take to come, and how long what was sent waits for the peer.
 #[derive(Debug)]
-struct Lines<I> {
-    inner: I,
+struct Lines {
     traffic: Arc<Traffic>,
     /// How long headers may take.
     time: Duration,
@@ -185,33 +190,15 @@ struct Lines<I> {
     unread: Option<Unread>,
 }
 
-impl<I> Lines<I> {
-    /// Notes whether the peer takes what it is given.
-    fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
-        let traffic = &self.traffic;
-        match (&written, &self.unread) {
-            (Poll::Pending, None) => self.unread = Some(traffic.unread()),
-            (Poll::Ready(_), Some(_)) => self.has_been_read(),
-            (Poll::Pending, Some(_)) | (Poll::Ready(_), None) => {}
-        }
-        written
-    }
-
-    fn has_been_read(&mut self) {
-        if let Some(unread) = self.unread.take() {
-            self.traffic.read(&unread);
-        }
-    }
-}
-
-impl<I: AsyncRead + Unpin> AsyncRead for Lines<I> {
+impl<I: AsyncRead> Watch<I> for Lines {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        inner: Pin<&mut I>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let read = inner.poll_read(cx, buffer);
         let Some(calls) = self.traffic.idle() else {
             // What comes while a call runs is its body, which has a time of its own.
             self.head = None;
@@ -231,36 +218,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for Lines<I> {
         }
         read
     }
-}
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Lines<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.note(written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bytes);
-        self.note(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+    fn note(&mut self, written: &Poll<io::Result<usize>>) {
+        match (written, self.unread.take()) {
+            (Poll::Pending, unread) => {
+                self.unread = Some(unread.unwrap_or_else(|| self.traffic.unread()));
+            }
+            (Poll::Ready(_), Some(unread)) => self.traffic.read(&unread),
+            (Poll::Ready(_), None) => {}
+        }
     }
 }
