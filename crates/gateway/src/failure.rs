@@ -147,11 +147,15 @@ impl Failure {
     }
 
     /// What clients that repeat by themselves are told: to wait as long as `RetryInfo` says, or not to repeat what would
-    /// fail again or might be done twice. The latter counts against a client's budget of repeats, so it comes only with
-    /// codes that such clients may be set to repeat.
+    /// fail again or might be done twice.
+    ///
+    /// A wait is told with UNAVAILABLE alone, the one code that our service config lets them repeat: grpc-java obeys a wait
+    /// with any code, so a limit that outlasts the deadline would reach its caller as DEADLINE_EXCEEDED, without a reason.
+    /// A no counts against a client's budget of repeats, so it comes only with codes that a client may be set to repeat.
     fn pushback(&self) -> Option<i32> {
         if let Some(wait) = self.details.retry_info().and_then(|info| info.retry_delay) {
-            return Some(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+            let told = self.code == Code::Unavailable;
+            return told.then(|| i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
         }
         let never = match self.code {
             Code::DeadlineExceeded => {
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_told_in_the_details_and_to_clients_that_repeat_by_themselves_alike() {
+    fn a_wait_is_told_in_the_details_and_with_unavailable_to_clients_that_repeat_by_themselves() {
         for (asked, waits) in [
             (Duration::ZERO, 0),
             (Duration::from_secs(7), 7_000),
@@ -244,11 +248,14 @@ mod tests {
             (Duration::from_nanos(1), 1),
             (Duration::MAX, i32::MAX.unsigned_abs().into()),
         ] {
-            for reason in [Reason::UpstreamUnavailable, Reason::CallerRateLimited] {
-                assert_eq!(
-                    told(Failure::new(reason, "wait").retry_after(asked)),
-                    (Some(Duration::from_millis(waits)), Some(waits.to_string()))
-                );
+            let told = |reason| told(Failure::new(reason, "wait").retry_after(asked));
+            let in_the_details = Some(Duration::from_millis(waits));
+            assert_eq!(
+                told(Reason::UpstreamUnavailable),
+                (in_the_details, Some(waits.to_string()))
+            );
+            for reason in [Reason::CallerRateLimited, Reason::RequestInFlight] {
+                assert_eq!(told(reason), (in_the_details, None), "{reason:?}");
             }
         }
     }

@@ -159,7 +159,8 @@ impl Reason {
                 Repeat::Never,
             ),
             Self::UsernameTaken => (
-                "Look the customer up by its username, or choose another.",
+                "Look the customer up by its username: it may be yours, of an earlier try. Choose another username only if \
+                 it is not.",
                 "",
                 Repeat::Never,
             ),
@@ -208,10 +209,11 @@ impl Reason {
             Self::PartnerCredentialsRejected => (
                 "Nothing: an operator must act.",
                 "Stop and think before any login: five refused ones lock the company out. Read \
-                 `GetPartnerAuthentication` for the vendor's code; check partner id, secret and app key \
-                 against the vendor's portal; correct them (files are read again by themselves), or, if they \
-                 were right, ask the vendor whether the account is locked, and then call \
-                 `ResetAuthenticationGuard` once.",
+                 `GetPartnerAuthentication` (`ofctl partner authentication`) for the vendor's status and code; check partner \
+                 id, secret and app key against the vendor's portal, and that the gateway calls from a country that the \
+                 vendor serves; correct what is wrong (a new secret is taken up by itself, a partner id or an app key takes a \
+                 restart), or, if nothing was, ask the vendor whether the account is locked, and then call \
+                 `ResetAuthenticationGuard` (`ofctl partner reset-guard`) once.",
                 Repeat::Never,
             ),
             Self::CallerUnauthenticated => (
@@ -233,25 +235,26 @@ impl Reason {
             ),
             Self::UpstreamRateLimited => (
                 "Wait as RetryInfo says, and repeat.",
-                "Find out which caller calls so much (`rpc_server_call_duration_seconds_count` by method), \
-                 give it a rate in `limits.*`, or ask the vendor for a higher one.",
+                "Find out which method is called so much (`rpc_server_call_duration_seconds_count`) and by whom (the audit \
+                 file); set `limits.calls_per_second`, which holds for each caller, or ask the vendor for a higher rate.",
                 Repeat::AsItIs,
             ),
             Self::CallerRateLimited => (
                 "Wait as RetryInfo says, and repeat; call less often.",
-                "If the caller needs more, raise its rate in `limits.*`.",
+                "If callers need more, raise `limits.calls_per_second` or `limits.creates_per_second`: each holds for every \
+                 caller by itself.",
                 Repeat::AsItIs,
             ),
             Self::Overloaded => (
                 "Wait as RetryInfo says, and repeat; spread the calls out.",
                 "Look at `openfinance_calls_in_flight` and `openfinance_calls_waiting`. If the vendor has become slow \
-                 (`http_client_request_duration_seconds`), wait for it; if callers have become more, add replicas or give \
-                 the loudest a rate in `limits.*`.",
+                 (`http_client_request_duration_seconds`), wait for it; if callers have become more, add replicas or \
+                 set `limits.calls_per_second`, which holds for each caller.",
                 Repeat::AsItIs,
             ),
             Self::MessageTooLarge => (
                 "Send less, or ask for smaller pages.",
-                "",
+                "If answers are too large, raise `limits.answer_bytes`; a request can't be larger than 64 KiB.",
                 Repeat::Never,
             ),
             Self::UpstreamTokenRejected => (
@@ -337,7 +340,7 @@ impl Reason {
             ),
             Self::MethodUnknown => (
                 "Correct the name of the method, or ask for an upgrade of the gateway.",
-                "",
+                "If callers are newer than the gateway, upgrade it.",
                 Repeat::Never,
             ),
             Self::CompressionUnsupported => (

@@ -698,8 +698,8 @@ pub struct CreateBusinessRequest {
     /// The business to create. Required; its output only fields must be empty.
     #[prost(message, optional, tag = "2")]
     pub business: ::core::option::Option<Business>,
-    /// A UUID of the caller's that names this request (AIP-155), so that it can be told apart from a repeat. Optional.
-    /// A repeat never makes a second business: a customer has one, and the repeat is answered with BUSINESS_EXISTS.
+    /// A UUID of the caller's that names this request (AIP-155). Optional, and what makes the call safe to repeat: within 24
+    /// hours a repeat with the same content answers the same business, whatever became of the first try.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
     /// Check the request and answer what would be sent, without an id or time, but call no one.
@@ -1434,8 +1434,8 @@ pub struct CreateConsumerRequest {
     /// The consumer to create. Required; its output only fields must be empty.
     #[prost(message, optional, tag = "2")]
     pub consumer: ::core::option::Option<Consumer>,
-    /// A UUID of the caller's that names this request (AIP-155), so that it can be told apart from a repeat. Optional.
-    /// A repeat never makes a second consumer: a customer has one, and the repeat is answered with CONSUMER_EXISTS.
+    /// A UUID of the caller's that names this request (AIP-155). Optional, and what makes the call safe to repeat: within 24
+    /// hours a repeat with the same content answers the same consumer, whatever became of the first try.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
     /// Check the request and answer what would be sent, without an id or time, but call no one.
@@ -1480,8 +1480,8 @@ pub struct CreateConsumerForBusinessRequest {
     /// E-mail address, at most 1,000 characters. Required where `phone` is empty.
     #[prost(string, tag = "11")]
     pub email: ::prost::alloc::string::String,
-    /// A UUID of the caller's that names this request (AIP-155), so that it can be told apart from a repeat. Optional.
-    /// A repeat never makes a second consumer: a customer has one, and the repeat is answered with CONSUMER_EXISTS.
+    /// A UUID of the caller's that names this request (AIP-155). Optional, and what makes the call safe to repeat: within 24
+    /// hours a repeat with the same content answers the same consumer, whatever became of the first try.
     #[prost(string, tag = "12")]
     pub request_id: ::prost::alloc::string::String,
 }
@@ -2322,8 +2322,8 @@ pub struct CreateCustomerRequest {
     /// The customer to create. Required; its output only fields must be empty.
     #[prost(message, optional, tag = "1")]
     pub customer: ::core::option::Option<Customer>,
-    /// A UUID of the caller's that names this request (AIP-155), so that it can be told apart from a repeat. Optional.
-    /// A repeat never makes a second customer: the username is unique, and the repeat is answered with USERNAME_TAKEN.
+    /// A UUID of the caller's that names this request (AIP-155). Optional, and what makes the call safe to repeat: within 24
+    /// hours a repeat with the same content answers the same customer, whatever became of the first try.
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
     /// Check the request and answer what would be sent, without an id or time, but call no one.
@@ -2585,7 +2585,7 @@ pub mod customer_service_client {
         /// |a name holds a character that the vendor refuses|INVALID_ARGUMENT|INVALID_NAME_CHARACTER|correct the name|
         /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
-        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up: it may be yours, of an earlier try; else choose another|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|create a testing customer, or upgrade the plan|
         /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
@@ -2906,7 +2906,7 @@ pub mod customer_service_server {
         /// |a name holds a character that the vendor refuses|INVALID_ARGUMENT|INVALID_NAME_CHARACTER|correct the name|
         /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the request|
-        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up: it may be yours, of an earlier try; else choose another|
         /// |the partner has as many testing customers as the vendor allows (500)|RESOURCE_EXHAUSTED|TESTING_CUSTOMER_LIMIT|delete unused testing customers|
         /// |the plan has no active customers|FAILED_PRECONDITION|PLAN_NOT_ENTITLED|create a testing customer, or upgrade the plan|
         /// |the answer was lost, and reading could not tell whether the customer exists; no request_id was given|UNKNOWN|OUTCOME_UNKNOWN|look the username up before repeating|
@@ -3615,7 +3615,7 @@ pub struct ErrorReason {
     /// What a caller does about it.
     #[prost(string, tag = "4")]
     pub caller_action: ::prost::alloc::string::String,
-    /// What an operator of the gateway does about it; empty where it is between the caller and the vendor.
+    /// What an operator of the gateway does about it; empty where the caller settles it.
     #[prost(string, tag = "5")]
     pub operator_action: ::prost::alloc::string::String,
     /// Whether the same call may be repeated as it is, after the time that RetryInfo names where there is one.
@@ -4394,7 +4394,7 @@ pub mod onboarding_service_client {
         /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
         /// |the partner is a reseller and the consumer has no `end_user`|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the step named|
-        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up: it may be yours, of an earlier try; else choose another|
         /// |somebody else has given the customer a consumer meanwhile|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and go on with CreateBusiness|
         /// |somebody else has given the customer a business meanwhile|ALREADY_EXISTS|BUSINESS_EXISTS|read it|
         /// |somebody else has deleted the customer meanwhile|NOT_FOUND|CUSTOMER_NOT_FOUND|begin again with a new request id|
@@ -4476,7 +4476,7 @@ pub mod onboarding_service_server {
         /// |the vendor holds the username against its policy|INVALID_ARGUMENT|USERNAME_POLICY|choose another username|
         /// |the partner is a reseller and the consumer has no `end_user`|INVALID_ARGUMENT|END_USER_REQUIRED|call CreateConsumer with an end user|
         /// |the vendor refuses another value|INVALID_ARGUMENT|VENDOR_REJECTED_FIELD|correct the step named|
-        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up, or choose another|
+        /// |the username is in use, in whatever plan or partner|ALREADY_EXISTS|USERNAME_TAKEN|look it up: it may be yours, of an earlier try; else choose another|
         /// |somebody else has given the customer a consumer meanwhile|ALREADY_EXISTS|CONSUMER_EXISTS|read it, and go on with CreateBusiness|
         /// |somebody else has given the customer a business meanwhile|ALREADY_EXISTS|BUSINESS_EXISTS|read it|
         /// |somebody else has deleted the customer meanwhile|NOT_FOUND|CUSTOMER_NOT_FOUND|begin again with a new request id|

@@ -59,7 +59,7 @@ fn repeat(entry: &Entry) -> &'static str {
 /// What an operator does.
 fn operator(entry: &Entry) -> &'static str {
     match entry.operator_action {
-        "" => "Nothing: it is between the caller and the vendor.",
+        "" => "Nothing: the caller settles it.",
         action => action,
     }
 }
@@ -149,6 +149,9 @@ pub(super) fn runbook() -> String {
             word.to_lowercase(),
             linked(operator(&entry))
         );
+        if entry.reason == Reason::PartnerCredentialsRejected {
+            text.push_str("- Step by step: [when the vendor refuses the credentials](how-to/credentials-rejected.md)\n");
+        }
     }
     text
 }
