@@ -16,11 +16,12 @@ use run::shows_everything;
 
 /// What every client shows, beside the table.
 #[cfg(feature = "external")]
-const BEHAVIOURS: [&str; 10] = [
+const BEHAVIOURS: [&str; 11] = [
     "idle",
     "deadline",
     "retry",
     "create-again",
+    "create-late",
     "errors",
     "paging",
     "stream-resume",

@@ -59,7 +59,8 @@ fn conformance(settings: &mut Config, own: &Path) {
     // A call without an answer ends here, so that the reason comes from the gateway and not from the client's clock.
     settings.deadline.max = Duration::from_secs(4);
     settings.limits.calls = Some(Rate {
-        per_second: 2.0,
+        // As good as nothing comes back while the table runs, however slow the machine is.
+        per_second: 0.1,
         burst: BURST,
     });
     let Upstream::Vendor(vendor) = &mut settings.upstream else {

@@ -1,11 +1,9 @@
 """Shows the behaviours that ../README.md lists, with the helpers of this client."""
 
-import asyncio
-import os
+import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -19,62 +17,36 @@ from openfinance.v1 import (
     gateway_pb2_grpc,
 )
 
+import asynchronous
 from openfinance_client import (
     caller_from,
     connect,
-    connect_aio,
     create_again,
-    create_again_aio,
+    credentials,
     customers,
-    customers_aio,
     problem,
     redacted,
     stream,
-    stream_aio,
 )
-from surroundings import ADDRESS, CREDENTIALS, sandbox, show
-
-CONFIG = Path(os.environ["SERVICE_CONFIG"]).read_text()
-WRITER = caller_from(CREDENTIALS, "writer")
-CROWD = 2_500
-CROWDED = "crowd-"
-
-# What the vendor does in the behaviours that are about it.
-STALLED = {"operation": "GetCustomer", "effect": {"stall_at": "response_headers"}}
-DOWN = {
-    "operation": "GetCustomer",
-    "times": 3,
-    "commit": "never",
-    "effect": {"status": 503},
-}
-LOST = {"operation": "AddTestingCustomer", "effect": {"reset_at": "response_headers"}}
-BLIND = {
-    "operation": "GetCustomers",
-    "times": 1000,
-    "commit": "never",
-    "effect": {"status": 500},
-}
-LIMITED = {
-    "operation": "GetCustomerWithAppData",
-    "commit": "never",
-    "effect": {"status": 429, "headers": {"Retry-After": "70"}},
-}
-BROKEN = {
-    "operation": "GetCustomers",
-    "after": 1,
-    "times": 3,
-    "commit": "never",
-    "effect": {"status": 503},
-}
-
-
-def plan(*faults: Any) -> None:
-    for fault in faults:
-        sandbox("POST", "/faults", fault)
-
-
-def heal() -> None:
-    sandbox("DELETE", "/faults")
+from surroundings import ADDRESS, CREDENTIALS, show
+from vendor import (
+    BLIND,
+    BROKEN,
+    CONFIG,
+    CROWD,
+    CROWDED,
+    DOWN,
+    LATE,
+    LIMITED,
+    LOST,
+    STALLED,
+    WRITER,
+    fired,
+    heal,
+    new,
+    plan,
+    sent,
+)
 
 
 def refusal(call: Callable[[], Any]) -> grpc.RpcError:
@@ -85,23 +57,10 @@ def refusal(call: Callable[[], Any]) -> grpc.RpcError:
     raise AssertionError("it was not refused")
 
 
-def new(username: str) -> customer_pb2.CreateCustomerRequest:
-    customer = customer_pb2.Customer(
-        username=username, type=customer_pb2.CUSTOMER_TYPE_TESTING
-    )
-    return customer_pb2.CreateCustomerRequest(
-        customer=customer, request_id=str(uuid.uuid4())
-    )
-
-
 def created(stub: Any) -> customer_pb2.GetCustomerRequest:
     """Creates a customer, and asks for it."""
     customer = stub.CreateCustomer(new(f"python-{uuid.uuid4()}"))
     return customer_pb2.GetCustomerRequest(customer_id=customer.customer_id)
-
-
-def sent() -> int:
-    return len(sandbox("GET", "/requests?operation=AddTestingCustomer")["requests"])
 
 
 def idle() -> None:
@@ -163,6 +122,38 @@ def create_twice() -> None:
         assert sent() == before + 1, "it was sent again"
 
 
+def create_late() -> None:
+    """What a service does. The vendor creates the customer and does not answer, so that
+    the first tries end with their deadlines."""
+    before, began, one_try = sent(), time.monotonic(), 1.0
+    authority = (CREDENTIALS / "ca.pem").read_bytes()
+    key = (CREDENTIALS / "writer.key").read_text().strip()
+    plan(LATE)
+    recovery = threading.Timer(1.5, heal)
+    recovery.start()
+    # ANCHOR: together
+    # One channel for the life of the program.
+    channel = connect(ADDRESS, credentials(authority, api_key=key), CONFIG)
+    stub = customer_pb2_grpc.CustomerServiceStub(channel)
+
+    request = customer_pb2.CreateCustomerRequest(
+        # Chosen before the first try, and kept with what you want.
+        request_id=str(uuid.uuid4()),
+        customer=customer_pb2.Customer(
+            username="python-late", type=customer_pb2.CUSTOMER_TYPE_TESTING
+        ),
+    )
+    try:
+        customer = create_again(lambda: stub.CreateCustomer(request, timeout=one_try))
+    except grpc.RpcError as error:
+        raise RuntimeError(f"no customer: {problem(error)}") from error
+    # ANCHOR_END: together
+    recovery.join()
+    channel.close()
+    assert customer.customer_id and time.monotonic() - began > one_try
+    assert sent() == before + 1, "it was sent again"
+
+
 def errors() -> None:
     with connect(ADDRESS, WRITER) as channel:
         stub = customer_pb2_grpc.CustomerServiceStub(channel)
@@ -218,10 +209,6 @@ def healed(behaviour: Callable[[], None]) -> Callable[[], None]:
             heal()
 
     return show_it
-
-
-def fired() -> int:
-    return sum(fault["fired"] for fault in sandbox("GET", "/faults")["faults"])
 
 
 def who(caller: str) -> gateway_pb2.CallerIdentity:
@@ -292,105 +279,20 @@ def redact() -> None:
         print(text)
 
 
-def with_asyncio(behaviour: Callable[[Any], Awaitable[None]]) -> Callable[[], None]:
-    """A behaviour that is shown over a channel of asyncio."""
-
-    async def show_it() -> None:
-        async with connect_aio(ADDRESS, WRITER, CONFIG) as channel:
-            await behaviour(customer_pb2_grpc.CustomerServiceStub(channel))
-
-    return lambda: asyncio.run(show_it())
-
-
-async def created_aio(stub: Any) -> customer_pb2.GetCustomerRequest:
-    customer = await stub.CreateCustomer(new(f"python-{uuid.uuid4()}"))
-    return customer_pb2.GetCustomerRequest(customer_id=customer.customer_id)
-
-
-async def idle_aio(stub: Any) -> None:
-    request = await created_aio(stub)
-    await asyncio.sleep(3.5)
-    await stub.GetCustomer(request, timeout=10)
-
-
-async def deadline_aio(stub: Any) -> None:
-    request = await created_aio(stub)
-    plan(STALLED)
-    try:
-        await stub.GetCustomer(request, timeout=0.5)
-        raise AssertionError("it was answered")
-    except grpc.aio.AioRpcError as error:
-        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, error.code()
-
-
-async def retry_aio(stub: Any) -> None:
-    request = await created_aio(stub)
-    plan(DOWN)
-    await stub.GetCustomer(request, timeout=20)
-    assert fired() == 3, "the vendor was never down"
-
-
-async def create_twice_aio(stub: Any) -> None:
-    request, before, waits = new("python-lost-again"), sent(), []
-    plan(LOST, BLIND)
-
-    async def wait(seconds: float) -> None:
-        waits.append(seconds)
-        heal()
-
-    customer = await create_again_aio(
-        lambda: stub.CreateCustomer(request, timeout=20), wait
-    )
-    assert customer.username == "python-lost-again" and len(waits) == 1, waits
-    assert sent() == before + 1, "it was sent again"
-
-
-async def errors_aio(stub: Any) -> None:
-    try:
-        await stub.CreateCustomer(new("ab"))
-        raise AssertionError("it was answered")
-    except grpc.aio.AioRpcError as error:
-        found = problem(error)
-    assert found.reason == "INVALID_FIELD" and list(found.violations) == [
-        "customer.username"
-    ], found
-
-
-async def paging_aio(stub: Any) -> None:
-    wanted = {
-        (await stub.CreateCustomer(new(f"turned-{number}"))).customer_id
-        for number in range(7)
-    }
-    request = customer_pb2.ListCustomersRequest(search="turned-", page_size=3)
-    found = [customer.customer_id async for customer in customers_aio(stub, request)]
-    assert len(found) == 7 and set(found) == wanted, found
-
-
-async def stream_resume_aio(stub: Any) -> None:
-    plan(BROKEN)
-    request = customer_pb2.StreamCustomersRequest(search=CROWDED)
-    found = [customer.customer_id async for customer in stream_aio(stub, request)]
-    assert len(found) == len(set(found)) == CROWD, len(found)
-    assert fired() == 3, "nothing was broken"
-
-
 BEHAVIOURS = (
     ("idle", idle),
     ("deadline", deadline),
     ("retry", retry),
     ("create-again", create_twice),
+    ("create-late", create_late),
     ("errors", errors),
     ("paging", paging),
     ("stream-resume", stream_resume),
     ("mtls", mtls),
     ("jwt", jwt),
     ("redact", redact),
-    ("asyncio-idle", with_asyncio(idle_aio)),
-    ("asyncio-deadline", with_asyncio(deadline_aio)),
-    ("asyncio-retry", with_asyncio(retry_aio)),
-    ("asyncio-create-again", with_asyncio(create_twice_aio)),
-    ("asyncio-errors", with_asyncio(errors_aio)),
-    ("asyncio-paging", with_asyncio(paging_aio)),
-    ("asyncio-stream-resume", with_asyncio(stream_resume_aio)),
 )
-show((name, healed(behaviour)) for name, behaviour in BEHAVIOURS)
+show(
+    (name, healed(behaviour))
+    for name, behaviour in BEHAVIOURS + asynchronous.BEHAVIOURS
+)

@@ -108,6 +108,15 @@ class Problem:
     retry_delay: float | None = None
     resource: str = ""
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether a create may be repeated with its request_id: it was not done, or
+        nobody waited for what became of it."""
+        return self.retry_delay is not None or self.code in (
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
+
 
 def problem(error: grpc.RpcError) -> Problem:
     """Reads the details of an error."""
@@ -144,16 +153,16 @@ T = TypeVar("T")
 def create_again(
     create: Callable[[], T], wait: Callable[[float], None] = time.sleep, tries: int = 5
 ) -> T:
-    """Repeats a create as long as the answer is UNAVAILABLE. It must send the same
-    request_id each time: whatever became of the first try, there is one record."""
+    """Repeats a create until it is settled. It must send the same request_id each time:
+    whatever became of the tries before, there is one record."""
     while True:
         try:
             return create()
         except grpc.RpcError as error:
-            tries -= 1
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries:
+            found, tries = problem(error), tries - 1
+            if not found.unsettled or not tries:
                 raise
-            wait(problem(error).retry_delay or 1.0)
+            wait(found.retry_delay or 1.0)
 
 
 # ANCHOR_END: create_again
@@ -169,10 +178,10 @@ async def create_again_aio(
         try:
             return await create()
         except grpc.aio.AioRpcError as error:
-            tries -= 1
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries:
+            found, tries = problem(error), tries - 1
+            if not found.unsettled or not tries:
                 raise
-            await wait(problem(error).retry_delay or 1.0)
+            await wait(found.retry_delay or 1.0)
 
 
 # ANCHOR: paging
@@ -254,10 +263,12 @@ async def stream_aio(
 
 # ANCHOR: redact
 HIDDEN = (options_pb2.DATA_CLASS_PERSONAL, options_pb2.DATA_CLASS_RESTRICTED)
+TEXT = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 
 
 def redacted(message: Message) -> str:
-    """The message as text for logs, less what is personal. Never log `str(message)`."""
+    """The message as text for logs, less what is personal. Text that the protos do not
+    class is left out as well. Never log `str(message)`."""
     shown = (
         f"{descriptor.name}: {_value(descriptor, value)}"
         for descriptor, value in message.ListFields()
@@ -266,7 +277,9 @@ def redacted(message: Message) -> str:
 
 
 def _value(descriptor: FieldDescriptor, value: Any) -> str:
-    if descriptor.GetOptions().Extensions[options_pb2.data_class] in HIDDEN:
+    data_class = descriptor.GetOptions().Extensions[options_pb2.data_class]
+    unclassed = data_class == options_pb2.DATA_CLASS_UNSPECIFIED
+    if data_class in HIDDEN or (unclassed and descriptor.type in TEXT):
         return "[redacted]"
     if descriptor.is_repeated:
         return f"[{', '.join(_one(descriptor, one) for one in value)}]"

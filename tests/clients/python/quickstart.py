@@ -7,24 +7,23 @@ import uuid
 import grpc
 from openfinance.v1 import customer_pb2, customer_pb2_grpc
 
-from openfinance_client import problem, redacted
+from openfinance_client import create_again, problem, redacted
 
 address = os.environ.get("GATEWAY_PLAINTEXT_ADDRESS", "127.0.0.1:50051")
 # ANCHOR: quickstart
 with grpc.insecure_channel(address) as channel:
     customers = customer_pb2_grpc.CustomerServiceStub(channel)
-    created = customers.CreateCustomer(
-        customer_pb2.CreateCustomerRequest(
-            customer=customer_pb2.Customer(
-                username=f"python-{uuid.uuid4()}",
-                type=customer_pb2.CUSTOMER_TYPE_TESTING,
-                first_name="Ada",
-                last_name="Example",
-            ),
-            request_id=str(uuid.uuid4()),
+    request = customer_pb2.CreateCustomerRequest(
+        # Makes the call safe to repeat: whatever happens, there is one customer.
+        request_id=str(uuid.uuid4()),
+        customer=customer_pb2.Customer(
+            username=f"python-{uuid.uuid4()}",
+            type=customer_pb2.CUSTOMER_TYPE_TESTING,
+            first_name="Ada",
+            last_name="Lovelace",
         ),
-        timeout=10,
     )
+    created = create_again(lambda: customers.CreateCustomer(request, timeout=5))
     read = customers.GetCustomer(
         customer_pb2.GetCustomerRequest(customer_id=created.customer_id), timeout=10
     )

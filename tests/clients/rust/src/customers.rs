@@ -16,8 +16,8 @@ use crate::{Connection, Problem};
 const TRIES: u32 = 5;
 
 // ANCHOR: create_again
-/// Repeats a create as long as the answer is UNAVAILABLE, after `wait`. It must send the same `request_id` each time:
-/// whatever became of the first try, there is one record.
+/// Repeats a create until it is settled, after `wait`. It must send the same `request_id` each time: whatever became of the
+/// tries before, there is one record.
 ///
 /// # Errors
 /// The last answer.
@@ -27,7 +27,7 @@ pub async fn create_again<T>(
 ) -> Result<T, Status> {
     for _ in 1..TRIES {
         match create().await {
-            Err(status) if status.code() == Code::Unavailable => wait(delay(&status)).await,
+            Err(status) if Problem::from(&status).is_unsettled() => wait(delay(&status)).await,
             answer => return answer.map(Response::into_inner),
         }
     }

@@ -52,3 +52,12 @@ impl From<&Status> for Problem {
     }
 }
 // ANCHOR_END: errors
+
+impl Problem {
+    /// Whether a create may be repeated with its `request_id`: it was not done, or nobody waited for what became of it.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        let passing = matches!(self.code, Code::Unavailable | Code::DeadlineExceeded);
+        passing || self.retry_delay.is_some()
+    }
+}

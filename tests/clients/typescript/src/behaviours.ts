@@ -81,7 +81,10 @@ const idle = () =>
     await gateway.getGatewayInfo({}, { timeoutMs });
     await sleep(3_500);
     const state = connection.getChannel().getConnectivityState(false);
-    hold(state !== connectivityState.READY, "the gateway has kept the connection");
+    hold(
+      state === connectivityState.IDLE,
+      `the connection was not ended: ${connectivityState[state]}`,
+    );
     await gateway.getGatewayInfo({}, { timeoutMs });
   });
 
@@ -148,8 +151,46 @@ const createAgain = () =>
     hold(asked === 1, `the vendor was asked ${asked} times`);
   });
 
+/**
+ * What a service does. The vendor creates the customer and does not answer, so that the first tries end with their time
+ * limits.
+ */
+async function createLate(): Promise<void> {
+  const before = await creates();
+  const { address, authorityFile = "", apiKey = "" } = caller("writer");
+  const serviceConfigFile = variable("SERVICE_CONFIG");
+  const username = `household-${randomUUID()}`;
+  const oneTry = 1_000;
+  await fault({ operation: "AddTestingCustomer", effect: { stall_at: "response_headers" } });
+  const begun = Date.now();
+  const recovery = sleep(1_500).then(() => sandbox("DELETE", "faults"));
+
+  // ANCHOR: together
+  // One connection for the life of the program.
+  const connection = connect({ address, authorityFile, apiKey, serviceConfigFile });
+  const customers = client(CustomerService, connection);
+
+  const request = {
+    requestId: randomUUID(), // chosen before the first try, and kept with what you want
+    customer: { username, type: CustomerType.TESTING },
+  };
+  const { customerId } = await untilSettled(() =>
+    customers.createCustomer(request, { timeoutMs: oneTry }),
+  ).catch((error: unknown) => {
+    const { code, reason, fields } = refusalOf(error);
+    throw new Error(`no customer: ${Code[code]} ${reason} ${[...fields.keys()].join()}`);
+  });
+  // ANCHOR_END: together
+
+  connection.close();
+  await recovery;
+  hold(customerId !== "" && Date.now() - begun > oneTry, "it was not late");
+  const asked = (await creates()) - before;
+  hold(asked === 1, `the vendor was asked ${asked} times`);
+}
+
 const errors = () =>
-  over("writer", "none", async (_, customers) => {
+  over("writer", "shipped", async (_, customers) => {
     const { customerId } = await newCustomer(customers);
     const customer = { username: "ab", phone: "1234567890123456", type: CustomerType.TESTING };
     const wrong = await refused(customers.createCustomer({ customer }, { timeoutMs }));
@@ -158,13 +199,18 @@ const errors = () =>
     const fields = [...wrong.fields.keys()].sort().join(" ");
     hold(fields === "customer.phone customer.username", `the fields are ${fields}`);
 
-    const limited = { status: 429, headers: { "Retry-After": "7" } };
-    await fault({ operation: "GetCustomer", commit: "never", effect: limited });
-    // Five seconds are not enough for the gateway to wait by itself.
-    const late = await refused(customers.getCustomer({ customerId }, { timeoutMs: 5_000 }));
+    await fault({
+      operation: "GetCustomerWithAppData",
+      commit: "never",
+      effect: { status: 429, headers: { "Retry-After": "70" } },
+    });
+    // The channel waits as little as the gateway does: the reason comes at once.
+    const late = await refused(
+      customers.getCustomerApplication({ customerId }, { timeoutMs: 5_000 }),
+    );
     hold(late.reason === "UPSTREAM_RATE_LIMITED", late.reason);
     hold(late.domain === "api.finicity.com", late.domain);
-    hold(late.retryDelayMs === 7_000, `to be repeated after ${late.retryDelayMs} ms`);
+    hold(late.retryDelayMs === 70_000, `to be repeated after ${late.retryDelayMs} ms`);
   });
 
 /** Holds that each of these came, once. */
@@ -279,6 +325,7 @@ await report([
   ["deadline", deadline],
   ["retry", retry],
   ["create-again", createAgain],
+  ["create-late", createLate],
   ["errors", errors],
   ["paging", paging],
   ["stream-resume", streamResume],

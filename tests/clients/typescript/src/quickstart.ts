@@ -1,4 +1,6 @@
 // Makes a customer, reads it again, and makes a mistake, at a gateway that was started with `--sandbox`.
+import { randomUUID } from "node:crypto";
+
 import {
   CustomerSchema,
   CustomerService,
@@ -7,26 +9,25 @@ import {
 import { client, connect } from "./openfinance/connect.js";
 import { Code, refusalOf } from "./openfinance/errors.js";
 import { redacted } from "./openfinance/redact.js";
+import { untilSettled } from "./openfinance/repeat.js";
 
 // ANCHOR: quickstart
 const address = process.env["GATEWAY_PLAINTEXT_ADDRESS"] ?? "127.0.0.1:50051";
 const connection = connect({ address, plaintext: true });
 const customers = client(CustomerService, connection);
 
-// ANCHOR: deadline
-// A call without a time limit gets 20 seconds. Set your own.
-const created = await customers.createCustomer(
-  {
-    customer: {
-      username: `household-${Date.now()}`,
-      type: CustomerType.TESTING,
-      firstName: "Ada",
-      lastName: "Lovelace",
-    },
+const request = {
+  // Makes the call safe to repeat: whatever happens, there is one customer.
+  requestId: randomUUID(),
+  customer: {
+    username: `household-${Date.now()}`,
+    type: CustomerType.TESTING,
+    firstName: "Ada",
+    lastName: "Lovelace",
   },
-  { timeoutMs: 5_000 },
-);
-// ANCHOR_END: deadline
+};
+// A call without a time limit gets 20 seconds. Set your own.
+const created = await untilSettled(() => customers.createCustomer(request, { timeoutMs: 5_000 }));
 const read = await customers.getCustomer({ customerId: created.customerId }, { timeoutMs: 5_000 });
 console.log("customer", redacted(CustomerSchema, read));
 

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 
@@ -13,35 +13,22 @@ import (
 	"openfinance-client/openfinance"
 )
 
-func idle(ctx context.Context) error {
-	conn, err := dial("writer", none)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func idle(ctx context.Context, conn *grpc.ClientConn) error {
 	gateway := pb.NewGatewayServiceClient(conn)
 	if _, err := gateway.GetGatewayInfo(ctx, &pb.GetGatewayInfoRequest{}); err != nil {
 		return err
 	}
 	time.Sleep(3500 * time.Millisecond)
-	if state := conn.GetState(); state == connectivity.Ready {
-		return errors.New("the gateway has kept the connection")
+	if state := conn.GetState(); state != connectivity.Idle {
+		return fmt.Errorf("the connection was not ended: %v", state)
 	}
-	_, err = gateway.GetGatewayInfo(ctx, &pb.GetGatewayInfoRequest{})
+	_, err := gateway.GetGatewayInfo(ctx, &pb.GetGatewayInfoRequest{})
 	return err
 }
 
-func deadline(ctx context.Context) error {
-	conn, err := dial("writer", shipped)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func deadline(ctx context.Context, conn *grpc.ClientConn) error {
 	customer, err := newCustomer(ctx, conn)
 	if err != nil {
-		return err
-	}
-	if err := fault(ctx, object{"operation": "GetCustomer", "effect": object{"stall_at": "response_headers"}}); err != nil {
 		return err
 	}
 	begun := time.Now()
@@ -57,59 +44,49 @@ func deadline(ctx context.Context) error {
 	return nil
 }
 
-func retry(ctx context.Context) error {
-	failing := object{"operation": "GetCustomer", "times": 3, "commit": "never", "effect": object{"status": 503}}
-	for config, expected := range map[serviceConfig]codes.Code{shipped: codes.OK, none: codes.Unavailable} {
-		conn, err := dial("writer", config)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		customer, err := newCustomer(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if err := fault(ctx, failing); err != nil {
-			return err
-		}
-		_, err = pb.NewCustomerServiceClient(conn).GetCustomer(ctx, &pb.GetCustomerRequest{CustomerId: customer.CustomerId})
-		if code := openfinance.RefusalOf(err).Code; code != expected {
-			return fmt.Errorf("%v, expected %v: %w", code, expected, err)
-		}
+func retry(ctx context.Context, conn *grpc.ClientConn) error {
+	customer, err := newCustomer(ctx, conn)
+	if err != nil {
+		return err
 	}
-	if met, err := fired(ctx); err != nil || met != 6 {
+	request := &pb.GetCustomerRequest{CustomerId: customer.CustomerId}
+	if _, err := pb.NewCustomerServiceClient(conn).GetCustomer(ctx, request); err != nil {
+		return err
+	}
+	if met, err := fired(ctx); err != nil || met != 3 {
 		return fmt.Errorf("%d faults were met: %w", met, err)
 	}
-	return nil
-}
-
-func mtls(ctx context.Context) error {
-	identity, err := identityOf(ctx, "service-by-certificate")
+	// The same without the service config.
+	if err := plan(ctx, down); err != nil {
+		return err
+	}
+	plain, err := dial("writer", none)
 	if err != nil {
 		return err
 	}
-	if identity.Method != pb.CallerMethod_CALLER_METHOD_MTLS || identity.Principal == "" {
-		return fmt.Errorf("known as %q by %v", identity.Principal, identity.Method)
+	defer plain.Close()
+	_, err = pb.NewCustomerServiceClient(plain).GetCustomer(ctx, request)
+	if code := openfinance.RefusalOf(err).Code; code != codes.Unavailable {
+		return fmt.Errorf("without service config %v: %w", code, err)
 	}
 	return nil
 }
 
-func jwt(ctx context.Context) error {
-	identity, err := identityOf(ctx, "service-by-token")
+func mtls(ctx context.Context, conn *grpc.ClientConn) error {
+	return isKnown(ctx, conn, pb.CallerMethod_CALLER_METHOD_MTLS, func(principal string) bool { return principal != "" })
+}
+
+func jwt(ctx context.Context, conn *grpc.ClientConn) error {
+	return isKnown(ctx, conn, pb.CallerMethod_CALLER_METHOD_JWT, func(principal string) bool { return principal == "service-by-token" })
+}
+
+func isKnown(ctx context.Context, conn *grpc.ClientConn, method pb.CallerMethod, right func(string) bool) error {
+	identity, err := pb.NewGatewayServiceClient(conn).GetCallerIdentity(ctx, &pb.GetCallerIdentityRequest{})
 	if err != nil {
 		return err
 	}
-	if identity.Method != pb.CallerMethod_CALLER_METHOD_JWT || identity.Principal != "service-by-token" {
+	if identity.Method != method || !right(identity.Principal) {
 		return fmt.Errorf("known as %q by %v", identity.Principal, identity.Method)
 	}
 	return nil
-}
-
-func identityOf(ctx context.Context, caller string) (*pb.CallerIdentity, error) {
-	conn, err := dial(caller, none)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return pb.NewGatewayServiceClient(conn).GetCallerIdentity(ctx, &pb.GetCallerIdentityRequest{})
 }

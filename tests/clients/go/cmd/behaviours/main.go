@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"net/http"
 	"os"
 	"time"
@@ -19,29 +17,57 @@ import (
 // object is a JSON object for the sandbox.
 type object = map[string]any
 
+// What the vendor does in the behaviours that are about it.
+var (
+	stalled = object{"operation": "GetCustomer", "effect": object{"stall_at": "response_headers"}}
+	down    = object{"operation": "GetCustomer", "times": 3, "commit": "never", "effect": object{"status": 503}}
+	lost    = object{"operation": "AddTestingCustomer", "effect": object{"reset_at": "response_headers"}}
+	late    = object{"operation": "AddTestingCustomer", "effect": object{"stall_at": "response_headers"}}
+	blind   = object{"operation": "GetCustomers", "times": 1000, "commit": "never", "effect": object{"status": 500}}
+	broken  = object{"operation": "GetCustomers", "after": 1, "times": 3, "commit": "never", "effect": object{"status": 503}}
+	limited = object{
+		"operation": "GetCustomerWithAppData", "commit": "never",
+		"effect": object{"status": 429, "headers": object{"Retry-After": "70"}},
+	}
+)
+
+// A behaviour is shown over a connection of the caller, with or without the
+// service config, while the vendor has these faults.
+type behaviour struct {
+	name, caller string
+	config       serviceConfig
+	faults       []object
+	show         func(context.Context, *grpc.ClientConn) error
+}
+
+type serviceConfig int
+
+const (
+	none serviceConfig = iota
+	shipped
+)
+
 func main() {
-	behaviours := []struct {
-		name string
-		show func(context.Context) error
-	}{
-		{"idle", idle},
-		{"deadline", deadline},
-		{"retry", retry},
-		{"create-again", createAgain},
-		{"errors", refusals},
-		{"paging", paging},
-		{"stream-resume", streamResume},
-		{"mtls", mtls},
-		{"jwt", jwt},
-		{"redact", redact},
+	behaviours := []behaviour{
+		{"idle", "writer", none, nil, idle},
+		{"deadline", "writer", shipped, []object{stalled}, deadline},
+		{"retry", "writer", shipped, []object{down}, retry},
+		{"create-again", "writer", shipped, []object{lost, blind}, createAgain},
+		{"create-late", "writer", shipped, []object{late}, createLate},
+		{"errors", "writer", shipped, []object{limited}, refusals},
+		{"paging", "writer", shipped, nil, paging},
+		{"stream-resume", "writer", shipped, []object{broken}, streamResume},
+		{"mtls", "service-by-certificate", none, nil, mtls},
+		{"jwt", "service-by-token", none, nil, jwt},
+		{"redact", "writer", none, nil, redact},
 	}
 	var results harness.Results
 	for _, behaviour := range behaviours {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		err := behaviour.show(ctx)
+		err := behaviour.shown(ctx)
 		cancel()
 		// Also where the behaviour failed half way.
-		if _, cleared := harness.Sandbox(context.Background(), http.MethodDelete, "/faults", nil); err == nil {
+		if cleared := heal(context.Background()); err == nil {
 			err = cleared
 		}
 		results.Add(behaviour.name, err)
@@ -49,7 +75,19 @@ func main() {
 	results.Exit()
 }
 
-// dial connects the caller with this name, with or without the service config.
+func (behaviour behaviour) shown(ctx context.Context) error {
+	conn, err := dial(behaviour.caller, behaviour.config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := plan(ctx, behaviour.faults...); err != nil {
+		return err
+	}
+	return behaviour.show(ctx, conn)
+}
+
+// dial connects the caller with this name.
 func dial(caller string, config serviceConfig) (*grpc.ClientConn, error) {
 	settings, err := harness.Caller(caller)
 	if err != nil {
@@ -61,16 +99,19 @@ func dial(caller string, config serviceConfig) (*grpc.ClientConn, error) {
 	return openfinance.Dial(settings)
 }
 
-type serviceConfig int
+// plan makes the sandbox misbehave.
+func plan(ctx context.Context, faults ...object) error {
+	for _, fault := range faults {
+		if _, err := harness.Sandbox(ctx, http.MethodPost, "/faults", fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-const (
-	none serviceConfig = iota
-	shipped
-)
-
-// fault makes the sandbox misbehave.
-func fault(ctx context.Context, rule object) error {
-	_, err := harness.Sandbox(ctx, http.MethodPost, "/faults", rule)
+// heal ends what plan has begun.
+func heal(ctx context.Context) error {
+	_, err := harness.Sandbox(ctx, http.MethodDelete, "/faults", nil)
 	return err
 }
 
@@ -89,13 +130,4 @@ func fired(ctx context.Context) (int64, error) {
 		sum += count
 	}
 	return sum, nil
-}
-
-// uuid is a random UUID, for a request_id.
-func uuid() string {
-	var bytes [16]byte
-	rand.Read(bytes[:]) // never fails
-	bytes[6] = bytes[6]&0x0f | 0x40
-	bytes[8] = bytes[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", bytes[:4], bytes[4:6], bytes[6:8], bytes[8:10], bytes[10:])
 }

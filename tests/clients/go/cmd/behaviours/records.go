@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 )
 
 func newCustomer(ctx context.Context, conn *grpc.ClientConn) (*pb.Customer, error) {
-	return named(ctx, conn, "household-"+uuid())
+	return named(ctx, conn, "household-"+openfinance.NewRequestID())
 }
 
 func named(ctx context.Context, conn *grpc.ClientConn, username string) (*pb.Customer, error) {
@@ -28,28 +29,15 @@ func named(ctx context.Context, conn *grpc.ClientConn, username string) (*pb.Cus
 	})
 }
 
-func createAgain(ctx context.Context) error {
-	conn, err := dial("writer", shipped)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func createAgain(ctx context.Context, conn *grpc.ClientConn) error {
 	before, err := creates(ctx)
 	if err != nil {
 		return err
 	}
 	// The vendor creates the customer, its answer is lost, and nobody can look whether it is there.
-	for _, rule := range []object{
-		{"operation": "AddTestingCustomer", "effect": object{"reset_at": "response_headers"}},
-		{"operation": "GetCustomers", "times": 1000, "commit": "never", "effect": object{"status": 500}},
-	} {
-		if err := fault(ctx, rule); err != nil {
-			return err
-		}
-	}
 	request := &pb.CreateCustomerRequest{
-		Customer:  &pb.Customer{Username: "household-" + uuid(), Type: pb.CustomerType_CUSTOMER_TYPE_TESTING},
-		RequestId: uuid(),
+		Customer:  &pb.Customer{Username: "household-" + openfinance.NewRequestID(), Type: pb.CustomerType_CUSTOMER_TYPE_TESTING},
+		RequestId: openfinance.NewRequestID(),
 	}
 	var refused []string
 	customer, err := openfinance.Create(ctx, func(ctx context.Context) (*pb.Customer, error) {
@@ -57,9 +45,8 @@ func createAgain(ctx context.Context) error {
 		if err != nil {
 			refusal := openfinance.RefusalOf(err)
 			refused = append(refused, refusal.Code.String()+" "+refusal.Reason)
-			_, cleared := harness.Sandbox(ctx, http.MethodDelete, "/faults", nil)
-			if cleared != nil {
-				return nil, cleared
+			if failed := heal(ctx); failed != nil {
+				return nil, failed
 			}
 		}
 		return customer, err
@@ -70,6 +57,64 @@ func createAgain(ctx context.Context) error {
 	if !slices.Equal(refused, []string{"Unavailable OUTCOME_UNKNOWN"}) || customer.CustomerId == "" {
 		return fmt.Errorf("refused with %q", refused)
 	}
+	return createdOnce(ctx, before)
+}
+
+// createLate is what a service does. The vendor creates the customer and does
+// not answer, so that the first tries end with their deadlines.
+func createLate(ctx context.Context, _ *grpc.ClientConn) error {
+	before, err := creates(ctx)
+	if err != nil {
+		return err
+	}
+	settings, err := harness.Caller("writer")
+	if err != nil {
+		return err
+	}
+	address, authority, key, serviceConfig := settings.Address, settings.AuthorityFile, settings.APIKey, os.Getenv("SERVICE_CONFIG")
+	username, oneTry, begun := "household-"+openfinance.NewRequestID(), time.Second, time.Now()
+	healed := make(chan error, 1)
+	time.AfterFunc(1500*time.Millisecond, func() { healed <- heal(ctx) })
+
+	// ANCHOR: together
+	conn, err := openfinance.Dial(openfinance.Config{
+		Address:           address,
+		AuthorityFile:     authority,
+		APIKey:            key,
+		ServiceConfigFile: serviceConfig,
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // when the program ends
+	customers := pb.NewCustomerServiceClient(conn)
+
+	request := &pb.CreateCustomerRequest{
+		RequestId: openfinance.NewRequestID(), // chosen before the first try, and kept with what you want
+		Customer:  &pb.Customer{Username: username, Type: pb.CustomerType_CUSTOMER_TYPE_TESTING},
+	}
+	customer, err := openfinance.Create(ctx, func(ctx context.Context) (*pb.Customer, error) {
+		ctx, cancel := context.WithTimeout(ctx, oneTry)
+		defer cancel()
+		return customers.CreateCustomer(ctx, request)
+	})
+	if err != nil {
+		refusal := openfinance.RefusalOf(err)
+		return fmt.Errorf("no customer: %v %s %v: %w", refusal.Code, refusal.Reason, refusal.Fields, err)
+	}
+	// ANCHOR_END: together
+
+	if err := <-healed; err != nil {
+		return err
+	}
+	if took := time.Since(begun); customer.CustomerId == "" || took < oneTry {
+		return fmt.Errorf("took %v", took)
+	}
+	return createdOnce(ctx, before)
+}
+
+// createdOnce holds that the vendor was asked for one more customer.
+func createdOnce(ctx context.Context, before int) error {
 	after, err := creates(ctx)
 	if err == nil && after != before+1 {
 		err = fmt.Errorf("the vendor was asked %d times", after-before)
@@ -86,12 +131,7 @@ func creates(ctx context.Context) (int, error) {
 	return len(said.(object)["requests"].([]any)), nil
 }
 
-func refusals(ctx context.Context) error {
-	conn, err := dial("writer", none)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func refusals(ctx context.Context, conn *grpc.ClientConn) error {
 	customers := pb.NewCustomerServiceClient(conn)
 	customer, err := newCustomer(ctx, conn)
 	if err != nil {
@@ -107,29 +147,20 @@ func refusals(ctx context.Context) error {
 		return fmt.Errorf("refused with %s of %s for %q: %w", refusal.Reason, refusal.Domain, fields, err)
 	}
 
-	limited := object{"status": 429, "headers": object{"Retry-After": "7"}}
-	if err := fault(ctx, object{"operation": "GetCustomer", "commit": "never", "effect": limited}); err != nil {
-		return err
-	}
-	// Five seconds are not enough for the gateway to wait by itself.
+	// The channel waits as little as the gateway does: the reason comes at once.
 	short, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, err = customers.GetCustomer(short, &pb.GetCustomerRequest{CustomerId: customer.CustomerId})
+	_, err = customers.GetCustomerApplication(short, &pb.GetCustomerApplicationRequest{CustomerId: customer.CustomerId})
 	refusal = openfinance.RefusalOf(err)
 	if refusal.Reason != "UPSTREAM_RATE_LIMITED" || refusal.Domain != "api.finicity.com" ||
-		refusal.RetryDelay == nil || *refusal.RetryDelay != 7*time.Second {
+		refusal.RetryDelay == nil || *refusal.RetryDelay != 70*time.Second {
 		return fmt.Errorf("refused with %s of %s: %w", refusal.Reason, refusal.Domain, err)
 	}
 	return nil
 }
 
-func paging(ctx context.Context) error {
-	conn, err := dial("writer", shipped)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	prefix := "paged-" + uuid() + "-"
+func paging(ctx context.Context, conn *grpc.ClientConn) error {
+	prefix := "paged-" + openfinance.NewRequestID() + "-"
 	expected := map[string]int{}
 	for number := range 7 {
 		customer, err := named(ctx, conn, fmt.Sprint(prefix, number))
@@ -152,16 +183,7 @@ func paging(ctx context.Context) error {
 	return nil
 }
 
-func streamResume(ctx context.Context) error {
-	conn, err := dial("writer", shipped)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	breaking := object{"operation": "GetCustomers", "after": 1, "times": 3, "commit": "never", "effect": object{"status": 503}}
-	if err := fault(ctx, breaking); err != nil {
-		return err
-	}
+func streamResume(ctx context.Context, conn *grpc.ClientConn) error {
 	found := map[string]int{}
 	request := &pb.StreamCustomersRequest{Search: "crowd-"}
 	for customer, err := range openfinance.StreamCustomers(ctx, pb.NewCustomerServiceClient(conn), request) {
@@ -184,12 +206,7 @@ func streamResume(ctx context.Context) error {
 	return nil
 }
 
-func redact(ctx context.Context) error {
-	conn, err := dial("writer", none)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func redact(ctx context.Context, conn *grpc.ClientConn) error {
 	customer, err := newCustomer(ctx, conn)
 	if err != nil {
 		return err

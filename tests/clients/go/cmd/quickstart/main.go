@@ -30,19 +30,22 @@ func run() error {
 	defer conn.Close()
 	customers := pb.NewCustomerServiceClient(conn)
 
-	// ANCHOR: deadline
 	// A call without a deadline gets 20 seconds. Set your own.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	created, err := customers.CreateCustomer(ctx, &pb.CreateCustomerRequest{
+	request := &pb.CreateCustomerRequest{
+		// Makes the call safe to repeat: whatever happens, there is one customer.
+		RequestId: openfinance.NewRequestID(),
 		Customer: &pb.Customer{
 			Username:  fmt.Sprintf("household-%d", time.Now().UnixNano()),
 			Type:      pb.CustomerType_CUSTOMER_TYPE_TESTING,
 			FirstName: "Ada",
 			LastName:  "Lovelace",
 		},
+	}
+	created, err := openfinance.Create(ctx, func(ctx context.Context) (*pb.Customer, error) {
+		return customers.CreateCustomer(ctx, request)
 	})
-	// ANCHOR_END: deadline
 	if err != nil {
 		return err
 	}

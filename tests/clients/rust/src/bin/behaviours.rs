@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeSet, pin::pin, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use openfinance_client::{
-    Problem, Tries, create_again, customers, stream, surroundings::Surroundings,
+    Credential, Problem, Tries, connect, create_again, customers, stream,
+    surroundings::Surroundings,
 };
 use openfinance_rpc::pb::{
     CallerIdentity, CallerMethod, Consumer, CreateConsumerRequest, CreateCustomerRequest, Customer,
@@ -14,7 +15,6 @@ use openfinance_rpc::pb::{
     StreamCustomersRequest, consumer_service_client::ConsumerServiceClient,
     customer_service_client::CustomerServiceClient, gateway_service_client::GatewayServiceClient,
 };
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Request, Status};
@@ -24,6 +24,21 @@ use uuid::Uuid;
 const CROWD: usize = 2_500;
 
 type Customers = CustomerServiceClient<openfinance_client::Connection>;
+
+/// What the vendor does in the behaviours that are about it.
+const STALLED: &str = r#"{"operation": "GetCustomer", "effect": {"stall_at": "response_headers"}}"#;
+const DOWN: &str =
+    r#"{"operation": "GetCustomer", "times": 3, "commit": "never", "effect": {"status": 503}}"#;
+const LOST: &str =
+    r#"{"operation": "AddTestingCustomer", "effect": {"reset_at": "response_headers"}}"#;
+const LATE: &str =
+    r#"{"operation": "AddTestingCustomer", "effect": {"stall_at": "response_headers"}}"#;
+const BLIND: &str =
+    r#"{"operation": "GetCustomers", "times": 1000, "commit": "never", "effect": {"status": 500}}"#;
+const LIMITED: &str = r#"{"operation": "GetCustomerWithAppData", "commit": "never",
+    "effect": {"status": 429, "headers": {"Retry-After": "70"}}}"#;
+const BROKEN: &str = r#"{"operation": "GetCustomers", "after": 1, "times": 3, "commit": "never",
+    "effect": {"status": 503}}"#;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -36,6 +51,8 @@ async fn main() -> Result<ExitCode> {
     around.shown("retry", went);
     let went = healed(&around, create_twice(&around)).await;
     around.shown("create-again", went);
+    let went = healed(&around, create_late(&around)).await;
+    around.shown("create-late", went);
     let went = healed(&around, errors(&around)).await;
     around.shown("errors", went);
     let went = paging(&around).await;
@@ -52,18 +69,20 @@ async fn main() -> Result<ExitCode> {
 }
 
 async fn idle(around: &Surroundings) -> Result<()> {
-    let mut service = writer(around, Tries::One)?;
+    let relay = around.relay().await?;
+    let connection = around.connect_to(&relay.address, "writer", Tries::One)?;
+    let mut service = CustomerServiceClient::new(connection);
     let request = created(&mut service).await?;
     sleep(Duration::from_millis(3_500)).await;
+    expect(relay.made_and_ended(), (1, 1))?;
     service.get_customer(request).await?;
-    Ok(())
+    expect(relay.made_and_ended(), (2, 1))
 }
 
 async fn deadline(around: &Surroundings) -> Result<()> {
     let mut service = writer(around, Tries::Four)?;
     let request = created(&mut service).await?;
-    let stalled = json!({"operation": "GetCustomer", "effect": {"stall_at": "response_headers"}});
-    plan(around, stalled).await?;
+    plan(around, &[STALLED]).await?;
     let began = Instant::now();
     // ANCHOR: deadline
     let mut request = Request::new(request);
@@ -76,12 +95,11 @@ async fn deadline(around: &Surroundings) -> Result<()> {
 }
 
 async fn retry(around: &Surroundings) -> Result<()> {
-    let fault = || json!({"operation": "GetCustomer", "times": 3, "commit": "never", "effect": {"status": 503}});
     let mut service = writer(around, Tries::Four)?;
     let request = created(&mut service).await?;
-    plan(around, fault()).await?;
+    plan(around, &[DOWN]).await?;
     service.get_customer(request.clone()).await?;
-    plan(around, fault()).await?;
+    plan(around, &[DOWN]).await?;
     let answer = writer(around, Tries::One)?.get_customer(request).await;
     expect(refusal(answer)?.code(), Code::Unavailable)
 }
@@ -90,13 +108,7 @@ async fn create_twice(around: &Surroundings) -> Result<()> {
     let service = writer(around, Tries::Four)?;
     let request = new("rust-lost");
     let before = sent(around).await?;
-    plan(
-        around,
-        json!({"operation": "AddTestingCustomer", "effect": {"reset_at": "response_headers"}}),
-    )
-    .await?;
-    let blind = json!({"operation": "GetCustomers", "times": 1000, "commit": "never", "effect": {"status": 500}});
-    plan(around, blind).await?;
+    plan(around, &[LOST, BLIND]).await?;
     let mut waits = Vec::new();
     let customer = create_again(
         async || service.clone().create_customer(request.clone()).await,
@@ -109,6 +121,54 @@ async fn create_twice(around: &Surroundings) -> Result<()> {
         "it waited {} times",
         waits.len()
     );
+    expect(sent(around).await?, before + 1)
+}
+
+/// What a service does. The vendor creates the customer and does not answer, so that the first tries end with their
+/// deadlines.
+async fn create_late(around: &Surroundings) -> Result<()> {
+    let before = sent(around).await?;
+    let (address, authority) = (around.gateway(), around.credential("ca.pem")?);
+    let key = around.credential("writer.key")?.trim().to_owned();
+    let one_try = Duration::from_secs(1);
+    plan(around, &[LATE]).await?;
+    let began = Instant::now();
+    let service = async {
+        // ANCHOR: together
+        // One connection for the life of the program.
+        let connection = connect(address, &authority, Credential::Key(key), Tries::Four)?;
+        let customers = CustomerServiceClient::new(connection);
+
+        let request = CreateCustomerRequest {
+            // Chosen before the first try, and kept with what you want.
+            request_id: Uuid::new_v4().to_string(),
+            customer: Some(Customer {
+                username: "rust-late".to_owned(),
+                r#type: CustomerType::Testing.into(),
+                ..Customer::default()
+            }),
+            ..CreateCustomerRequest::default()
+        };
+        let create = async || {
+            let mut request = Request::new(request.clone());
+            request.set_timeout(one_try);
+            customers.clone().create_customer(request).await
+        };
+        let customer = create_again(create, sleep).await;
+        let customer = customer.map_err(|status| {
+            let Problem { code, reason, .. } = Problem::from(&status);
+            anyhow!("no customer: {code:?} {reason}")
+        })?;
+        // ANCHOR_END: together
+        Ok(customer)
+    };
+    let recovery = async {
+        sleep(Duration::from_millis(1_500)).await;
+        heal(around).await
+    };
+    let (customer, ()) = tokio::try_join!(service, recovery)?;
+    ensure!(!customer.customer_id.is_empty(), "no id");
+    ensure!(began.elapsed() > one_try, "it was not late");
     expect(sent(around).await?, before + 1)
 }
 
@@ -126,12 +186,7 @@ async fn errors(around: &Surroundings) -> Result<()> {
     )?;
 
     let customer_id = created(&mut service).await?.customer_id;
-    let limited = json!({"status": 429, "headers": {"Retry-After": "70"}});
-    plan(
-        around,
-        json!({"operation": "GetCustomerWithAppData", "commit": "never", "effect": limited}),
-    )
-    .await?;
+    plan(around, &[LIMITED]).await?;
     let request = GetCustomerApplicationRequest { customer_id };
     let problem = Problem::from(&refusal(service.get_customer_application(request).await)?);
     expect(problem.reason, "UPSTREAM_RATE_LIMITED".to_owned())?;
@@ -156,8 +211,7 @@ async fn paging(around: &Surroundings) -> Result<()> {
 
 async fn stream_resume(around: &Surroundings) -> Result<()> {
     let service = writer(around, Tries::Four)?;
-    let broken = json!({"operation": "GetCustomers", "after": 1, "times": 3, "commit": "never", "effect": {"status": 503}});
-    plan(around, broken).await?;
+    plan(around, &[BROKEN]).await?;
     let request = StreamCustomersRequest {
         search: "crowd-".to_owned(),
         ..StreamCustomersRequest::default()
@@ -310,8 +364,12 @@ fn expect<T: PartialEq + std::fmt::Debug>(found: T, wanted: T) -> Result<()> {
     Ok(())
 }
 
-async fn plan(around: &Surroundings, fault: Value) -> Result<()> {
-    around.sandbox("POST", "/faults", Some(&fault)).await?;
+/// Makes the sandbox misbehave, by these rules.
+async fn plan(around: &Surroundings, faults: &[&str]) -> Result<()> {
+    for fault in faults {
+        let fault = serde_json::from_str(fault)?;
+        around.sandbox("POST", "/faults", Some(&fault)).await?;
+    }
     Ok(())
 }
 

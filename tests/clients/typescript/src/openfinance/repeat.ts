@@ -1,24 +1,29 @@
 // Creates that are safe to repeat.
-import { mayRepeat, refusalOf, type Refusal } from "./errors.js";
+import { Code, mayRepeat, refusalOf, type Refusal } from "./errors.js";
 
 /** Bounds the waits that are ours to choose, in milliseconds. */
 const LONGEST_GUESS = 2_000;
 
+/** How long a create is repeated where nothing else is said, in milliseconds. */
+const PATIENCE = 60_000;
+
 /**
  * Calls `create` until it is settled, or `signal` ends the waiting. Every call must send the same content and the same
- * `request_id`, a random UUID that was chosen before: the gateway then makes one record, however often it is asked.
+ * `request_id`, a random UUID that was chosen before: the gateway then makes one record, however often it is asked. A try
+ * that has run into its time limit may have made it, so it is repeated as well.
  */
 // ANCHOR: request_id
 export async function untilSettled<Made>(
   create: () => Promise<Made>,
-  signal?: AbortSignal,
+  signal: AbortSignal = AbortSignal.timeout(PATIENCE),
 ): Promise<Made> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await create();
     } catch (error) {
       const refusal = refusalOf(error);
-      if (!mayRepeat(refusal) || !(await pause(refusal, attempt, signal))) throw error;
+      const again = mayRepeat(refusal) || refusal.code === Code.DEADLINE_EXCEEDED;
+      if (!again || !(await pause(refusal, attempt, signal))) throw error;
     }
   }
 }

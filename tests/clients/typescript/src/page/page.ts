@@ -10,6 +10,7 @@ import { connectPage } from "../openfinance/browser.js";
 import { listed, streamed } from "../openfinance/customers.js";
 import { Code, refusalOf } from "../openfinance/errors.js";
 import { redacted } from "../openfinance/redact.js";
+import { untilSettled } from "../openfinance/repeat.js";
 
 /** Adds a line to the page. */
 function say(line: string): void {
@@ -37,7 +38,10 @@ async function call(): Promise<void> {
       firstName: "Ada",
       lastName: "Lovelace",
     };
-    ({ customerId } = await customers.createCustomer({ customer }, { timeoutMs: 5_000 }));
+    const requestId = crypto.randomUUID();
+    ({ customerId } = await untilSettled(() =>
+      customers.createCustomer({ requestId, customer }, { timeoutMs: 5_000 }),
+    ));
     say(`created ${customerId}`);
   }
 

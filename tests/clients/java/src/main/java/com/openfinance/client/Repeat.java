@@ -1,6 +1,7 @@
 package com.openfinance.client;
 
 import io.grpc.Deadline;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
@@ -17,7 +18,8 @@ public final class Repeat {
   /**
    * Makes a create until it is settled, or there is no patience left. Every call must send the same
    * content and the same request_id, a random UUID that was chosen before: the gateway then makes
-   * one record, however often it is asked.
+   * one record, however often it is asked. A try that has run into a deadline of its own may have
+   * made it, so it is repeated as well: give each try a fresh deadline.
    */
   public static <R> R create(Duration patience, Supplier<R> create) {
     var end = Deadline.after(patience.toMillis(), TimeUnit.MILLISECONDS);
@@ -26,7 +28,8 @@ public final class Repeat {
         return create.get();
       } catch (StatusRuntimeException thrown) {
         var refusal = Refusal.of(thrown);
-        if (!refusal.mayRepeat() || !pause(refusal, attempt, end)) {
+        boolean again = refusal.mayRepeat() || refusal.code() == Status.Code.DEADLINE_EXCEEDED;
+        if (!again || !pause(refusal, attempt, end)) {
           throw thrown;
         }
       }

@@ -27,6 +27,7 @@ public final class Behaviours {
     harness.show("deadline", with("writer", ConnectionBehaviours::deadline));
     harness.show("retry", with("writer", ConnectionBehaviours::retry));
     harness.show("create-again", with("writer", RecordBehaviours::createAgain));
+    harness.show("create-late", with("writer", RecordBehaviours::createLate));
     harness.show("errors", with("writer", RecordBehaviours::errors));
     harness.show("paging", with("writer", RecordBehaviours::paging));
     harness.show("stream-resume", with("writer", RecordBehaviours::streamResume));

@@ -27,8 +27,8 @@ final class ConnectionBehaviours {
     var gateway = GatewayServiceGrpc.newBlockingStub(channel);
     gateway.getGatewayInfo(GetGatewayInfoRequest.getDefaultInstance());
     Thread.sleep(3_500);
-    check(
-        channel.getState(false) != ConnectivityState.READY, "the gateway has kept the connection");
+    var state = channel.getState(false);
+    check(state == ConnectivityState.IDLE, "the connection was not ended: " + state);
     gateway.getGatewayInfo(GetGatewayInfoRequest.getDefaultInstance());
   }
 

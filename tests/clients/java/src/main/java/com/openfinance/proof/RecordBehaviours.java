@@ -8,6 +8,7 @@ import static com.openfinance.proof.Behaviours.username;
 import static com.openfinance.proof.Harness.check;
 
 import com.openfinance.client.Customers;
+import com.openfinance.client.Gateway;
 import com.openfinance.client.Redacted;
 import com.openfinance.client.Refusal;
 import com.openfinance.client.Repeat;
@@ -20,13 +21,15 @@ import com.openfinance.v1.CustomerServiceGrpc;
 import com.openfinance.v1.CustomerType;
 import com.openfinance.v1.Date;
 import com.openfinance.v1.GetConsumerRequest;
-import com.openfinance.v1.GetCustomerRequest;
+import com.openfinance.v1.GetCustomerApplicationRequest;
 import com.openfinance.v1.ListCustomersRequest;
 import com.openfinance.v1.ListCustomersResponse;
 import com.openfinance.v1.StreamCustomersRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -34,6 +37,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
@@ -76,6 +80,63 @@ final class RecordBehaviours {
     check(creates() == before + 1, "the vendor was asked " + (creates() - before) + " times");
   }
 
+  /**
+   * What a service does. The vendor creates the customer and does not answer, so that the first
+   * tries end with their deadlines.
+   */
+  static void createLate(ManagedChannel unused) throws Exception {
+    int before = creates();
+    var address = Harness.variable("GATEWAY_ADDRESS");
+    var credentials = Path.of(Harness.variable("GATEWAY_CREDENTIALS"));
+    var authority = credentials.resolve("ca.pem").toFile();
+    var key = Files.readString(credentials.resolve("writer.key")).strip();
+    var serviceConfig = Path.of(Harness.variable("SERVICE_CONFIG"));
+    var username = username();
+    long oneTry = 1_000;
+    fault("{'operation': 'AddTestingCustomer', 'effect': {'stall_at': 'response_headers'}}");
+    long begun = System.nanoTime();
+    var recovery = CompletableFuture.delayedExecutor(1_500, TimeUnit.MILLISECONDS);
+    var recovered = CompletableFuture.runAsync(RecordBehaviours::recover, recovery);
+
+    // ANCHOR: together
+    var channel =
+        Gateway.channel(address, Gateway.withKey(Gateway.tls(authority), key))
+            .defaultServiceConfig(Gateway.serviceConfig(serviceConfig))
+            .build(); // once, for the life of the program
+    var customers = CustomerServiceGrpc.newBlockingStub(channel);
+
+    var request =
+        CreateCustomerRequest.newBuilder()
+            // Chosen before the first try, and kept with what you want.
+            .setRequestId(UUID.randomUUID().toString())
+            .setCustomer(
+                Customer.newBuilder()
+                    .setUsername(username)
+                    .setType(CustomerType.CUSTOMER_TYPE_TESTING))
+            .build();
+    Customer customer;
+    try {
+      customer =
+          Repeat.create(
+              Duration.ofSeconds(60),
+              () ->
+                  customers
+                      .withDeadlineAfter(oneTry, TimeUnit.MILLISECONDS)
+                      .createCustomer(request));
+    } catch (StatusRuntimeException thrown) {
+      var refusal = Refusal.of(thrown);
+      throw new IllegalStateException(
+          "no customer: " + refusal.code() + " " + refusal.reason() + " " + refusal.fields());
+    }
+    // ANCHOR_END: together
+
+    channel.shutdownNow();
+    recovered.get();
+    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+    check(millis >= oneTry && !customer.getCustomerId().isEmpty(), "took " + millis + " ms");
+    check(creates() == before + 1, "the vendor was asked " + (creates() - before) + " times");
+  }
+
   private static void recover() {
     try {
       clearFaults();
@@ -100,24 +161,18 @@ final class RecordBehaviours {
         "refused with " + invalid);
 
     fault(
-        "{'operation': 'GetCustomer', 'commit': 'never',"
-            + " 'effect': {'status': 429, 'headers': {'Retry-After': '7'}}}");
-    // With the service config, the channel itself would wait the seven seconds.
-    var unconfigured = Harness.channel("writer").build();
-    try {
-      // Five seconds are not enough for the gateway to wait by itself.
-      var hasty =
-          CustomerServiceGrpc.newBlockingStub(unconfigured).withDeadlineAfter(5, TimeUnit.SECONDS);
-      var request = GetCustomerRequest.newBuilder().setCustomerId(id).build();
-      var limited = refusal(() -> hasty.getCustomer(request));
-      check(
-          limited.reason().equals("UPSTREAM_RATE_LIMITED")
-              && limited.domain().equals("api.finicity.com")
-              && limited.retryDelay().equals(Optional.of(Duration.ofSeconds(7))),
-          "refused with " + limited);
-    } finally {
-      unconfigured.shutdownNow();
-    }
+        "{'operation': 'GetCustomerWithAppData', 'commit': 'never',"
+            + " 'effect': {'status': 429, 'headers': {'Retry-After': '70'}}}");
+    // The channel waits as little as the gateway does: the reason comes at once.
+    var customers =
+        CustomerServiceGrpc.newBlockingStub(channel).withDeadlineAfter(5, TimeUnit.SECONDS);
+    var request = GetCustomerApplicationRequest.newBuilder().setCustomerId(id).build();
+    var limited = refusal(() -> customers.getCustomerApplication(request));
+    check(
+        limited.reason().equals("UPSTREAM_RATE_LIMITED")
+            && limited.domain().equals("api.finicity.com")
+            && limited.retryDelay().equals(Optional.of(Duration.ofSeconds(70))),
+        "refused with " + limited);
   }
 
   private static void createMistaken(ManagedChannel channel) {

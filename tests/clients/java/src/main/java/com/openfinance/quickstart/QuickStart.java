@@ -3,13 +3,16 @@ package com.openfinance.quickstart;
 import com.openfinance.client.Gateway;
 import com.openfinance.client.Redacted;
 import com.openfinance.client.Refusal;
+import com.openfinance.client.Repeat;
 import com.openfinance.v1.CreateCustomerRequest;
 import com.openfinance.v1.Customer;
 import com.openfinance.v1.CustomerServiceGrpc;
 import com.openfinance.v1.CustomerType;
 import com.openfinance.v1.GetCustomerRequest;
 import io.grpc.StatusRuntimeException;
+import java.time.Duration;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
 /** Makes a customer, reads it again, and makes a mistake, at a gateway started with --sandbox. */
@@ -24,21 +27,22 @@ public final class QuickStart {
     try {
       var customers = CustomerServiceGrpc.newBlockingStub(channel);
 
-      // ANCHOR: deadline
-      // A call without a deadline gets 20 seconds. Set your own: it begins here.
+      var request =
+          CreateCustomerRequest.newBuilder()
+              // Makes the call safe to repeat: whatever happens, there is one customer.
+              .setRequestId(UUID.randomUUID().toString())
+              .setCustomer(
+                  Customer.newBuilder()
+                      .setUsername("household-" + System.currentTimeMillis())
+                      .setType(CustomerType.CUSTOMER_TYPE_TESTING)
+                      .setFirstName("Ada")
+                      .setLastName("Lovelace"))
+              .build();
+      // A call without a deadline gets 20 seconds. Set your own: it begins with each try.
       var created =
-          customers
-              .withDeadlineAfter(5, TimeUnit.SECONDS)
-              .createCustomer(
-                  CreateCustomerRequest.newBuilder()
-                      .setCustomer(
-                          Customer.newBuilder()
-                              .setUsername("household-" + System.currentTimeMillis())
-                              .setType(CustomerType.CUSTOMER_TYPE_TESTING)
-                              .setFirstName("Ada")
-                              .setLastName("Lovelace"))
-                      .build());
-      // ANCHOR_END: deadline
+          Repeat.create(
+              Duration.ofSeconds(30),
+              () -> customers.withDeadlineAfter(5, TimeUnit.SECONDS).createCustomer(request));
       var read =
           customers.getCustomer(
               GetCustomerRequest.newBuilder().setCustomerId(created.getCustomerId()).build());
