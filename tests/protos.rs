@@ -1,5 +1,5 @@
 //! The protos as callers get them: the archive of a release, compiled as its README says by tools that are not ours, and
-//! held against the release before. Needs `buf` and Debian's protoc with its plugins of gRPC on the path; `cargo xtask ci`
+//! held against the release before. Needs `buf`, Go, and Debian's protoc with its plugins of gRPC on the path; `cargo xtask ci`
 //! installs them.
 
 use std::{
@@ -233,7 +233,7 @@ fn protos_of_the_release_compile_in_every_language_that_protoc_knows() {
             .collect();
         let (language, messages, services) = (cells[1], cells[2], cells[3]);
         languages.push(language);
-        // Its plugins come from elsewhere: tests/clients/go compiles with them.
+        // Its plugins come from elsewhere: the test below has them.
         if language == "Go" {
             continue;
         }
@@ -257,6 +257,43 @@ fn protos_of_the_release_compile_in_every_language_that_protoc_knows() {
             "Ruby"
         ]
     );
+}
+
+/// With the plugins that the client in Go pins.
+#[test]
+fn protos_of_the_release_compile_in_go_below_any_module_as_its_readme_says() {
+    let release = Release::unpacked();
+    let readme = release.readme();
+    let row = readme.lines().find(|line| line.starts_with("| Go |"));
+    let cells: Vec<_> = row.unwrap().split('|').map(str::trim).collect();
+    let flags = [cells[2], cells[3]].map(|cell| cell.trim_matches('`'));
+    let client = Path::new(ROOT).join("tests/clients/go");
+    let plugins = release.root.join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&plugins).args([
+        "google.golang.org/protobuf/cmd/protoc-gen-go",
+        "google.golang.org/grpc/cmd/protoc-gen-go-grpc",
+    ]);
+    said(build.current_dir(&client));
+    let protos = release.count("proto", ".proto");
+    let services = fs::read_dir(release.root.join("proto/openfinance/v1")).unwrap();
+    let services = services
+        .filter(|entry| {
+            let text = fs::read_to_string(entry.as_ref().unwrap().path()).unwrap();
+            text.lines().any(|line| line.starts_with("service "))
+        })
+        .count();
+    release.run(&format!(
+        "PATH=\"$PWD/plugins:$PATH\"; mkdir gen; protoc --proto_path=proto {} {} proto/openfinance/v1/*.proto",
+        flags[0], flags[1]
+    ));
+    assert_eq!(release.count("gen", ".pb.go"), protos + services);
+    let module = fs::read_to_string(client.join("go.mod")).unwrap();
+    let module = module.replacen("module openfinance-client", "module example.com/you", 1);
+    fs::write(release.root.join("go.mod"), module).unwrap();
+    fs::copy(client.join("go.sum"), release.root.join("go.sum")).unwrap();
+    release.run("go build ./gen/...");
 }
 
 #[test]

@@ -215,10 +215,7 @@ impl Ci<'_> {
             style.args(arguments).arg("tests/clients/python");
             self.step(out, "the client in Python: style", style)?;
         }
-        let mut tools = vec![buf];
-        if !is_on_path("go") {
-            tools.push(self.python(out, &[GO])?);
-        }
+        let tools = self.with_go(out, buf)?;
         if !is_on_path("javac") || !is_on_path("mvn") {
             let packages = ["openjdk-17-jdk-headless", "maven"];
             self.apt(out, "Java with Maven", &packages)?;
@@ -228,6 +225,15 @@ impl Ci<'_> {
         let passed = self.external(out, name, "clients::", tools.clone())?;
         let name = "every page of the docs does what it says";
         Ok(passed + self.external(out, name, "docs::", tools)?)
+    }
+
+    /// The folder of `tools`, and one with Go where that is not there.
+    fn with_go(&self, out: &mut dyn Write, tools: PathBuf) -> Result<Vec<PathBuf>> {
+        let mut folders = vec![tools];
+        if !is_on_path("go") {
+            folders.push(self.python(out, &[GO])?);
+        }
+        Ok(folders)
     }
 
     /// Holds the protos against the rules of their format and against the last release, and compiles the archive of the
@@ -264,8 +270,9 @@ impl Ci<'_> {
                 ],
             )?;
         }
+        let tools = self.with_go(out, tools.to_owned())?;
         let name = "protos: a release, compiled as its README says";
-        self.external(out, name, "protos::", [tools.to_owned()])
+        self.external(out, name, "protos::", tools)
     }
 
     /// Holds the sandbox against the vendor's document with requests that somebody else thought of.

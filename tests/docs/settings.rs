@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use openfinance_gateway::cli;
+use openfinance_gateway::{
+    cli,
+    config::{Flags, Key, Settings},
+};
 
 /// What every gateway outside sandbox mode must be told, for pages that show a part of the settings.
 const REQUIRED: [(&str, &str); 2] = [
@@ -92,4 +95,57 @@ impl<'a> Files<'a> {
         }
         place.to_str().unwrap().to_owned()
     }
+}
+
+#[test]
+fn every_setting_is_on_the_page_of_operations_with_its_default() {
+    let page = fs::read_to_string(Path::new(super::ROOT).join("docs/operations.md")).unwrap();
+    for key in Key::ALL {
+        let name = format!("`{}`", key.name);
+        assert!(
+            page.contains(&name),
+            "docs/operations.md does not have {name}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openfinance.toml");
+    let store = folder.path().join("store.redb");
+    let shared = REQUIRED[1]
+        .1
+        .replace("/var/lib/openfinance/store.redb", store.to_str().unwrap());
+    fs::write(&file, format!("{}{shared}", REQUIRED[0].1)).unwrap();
+    let flags = Flags {
+        file: Some(file),
+        ..Flags::default()
+    };
+    let shown = Settings::load(&flags, []).unwrap().show();
+    let (mut section, mut defaults) = ("", 0);
+    for line in shown.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        }
+        let Some(line) = line.strip_suffix(" # default") else {
+            continue;
+        };
+        let (name, value) = line.split_once(" = ").unwrap();
+        // What it is depends on where the log goes.
+        if (section, name) == ("log", "format") {
+            continue;
+        }
+        defaults += 1;
+        let row = format!("| `{section}.{name}` | {}", value.trim_matches('"'));
+        let there = page.lines().any(|line| {
+            line.strip_prefix(&row)
+                .is_some_and(|rest| rest.starts_with([' ', ',', '`']))
+        });
+        assert!(there, "docs/operations.md has no row {row}");
+    }
+    assert!(defaults > 30, "{shown}");
+}
+
+#[test]
+fn settings_that_are_none_are_told() {
+    assert_eq!(taken("[limits]\nin_flight = \"16\"\n"), Ok(()));
+    let refused = taken("[limits]\nin_fligth = \"16\"\n").unwrap_err();
+    assert!(refused.contains("limits.in_fligth"), "{refused}");
 }

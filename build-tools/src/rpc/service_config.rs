@@ -199,6 +199,40 @@ mod tests {
         }
     }
 
+    /// What the table of `docs/protos.md` says of the config.
+    fn rows(config: &Value) -> String {
+        let entries = config["methodConfig"].as_array().unwrap().iter();
+        let row = |entry: &Value| {
+            let names = entry["name"].as_array().unwrap().iter();
+            let names: Vec<_> = names
+                .map(|name| format!("`{}`", name["method"].as_str().unwrap()))
+                .collect();
+            let limit = entry.get("timeout").map_or("none".to_owned(), |timeout| {
+                timeout.as_str().unwrap().replace('s', " s")
+            });
+            let repeated = match entry.get("retryPolicy") {
+                Some(_) => "yes",
+                None => "no",
+            };
+            format!("| {} | {limit} | {repeated} |\n", names.join(", "))
+        };
+        entries.map(row).collect()
+    }
+
+    #[test]
+    fn the_page_of_the_protos_has_its_table() {
+        let config: Value = serde_json::from_slice(&file(&pool()).unwrap()).unwrap();
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/protos.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, table) = page.split_once("<!-- service config -->\n").unwrap();
+        let (table, _) = table.split_once("<!-- /service config -->").unwrap();
+        let rows = rows(&config);
+        assert!(
+            table.ends_with(&format!("|---|---|---|\n{rows}")),
+            "the rows of docs/protos.md should be\n{rows}"
+        );
+    }
+
     #[test]
     fn it_is_within_what_grpc_takes() {
         let config: Value = serde_json::from_slice(&file(&pool()).unwrap()).unwrap();
