@@ -154,7 +154,7 @@ async fn marks_of_encodings_are_passed_over_or_told() {
     let file = desk.file("twice.jsonl", twice);
     let ran = desk.run(&["import", "customers", &file]).await;
     assert_eq!(ran.exit, Exit::FailedRows);
-    assert!(ran.out.contains("names a field twice"), "{}", ran.out);
+    assert!(ran.out.contains("a field is named twice"), "{}", ran.out);
     let ran = desk
         .run(&["import", "customers", "/dev/null", "--format", "csv"])
         .await;

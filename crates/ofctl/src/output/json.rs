@@ -1,5 +1,9 @@
 //! The JSON of Protocol Buffers: what is sent is read from it, and records are shown in it.
 
+mod once;
+
+pub(crate) use once::names_twice;
+
 use std::io::Read;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage as _, SerializeOptions};
@@ -10,6 +14,9 @@ use crate::exit::Failure;
 
 /// The largest file that one message is read from: what the gateway takes, with room for spaces.
 const LARGEST: u64 = 1 << 20;
+
+/// What is told where a field has two values.
+pub(crate) const TWICE: &str = "a field is named twice";
 
 /// A record on one line, masked unless `output` says otherwise.
 ///
@@ -77,6 +84,9 @@ pub(crate) fn read(
 ///
 /// Where the text is not that message, and never what stands there.
 pub(crate) fn parse(text: &str, message: MessageDescriptor) -> Result<DynamicMessage, String> {
+    if names_twice(text) {
+        return Err(TWICE.to_owned());
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let mut track = serde_path_to_error::Track::new();
     let parsed = DynamicMessage::deserialize(
@@ -177,6 +187,10 @@ mod tests {
             (
                 r#"{"customerId":"1"} Jane"#,
                 "no JSON from line 1, column 20 on",
+            ),
+            (
+                r#"{"consumer":{"ssn":"123-45-6789","ssn":"123-45-6780"}}"#,
+                "a field is named twice",
             ),
             (r#"{"customerId":"#, "no JSON from line 1, column 14 on"),
         ] {

@@ -12,8 +12,7 @@ mod line;
 mod past;
 
 use std::{
-    borrow::Cow,
-    fs::File,
+    fs::{self, File},
     io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
@@ -51,9 +50,13 @@ pub(crate) struct Journal {
 
 /// Where the journal of the import of a file is: beside the file itself, whatever links lead to it.
 pub(crate) fn path_of(input: &Path) -> PathBuf {
-    let input = input
-        .canonicalize()
-        .map_or_else(|_| Cow::Borrowed(input), Cow::Owned);
+    let is_link = fs::symlink_metadata(input).is_ok_and(|found| found.is_symlink());
+    let file = if is_link {
+        input.canonicalize().ok()
+    } else {
+        None
+    };
+    let input = file.as_deref().unwrap_or(input);
     let mut path = input.as_os_str().to_owned();
     path.push(".import.jsonl");
     path.into()

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     fs::File,
     io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
@@ -15,7 +14,6 @@ use std::{
 
 use clap::ValueEnum;
 use prost_reflect::DynamicMessage;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::layout::{BadRow, Column, Layout, Noun};
@@ -277,9 +275,13 @@ fn is_told(name: &[u8]) -> bool {
 
 /// The message of a line of JSON. What the parser says of a line may hold what the line holds, so it is not passed on.
 fn json(layout: &Layout, text: &[u8]) -> Result<DynamicMessage, BadRow> {
-    let object: Members<'_> = serde_json::from_slice(text)
-        .map_err(|_| BadRow::whole("is no JSON object, or names a field twice"))?;
-    let Members(mut object) = object;
+    type Object<'a> = BTreeMap<String, &'a RawValue>;
+    let text = str::from_utf8(text).map_err(|_| BadRow::whole("must be UTF-8"))?;
+    let mut object: Object<'_> =
+        serde_json::from_str(text).map_err(|_| BadRow::whole("is no JSON object"))?;
+    if output::json::names_twice(text) {
+        return Err(BadRow::whole(output::json::TWICE));
+    }
     object.retain(|name, _| !REPORTED.contains(&name.as_str()));
     let text = serde_json::to_string(&object).map_err(|_| BadRow::whole("is no JSON object"))?;
     let message = output::json::parse(&text, layout.message.clone()).map_err(|problem| {
@@ -307,35 +309,6 @@ fn skip_mark(file: &mut File) -> io::Result<()> {
     let begin = if mark == b"\xef\xbb\xbf" { 3 } else { 0 };
     file.seek(SeekFrom::Start(begin))?;
     Ok(())
-}
-
-/// The members of a JSON object, each once: of two with the same name nobody knows which one is meant.
-struct Members<'a>(BTreeMap<String, &'a RawValue>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        source.deserialize_map(Collected)
-    }
-}
-
-struct Collected;
-
-impl<'de> Visitor<'de> for Collected {
-    type Value = Members<'de>;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name is there twice"));
-            }
-        }
-        Ok(Members(members))
-    }
 }
 
 /// A file of which no row may take up more than a certain number of bytes.
