@@ -111,7 +111,9 @@ pub(crate) fn run(
             run.circumstances = Some(circumstances.clone());
             let path = record::save(&run, root)?;
             writeln!(out, "updated {}", path.display())?;
-            redraw(root, out)?;
+            if let Err(error) = redraw(root, out) {
+                failed.push(format!("the report, after {}: {error:#}", bench.name()));
+            }
         }
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
