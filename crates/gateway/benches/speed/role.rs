@@ -68,6 +68,8 @@ impl Role {
     pub(crate) async fn start(part: Part, argument: &str) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([part.name(), argument])
+            // The gateway does not get it either: both have as many threads as there are processors.
+            .env_remove("TOKIO_WORKER_THREADS")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
