@@ -1,7 +1,8 @@
 //! How long calls took, as an HDR histogram.
 #![allow(
     dead_code,
-    reason = "the benchmarks that include this file need different parts of it"
+    unused_imports,
+    reason = "the benchmarks that include this file need different parts of it, and run none of its tests"
 )]
 
 use std::time::Duration;
@@ -56,5 +57,52 @@ impl Times {
             }
         }
         below
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One call of each of the first so many milliseconds.
+    fn up_to(millis: u64) -> Times {
+        let mut times = Times::default();
+        (1..=millis).for_each(|millis| times.note(Duration::from_millis(millis)));
+        times
+    }
+
+    /// Whether two times are the same to a thousandth.
+    fn close(one: f64, other: f64) -> bool {
+        (one - other).abs() <= other / 1_000.0
+    }
+
+    #[test]
+    fn a_share_of_the_calls_took_no_longer_than_it_says() {
+        let times = up_to(1_000);
+        assert_eq!(times.count(), 1_000);
+        assert!(close(times.millis_at(0.5), 500.0));
+        assert!(close(times.slowest_hundredth(), 990.0));
+        assert_eq!(Times::default().slowest_hundredth(), 0.0);
+    }
+
+    #[test]
+    fn times_of_several_rounds_are_those_of_all_their_calls() {
+        let mut times = up_to(100);
+        times.add(&up_to(300));
+        assert_eq!(times.count(), 400);
+        assert!(close(times.millis_at(0.5), 100.0));
+    }
+
+    #[test]
+    fn those_below_a_time_are_the_shorter_ones() {
+        let below = up_to(1_000).below(Duration::from_millis(400));
+        assert_eq!(below.count(), 399);
+    }
+
+    #[test]
+    fn a_call_that_took_longer_than_any_is_still_counted() {
+        let mut times = Times::default();
+        times.note(2 * LONGEST);
+        assert!(close(times.millis_at(1.0), LONGEST.as_secs_f64() * 1_000.0));
     }
 }

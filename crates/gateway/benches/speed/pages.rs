@@ -160,10 +160,7 @@ fn tell(findings: &mut Findings, customers: u64, costs: &[Vec<f64>; 2], rates: &
     for (place, name) in ["naked gateway", "gateway"].into_iter().enumerate() {
         let figure = |what: &str, values: &[f64], unit| {
             let name = format!("{name}, {customers} customers: {what}");
-            match values {
-                [value] => Figure::once(STREAMS, name, *value, unit),
-                _ => Figure::of(STREAMS, name, Spread::of(values.iter().copied()), unit),
-            }
+            once_or_of(name, Spread::of(values.iter().copied()), unit)
         };
         findings.add(figure("CPU per customer", &costs[place], "µs").note(
             "StreamCustomers from its beginning to its end, one caller; CPU of that process.",
@@ -172,7 +169,16 @@ fn tell(findings: &mut Findings, customers: u64, costs: &[Vec<f64>; 2], rates: &
     }
     let ratio = Spread::of_ratios(&costs[1], &costs[0]);
     let name = format!("gateway over naked gateway, {customers} customers: CPU");
-    findings.add(Figure::of(STREAMS, name, ratio, "times"));
+    findings.add(once_or_of(name, ratio, "times"));
+}
+
+/// A figure without a spread where there is one value alone.
+fn once_or_of(name: String, spread: Spread, unit: &'static str) -> Figure {
+    if spread.low == spread.high {
+        Figure::once(STREAMS, name, spread.median, unit)
+    } else {
+        Figure::of(STREAMS, name, spread, unit)
+    }
 }
 
 /// Whether a stream leaves anything behind while it runs.

@@ -43,6 +43,8 @@ pub(crate) struct Turns {
     pub(crate) rate: Vec<f64>,
     /// The share of the processor's time that was spent in the system.
     system: Vec<f64>,
+    /// How many calls there were, with those that do not count.
+    pub(crate) calls: f64,
 }
 
 impl Turns {
@@ -128,6 +130,7 @@ pub(crate) async fn take_turns<const N: usize>(
     for round in 0..=rounds {
         for (contestant, turns) in contestants.iter_mut().zip(&mut all) {
             let (calls, seconds, cost) = contestant.turn(round).await;
+            turns.calls += calls;
             if round > 0 {
                 turns.note(calls, seconds, cost);
             }

@@ -45,8 +45,6 @@ pub(crate) async fn measure(findings: &mut Findings) {
         of_default,
         of_everything,
     ] = turns.await;
-    let spans: usize = collector.ask("how many?").await.parse().unwrap();
-    assert!(spans > 0, "no span has come");
 
     of_echo.tell(
         findings,
@@ -78,12 +76,14 @@ pub(crate) async fn measure(findings: &mut Findings) {
         "gateway",
         "The release program with no setting but what it needs: a line of log for each call, to a file; the same callers; CPU of the gateway.",
     );
-    of_everything.tell(
-        findings,
-        GROUP,
-        "gateway with everything",
-        "The same with certificates of callers, a policy, an audit file that is synced before each answer, and a span of each call and request sent to a collector; CPU of the gateway.",
+    // Some are still on their way, and what the collector can't take is dropped.
+    let spans: f64 = collector.ask("how many?").await.parse().unwrap();
+    assert!(spans > 0.0, "no span has come");
+    let note = format!(
+        "The same with certificates of callers, a policy, an audit file that is synced before each answer, and spans of each call and its request, of which {:.1} a call reached a collector; CPU of the gateway.",
+        spans / of_everything.calls
     );
+    of_everything.tell(findings, GROUP, "gateway with everything", &note);
     let bars = [
         ("echo", &of_echo),
         ("client, GET", &of_get),

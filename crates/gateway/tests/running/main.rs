@@ -10,4 +10,6 @@ mod lines;
 mod process;
 mod program;
 mod reload;
+#[path = "../../benches/common/times.rs"]
+mod times;
 mod traces;
