@@ -8,8 +8,10 @@
 
 mod build;
 mod codegen;
+mod compared;
 mod figures;
 mod headlines;
+pub(crate) mod instructions;
 mod markdown;
 mod measured;
 mod record;
@@ -38,6 +40,8 @@ pub(crate) enum Bench {
     Sandbox,
     /// What the gateway carries, and what it does when it is offered more.
     Load,
+    /// How many instructions the gateway carries out for one call.
+    Instructions,
     /// What it costs to hold answers of the vendor against its document.
     Drift,
     /// How long it takes to generate the bindings.
@@ -52,6 +56,7 @@ impl Bench {
             Self::Speed => "speed",
             Self::Sandbox => "sandbox",
             Self::Load => "load",
+            Self::Instructions => "instructions",
             Self::Drift => "drift",
             Self::Codegen => "codegen",
             Self::Build => "build",
@@ -64,6 +69,7 @@ impl Bench {
             Self::Speed => of_cargo(self, "openfinance-gateway", "speed", root),
             Self::Sandbox => of_cargo(self, "openfinance-sandbox", "scale", root),
             Self::Load => of_cargo(self, "openfinance-gateway", "load", root),
+            Self::Instructions => instructions::measure(root),
             Self::Drift => of_cargo(self, "openfinance-rest", "drift", root),
             Self::Codegen => codegen::measure(root)?.settled(),
             Self::Build => build::measure(root)?.settled(),
@@ -109,6 +115,9 @@ pub(crate) fn run(
         met &= run.is_met();
         if record == Record::Yes {
             run.circumstances = Some(circumstances.clone());
+            if bench == Bench::Instructions {
+                instructions::keep_places(root)?;
+            }
             let path = record::save(&run, root)?;
             writeln!(out, "updated {}", path.display())?;
             if let Err(error) = redraw(root, out) {

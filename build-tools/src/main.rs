@@ -133,6 +133,9 @@ enum Command {
         #[arg(long, conflicts_with_all = ["which", "record"])]
         redraw: bool,
     },
+    /// Counts the instructions that the gateway carries out for the calls that matter, with valgrind; exit 1 if one takes over
+    /// 5 % more than docs/bench/instructions.json has. `bench instructions --record` writes new ones.
+    Instructions,
     /// Compares three clients under the same faults; exit 1 if other figures come out than docs/comparison.md has.
     Compare {
         /// Write the figures down in docs/comparison.md.
@@ -290,6 +293,10 @@ fn run(command: Command, root: &Path, out: &mut dyn Write) -> Result<u8> {
         Command::Bench { which, record, .. } => {
             let met = bench::run(which, record.into(), root, out)?;
             Ok(if met { GOOD } else { BROKEN })
+        }
+        Command::Instructions => {
+            let good = bench::instructions::guard(root, out)?;
+            Ok(if good { GOOD } else { BROKEN })
         }
         Command::Compare { record } => {
             let same = compare::run(record.into(), root)?;

@@ -40,7 +40,7 @@ pub(super) fn save(run: &Run, root: &Path) -> Result<PathBuf> {
 }
 
 /// The last record of a benchmark, if there is one.
-fn last(bench: Bench, root: &Path) -> Result<Option<Run>> {
+pub(super) fn last(bench: Bench, root: &Path) -> Result<Option<Run>> {
     let path = place(bench.name());
     let text = match fs::read_to_string(root.join(&path)) {
         Ok(text) => text,

@@ -53,6 +53,17 @@ impl Program {
         settings: &str,
         variables: &[(&str, String)],
     ) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_openfinance-gateway"));
+        Self::under(program, vendor, settings, variables).await
+    }
+
+    /// The same, of a command that starts a gateway with the arguments that are added to it.
+    pub(crate) async fn under(
+        mut command: Command,
+        vendor: Option<&str>,
+        settings: &str,
+        variables: &[(&str, String)],
+    ) -> Self {
         let partner = Config::for_tests().partner;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -60,7 +71,6 @@ impl Program {
         fs::write(path("settings.toml"), settings).unwrap();
         let text = |path: PathBuf| path.display().to_string();
         let log = File::create(path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_openfinance-gateway"));
         command
             .arg("--config")
             .arg(path("settings.toml"))
