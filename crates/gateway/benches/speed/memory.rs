@@ -90,8 +90,7 @@ async fn stalled(findings: &mut Findings, vendor: &Vendor, customer: &str) {
         let time = Duration::from_secs_f64(seconds);
         Load::reads(customer, STALLED_CALLS / STALL, time)
     };
-    let outcome = offer(&subject.clients, load(1.0)).await;
-    all_served(&outcome);
+    offer(&subject.clients, load(1.0)).await;
     let before = resident(subject.pid());
     vendor.takes(STALLED).await;
     let watch = Watch::over(subject.pid(), subject.program().admin);
