@@ -23,6 +23,8 @@ use crate::output::{self, File};
 pub(super) const FOLDER: &str = "docs/bench";
 /// The report, whose words are written by hand, and whose tables are not.
 const REPORT: &str = "docs/bench/report.md";
+/// Its first page has a few of the bars.
+const README: &str = "README.md";
 /// What writes all that follows from the figures.
 const CURE: &str = "cargo xtask bench --redraw";
 /// The marker of the table of bars.
@@ -104,17 +106,25 @@ fn follows(root: &Path) -> Result<Vec<File>> {
         let figure = of(headline.bench).map(|run| headline.find(run));
         rows.push((headline, figure.transpose()?));
     }
-    let report =
-        fs::read_to_string(root.join(REPORT)).with_context(|| format!("cannot read {REPORT}"))?;
-    let mut report = replaced(&report, BARS, &markdown::headlines(&rows))?;
-    let mut files = Vec::new();
+    let read = |document: &str| {
+        fs::read_to_string(root.join(document)).with_context(|| format!("cannot read {document}"))
+    };
+    let bars = markdown::headlines(&rows);
+    let mut report = replaced(&read(REPORT)?, BARS, &bars).context(REPORT)?;
+    rows.retain(|(headline, _)| headline.in_readme);
+    let bars = markdown::headlines(&rows);
+    let readme = replaced(&read(README)?, BARS, &bars).context(README)?;
+    let mut files = vec![File {
+        path: README.into(),
+        contents: readme.into_bytes(),
+    }];
     for (bench, run) in &runs {
         // Every benchmark has its place, whether anything was recorded yet or not.
         let Some(run) = run else {
-            replaced(&report, bench.name(), "")?;
+            replaced(&report, bench.name(), "").context(REPORT)?;
             continue;
         };
-        report = replaced(&report, bench.name(), &markdown::section(run))?;
+        report = replaced(&report, bench.name(), &markdown::section(run)).context(REPORT)?;
         for plot in &run.plots {
             files.push(File {
                 path: Path::new(FOLDER).join(markdown::file(run, &plot.file)),
@@ -145,7 +155,7 @@ fn strangers(root: &Path, files: &[File]) -> Result<Vec<PathBuf>> {
 /// The document with other text between the markers of `name`.
 fn replaced(document: &str, name: &str, text: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
-    let missing = || format!("{REPORT} has no {begin} ... {end}");
+    let missing = || format!("there is no {begin} ... {end}");
     let (before, rest) = document.split_once(&begin).with_context(missing)?;
     let (_, after) = rest.split_once(&end).with_context(missing)?;
     Ok(format!("{before}{begin}\n{}\n{end}{after}", text.trim()))
@@ -242,6 +252,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join(FOLDER)).unwrap();
         let mut report = "# Report\n\n<!-- bars -->\n<!-- /bars -->\n".to_owned();
+        fs::write(root.path().join(README), &report).unwrap();
         for bench in Bench::value_variants() {
             let name = bench.name();
             report.push_str(&format!("\n<!-- {name} -->\nas it was\n<!-- /{name} -->\n"));
@@ -266,8 +277,10 @@ mod tests {
         let (root, run) = recorded();
         let root = root.path();
         let touched = redraw(root).unwrap();
-        let expected = [format!("{FOLDER}/codegen-times.svg"), REPORT.to_owned()];
-        assert_eq!(touched, expected.map(PathBuf::from));
+        let plot = format!("{FOLDER}/codegen-times.svg");
+        assert_eq!(touched, [README, &plot, REPORT].map(PathBuf::from));
+        let readme = fs::read_to_string(root.join(README)).unwrap();
+        assert!(readme.contains("| start to serving") && !readme.contains("codegen"));
         let report = fs::read_to_string(root.join(REPORT)).unwrap();
         for part in [
             "2026-11-23, 2 cores, P, rustc 1.90.0, commit 0123456789ab:",
