@@ -7,7 +7,7 @@ const VENDORS: &str = "needs documents of the vendor's, which are not ours to ke
                        commands, and `cargo xtask ci` rehearses an import where there is one";
 
 /// Where it stands (the path's end), how it begins, and the reason.
-const ELSEWHERE: [(&str, &str, &str); 14] = [
+const ELSEWHERE: [(&str, &str, &str); 17] = [
     (
         ".md",
         "npm install --global @bufbuild/buf",
@@ -45,6 +45,21 @@ const ELSEWHERE: [(&str, &str, &str); 14] = [
         "runs until it is stopped; crates/sandbox/tests/wire/reference.rs starts it",
     ),
     ("build-tools/README.md", "cargo xtask spec", VENDORS),
+    (
+        "build-tools/README.md",
+        "cargo xtask instructions",
+        "takes minutes, and is a step of `cargo xtask ci`",
+    ),
+    (
+        "build-tools/README.md",
+        "callgrind_annotate",
+        "shows what that step has written",
+    ),
+    (
+        "build-tools/README.md",
+        "cargo xtask bench instructions --record",
+        "changes what is recorded",
+    ),
     (
         "build-tools/README.md",
         "cargo xtask codegen rest --spec vendor.yaml",
