@@ -114,6 +114,7 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
     passed += ci.schemathesis(out)?;
     passed += ci.browser(out)?;
     passed += ci.redis(out)?;
+    ci.instructions(out)?;
     ci.fuzz(out, if full { FUZZ_FULL } else { FUZZ })?;
 
     writeln!(out, "\n{passed} passed, 0 failed")?;
@@ -373,6 +374,16 @@ impl Ci<'_> {
         ensure!(passed > 0, "no test is called redis::");
         let name = "replicas that share a real Redis";
         Ok(passed + self.external(out, name, "replicas::", None)?)
+    }
+
+    /// Counts the instructions of the calls that matter, and holds them against those that were recorded.
+    fn instructions(&self, out: &mut dyn Write) -> Result<()> {
+        if !is_on_path("valgrind") {
+            self.apt(out, "Valgrind", &["valgrind"])?;
+        }
+        let count = self.cargo(&["xtask", "instructions"]);
+        self.step(out, "no call takes more instructions", count)?;
+        Ok(())
     }
 
     /// Builds the fuzz targets and runs each for a time.

@@ -67,10 +67,11 @@ impl Asked {
     /// How many calls are counted at a time, and made before that.
     pub(crate) fn calls(self) -> usize {
         match self {
-            Self::GetCustomer | Self::GetConsumer | Self::GetBusiness => 200,
-            Self::NotFound | Self::Guarded => 200,
-            Self::List | Self::Create => 100,
-            Self::Stream => 2,
+            Self::GetCustomer | Self::GetConsumer | Self::GetBusiness => 100,
+            Self::NotFound | Self::Guarded => 100,
+            Self::List => 40,
+            Self::Create => 60,
+            Self::Stream => 1,
         }
     }
 }
