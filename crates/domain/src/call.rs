@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use openfinance_rest as rest;
-use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -293,9 +292,9 @@ impl Client {
         T: DeserializeOwned,
         F: Future<Output = rest::Sent<T>>,
     {
-        let mut call = rest::Call::new(self.inner.config.app_key.expose_secret()).timeout(timeout);
+        let mut call = rest::Call::new(&self.inner.app_key).timeout(timeout);
         if let Some(token) = token {
-            call = call.token(token.expose());
+            call = call.token(token.header());
         }
         let attempt = Attempt::begin(&self.inner.config.observer, operation);
         let sent = send(call.client(self.inner.config.base_url.as_str(), &self.inner.http))

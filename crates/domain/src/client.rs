@@ -175,6 +175,8 @@ pub struct Client {
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) http: reqwest::Client,
+    /// As it stands in each request.
+    pub(crate) app_key: rest::Secret,
     pub(crate) credentials: Credentials,
     pub(crate) tokens: Tokens,
     pub(crate) retries: Retries,
@@ -208,6 +210,7 @@ impl Client {
         let secret = std::mem::take(&mut config.partner_secret);
         let credentials = Credentials::new(&config, &keys, secret);
         let inner = Inner {
+            app_key: rest::Secret::new(config.app_key.expose_secret()),
             config,
             http,
             credentials,

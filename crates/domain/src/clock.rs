@@ -11,8 +11,15 @@ use crate::outcome::http_date;
 /// The vendor's clock as its answers show it (the `Date` header), and this machine's where none does.
 pub(crate) struct Clock {
     machine: fn() -> Timestamp,
-    /// The time that the vendor told last, and when it was heard.
-    vendor: Mutex<Option<(Timestamp, Instant)>>,
+    vendor: Mutex<Option<Told>>,
+}
+
+/// The time that the vendor told last, and when it was heard.
+struct Told {
+    /// As it was written: within a second many answers say the same, which is read once.
+    text: Vec<u8>,
+    time: Timestamp,
+    heard: Instant,
 }
 
 impl Clock {
@@ -26,17 +33,25 @@ impl Clock {
 
     /// Hears the time in an answer, if there is an answer and it has the time.
     pub(crate) fn hear(&self, answer: Option<&rest::Answer>) {
-        let told = answer
-            .and_then(|answer| answer.headers.get(http::header::DATE))
-            .and_then(|date| http_date(date.to_str().ok()?));
-        if let Some(time) = told {
-            *self.heard() = Some((time, Instant::now()));
+        let Some(date) = answer.and_then(|answer| answer.headers.get(http::header::DATE)) else {
+            return;
+        };
+        let mut vendor = self.heard();
+        if let Some(told) = vendor.as_mut().filter(|told| told.text == date.as_bytes()) {
+            told.heard = Instant::now();
+        } else if let Some(time) = date.to_str().ok().and_then(http_date) {
+            *vendor = Some(Told {
+                text: date.as_bytes().to_vec(),
+                time,
+                heard: Instant::now(),
+            });
         }
     }
 
     /// The vendor's time, if it has told any.
     pub(crate) fn vendor(&self) -> Option<Timestamp> {
-        let (time, heard) = (*self.heard())?;
+        let vendor = self.heard();
+        let Told { time, heard, .. } = vendor.as_ref()?;
         time.checked_add(heard.elapsed()).ok()
     }
 
@@ -45,7 +60,7 @@ impl Clock {
         self.vendor().unwrap_or_else(self.machine)
     }
 
-    fn heard(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Instant)>> {
+    fn heard(&self) -> std::sync::MutexGuard<'_, Option<Told>> {
         // Nothing panics while it is held.
         self.vendor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,6 +92,11 @@ mod tests {
         clock.hear(Some(&answer("yesterday")));
         assert_eq!(clock.now(), "1994-11-06T08:49:40Z".parse().unwrap());
         // An answer says how late it is, whatever was thought before.
+        clock.hear(Some(&answer("Sun, 06 Nov 1994 08:00:00 GMT")));
+        assert_eq!(clock.vendor(), "1994-11-06T08:00:00Z".parse().ok());
+        // And so does one that says the same again.
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.vendor(), "1994-11-06T08:00:03Z".parse().ok());
         clock.hear(Some(&answer("Sun, 06 Nov 1994 08:00:00 GMT")));
         assert_eq!(clock.vendor(), "1994-11-06T08:00:00Z".parse().ok());
     }

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use openfinance_rest as rest;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
@@ -29,10 +30,11 @@ const RENEW_SPREAD: Duration = Duration::from_secs(10 * 60);
 /// From this age on, a token is not used even if it can't be renewed. The vendor ends it at 120 minutes; the rest is
 /// for clocks that differ and calls that take long.
 const UNUSABLE_AFTER: Duration = Duration::from_secs(115 * 60);
-/// A token in use.
+/// A token in use. Each call has a clone.
 #[derive(Clone)]
 pub(crate) struct Token {
-    value: SecretString,
+    value: Arc<SecretString>,
+    header: rest::Secret,
     /// Grows with each login, over all replicas.
     generation: u64,
     renew_at: Instant,
@@ -54,16 +56,17 @@ impl Token {
             .checked_sub(UNUSABLE_AFTER.saturating_sub(renew_after))
             .unwrap_or(now);
         Self {
-            value,
+            header: rest::Secret::new(value.expose_secret()),
+            value: Arc::new(value),
             generation,
             renew_at,
             unusable_at,
         }
     }
 
-    /// The value for the header.
-    pub(crate) fn expose(&self) -> &str {
-        self.value.expose_secret()
+    /// What stands in a request.
+    pub(crate) fn header(&self) -> &rest::Secret {
+        &self.header
     }
 
     /// This token, now that the vendor has refused it.

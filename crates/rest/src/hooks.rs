@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use progenitor_client::{ClientHooks, Error, OperationInfo};
 use reqwest::{
-    Request, Response, Url,
+    Request, Response, ResponseBuilderExt as _, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
@@ -82,30 +82,51 @@ fn stamp(
 /// empty. Ids are percent-encoded, but no encoding keeps `.` and `..` from being resolved away, or a backslash from
 /// being read as a slash.
 fn leads_there(url: &Url, base_url: &str, template: &str) -> bool {
+    leads_there_as_written(url, base_url, template) || leads_there_as_read(url, base_url, template)
+}
+
+/// As [`leads_there`], for a base URL and a template that stand in the URL as they are written, as nearly all do:
+/// nothing has to be parsed for each request.
+fn leads_there_as_written(url: &Url, base_url: &str, template: &str) -> bool {
+    // Behind the base a path begins, so that scheme, host and port are those of the base.
+    let Some(rest) = url.as_str().strip_prefix(base_url) else {
+        return false;
+    };
+    let has_path_alone = !base_url.contains(['?', '#']);
+    let path = rest.find(['?', '#']).map_or(rest, |end| &rest[..end]);
+    has_path_alone && are_segments(path, template, ["{", "}"])
+}
+
+/// As [`leads_there`], for any base URL and template.
+fn leads_there_as_read(url: &Url, base_url: &str, template: &str) -> bool {
     let Ok(base) = Url::parse(base_url) else {
         return false;
     };
     // The template's braces and blanks become what they are in a URL, too.
     let mut wanted = base.clone();
     wanted.set_path(&format!("{}{template}", base.path().trim_end_matches('/')));
-    let (mut actual, mut expected) = (url.path().split('/'), wanted.path().split('/'));
+    are_segments(url.path(), wanted.path(), ["%7B", "%7D"]) && url.origin() == base.origin()
+}
+
+/// Whether a path has the template's segments, in which parameters stand between these braces.
+fn are_segments(path: &str, template: &str, braces: [&str; 2]) -> bool {
+    let (mut actual, mut expected) = (path.split('/'), template.split('/'));
     loop {
         match (actual.next(), expected.next()) {
-            (None, None) => return url.origin() == base.origin(),
-            (Some(actual), Some(expected)) if is_segment(actual, expected) => {}
+            (None, None) => return true,
+            (Some(actual), Some(expected)) if is_segment(actual, expected, braces) => {}
             _ => return false,
         }
     }
 }
 
 /// Whether a segment is one of the template's, with something in the place of its parameters.
-fn is_segment(actual: &str, expected: &str) -> bool {
-    const BRACES: [&str; 2] = ["%7B", "%7D"];
-    let [Some(opening), Some(closing)] = [expected.find(BRACES[0]), expected.rfind(BRACES[1])]
+fn is_segment(actual: &str, expected: &str, braces: [&str; 2]) -> bool {
+    let [Some(opening), Some(closing)] = [expected.find(braces[0]), expected.rfind(braces[1])]
     else {
         return actual == expected;
     };
-    let (before, after) = (&expected[..opening], &expected[closing + BRACES[1].len()..]);
+    let (before, after) = (&expected[..opening], &expected[closing + braces[1].len()..]);
     actual.len() > before.len() + after.len()
         && actual.starts_with(before)
         && actual.ends_with(after)
@@ -118,22 +139,26 @@ async fn collect(mut response: Response, limit: usize, trace: &Trace) -> reqwest
     // Set once: `started` lets only one request through.
     let _ = trace.status.set(status);
     let announced = response.content_length();
-    let mut body =
-        BytesMut::with_capacity(announced.map_or(0, |length| length.min(limit as u64) as usize));
+    let mut body = Body::Nothing;
     let mut too_large = announced.is_some_and(|length| length > limit as u64);
     while !too_large && let Some(chunk) = response.chunk().await? {
         too_large = body.len() + chunk.len() > limit;
         if !too_large {
-            body.extend_from_slice(&chunk);
+            body.add(chunk, announced.map_or(0, |length| length as usize));
         }
     }
     if too_large {
         let _ = trace.too_large.set(());
-        body.clear();
+        body = Body::Nothing;
     }
-    let body = body.freeze();
+    let body = body.whole();
     let mut copy = http::Response::new(reqwest::Body::from(body.clone()));
     *copy.status_mut() = status;
+    // An answer without a URL gets one that is made up, and parsed each time.
+    let named = http::Response::builder().url(response.url().clone());
+    if let Ok(named) = named.body(()) {
+        *copy.extensions_mut() = named.into_parts().0.extensions;
+    }
     if !too_large {
         let _ = trace.answer.set(Answer {
             status,
@@ -142,6 +167,48 @@ async fn collect(mut response: Response, limit: usize, trace: &Trace) -> reqwest
         });
     }
     Ok(Response::from(copy))
+}
+
+/// A body as it comes. Most come in one piece, which is not copied.
+enum Body {
+    Nothing,
+    OnePiece(Bytes),
+    Pieces(BytesMut),
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::OnePiece(piece) => piece.len(),
+            Self::Pieces(pieces) => pieces.len(),
+        }
+    }
+
+    /// Adds a piece of a body that was said to have `announced` bytes, which are within the limit.
+    fn add(&mut self, piece: Bytes, announced: usize) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::OnePiece(piece),
+            Self::OnePiece(first) => {
+                let mut pieces = BytesMut::with_capacity(announced.max(first.len() + piece.len()));
+                pieces.extend_from_slice(&first);
+                pieces.extend_from_slice(&piece);
+                Self::Pieces(pieces)
+            }
+            Self::Pieces(mut pieces) => {
+                pieces.extend_from_slice(&piece);
+                Self::Pieces(pieces)
+            }
+        };
+    }
+
+    fn whole(self) -> Bytes {
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::OnePiece(piece) => piece,
+            Self::Pieces(pieces) => pieces.freeze(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +239,46 @@ mod tests {
             "http://elsewhere/aggregation/v1/customers/1",
         ] {
             assert!(!leads(url, "http://h"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_its_operation_however_the_base_is_written() {
+        let leads = |url: &str, base: &str, template: &str| {
+            leads_there(&Url::parse(url).unwrap(), base, template)
+        };
+        for (url, base) in [
+            ("http://h/a/1", "http://h:80"),
+            ("http://H/a/1", "HTTP://h"),
+            ("http://h:8080/a/1?b=/c#/d", "http://h:8080"),
+            ("http://h/stem%20s/a/1", "http://h/stem s"),
+        ] {
+            assert!(leads(url, base, "/a/{id}"), "{url} of {base}");
+        }
+        for (url, base) in [
+            ("http://hh/a/1", "http://h"),
+            ("http://h:81/a/1", "http://h:8"),
+            ("http://h/b?x/a/1", "http://h/b?x"),
+            ("http://h/?x/a/1", "http://h/?x"),
+            ("http://h/a/1", "http://h/a"),
+        ] {
+            assert!(!leads(url, base, "/a/{id}"), "{url} of {base}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_whole_in_however_many_pieces_it_comes() {
+        for pieces in [&[][..], &["one"], &["one", "two"], &["one", "two", "three"]] {
+            for announced in [0, 11] {
+                let mut body = Body::Nothing;
+                let mut len = 0;
+                for piece in pieces {
+                    body.add(Bytes::from_static(piece.as_bytes()), announced);
+                    len += piece.len();
+                    assert_eq!(body.len(), len);
+                }
+                assert_eq!(body.whole(), pieces.concat());
+            }
         }
     }
 

@@ -140,6 +140,7 @@ pub use progenitor_client::{ClientInfo, ResponseValue};
 pub use self::{
     answer::{Answer, BodyKind},
     call::{Call, Sent},
+    credentials::Secret,
     drift::{Drift, DriftKind},
     failure::{Cause, CauseKind, Failure, Place},
     generated::{Client, DOCUMENT_VERSION, OPERATIONS, STRUCTURE_SHA256, types},
