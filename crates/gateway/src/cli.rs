@@ -245,7 +245,7 @@ fn serve(
         .map_err(Exit::failure)?;
     let served = runtime.block_on(async {
         let traces = Traces::of(|name| std::env::var(name).ok()).map_err(Exit::failure)?;
-        let level = log::start(&settings.config.log, traces.as_ref());
+        let (level, _end) = log::start(&settings.config.log, traces.as_ref());
         if let Err(error) = hardened {
             tracing::warn!(%error, "the system refuses what the program asked of it first");
         }

@@ -1,9 +1,16 @@
 //! The log, and where spans go.
 
+mod lines;
+mod served;
+
+use std::io::Stderr;
+
 use tracing_subscriber::{
     EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
+use self::lines::Lines;
+pub(crate) use self::lines::SERVED;
 use crate::{
     config::{Log, LogFormat},
     trace::{self, Traces},
@@ -29,19 +36,34 @@ fn filter(level: &str) -> EnvFilter {
         .unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
+/// The end of the log: dropped, it has the last lines leave.
+pub(crate) struct End(Lines<Stderr>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Sends log lines to standard error from now on, and spans to where `traces` go. Standard output is for what was asked
 /// for.
-pub(crate) fn start(log: &Log, traces: Option<&Traces>) -> Level {
+pub(crate) fn start(log: &Log, traces: Option<&Traces>) -> (Level, End) {
+    let lines = Lines::new(std::io::stderr());
+    let end = End(lines.clone());
+    (level(log, traces, lines), end)
+}
+
+fn level(log: &Log, traces: Option<&Traces>, out: Lines<Stderr>) -> Level {
     // Colours are for eyes that want them; in a file or a pipe they are noise.
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !unwanted;
     if let Some(traces) = traces {
-        return with_traces(log, traces, colours);
+        return with_traces(log, traces, colours, out);
     }
     let lines = fmt()
         .with_env_filter(filter(&log.level))
         .with_ansi(colours)
-        .with_writer(std::io::stderr);
+        .with_writer(out);
     // Fails only if there is a log already, as in a test.
     match log.format {
         LogFormat::Text => {
@@ -56,6 +78,7 @@ pub(crate) fn start(log: &Log, traces: Option<&Traces>) -> Level {
                 .flatten_event(true)
                 .with_current_span(false)
                 .with_span_list(false)
+                .map_event_format(by_hand)
                 .with_filter_reloading();
             let handle = lines.reload_handle();
             let _ = lines.try_init();
@@ -64,9 +87,14 @@ pub(crate) fn start(log: &Log, traces: Option<&Traces>) -> Level {
     }
 }
 
+fn by_hand<F>(others: F) -> served::Json<F> {
+    let now = jiff::Timestamp::now;
+    served::Json { others, now }
+}
+
 /// As without traces, but lines and spans each have a filter of their own, which costs a little for every line.
-fn with_traces(log: &Log, traces: &Traces, colours: bool) -> Level {
-    let lines = fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+fn with_traces(log: &Log, traces: &Traces, colours: bool, out: Lines<Stderr>) -> Level {
+    let lines = fmt::layer().with_ansi(colours).with_writer(out);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines
@@ -74,6 +102,7 @@ fn with_traces(log: &Log, traces: &Traces, colours: bool) -> Level {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
+            .map_event_format(by_hand)
             .boxed(),
     };
     let (filter, handle) = reload::Layer::new(filter(&log.level));

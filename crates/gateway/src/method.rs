@@ -8,6 +8,8 @@ pub(crate) struct Called {
     /// Its name as telemetry has it, such as `openfinance.v1.CustomerService/GetCustomer`; `_OTHER` where there is no
     /// such method, so that callers can't make names up.
     pub(crate) name: &'static str,
+    /// The place of that among all names.
+    pub(crate) number: usize,
     /// What the contract says of it; `None` for the standard services and for what does not exist.
     pub(crate) method: Option<&'static Method>,
 }
@@ -33,13 +35,19 @@ impl Called {
 
     /// The method at the path of a request.
     pub(crate) fn at(path: &str) -> Self {
-        let method = METHODS.iter().find(|method| method.path == path);
-        let name = method
-            .map(|method| method.path)
-            .or_else(|| STANDARD.iter().find(|known| **known == path).copied());
+        if let Some(number) = METHODS.iter().position(|method| method.path == path) {
+            let method = &METHODS[number];
+            return Self {
+                name: &method.path[1..],
+                number,
+                method: Some(method),
+            };
+        }
+        let standard = STANDARD.iter().position(|known| *known == path);
         Self {
-            name: name.map_or(OTHER, |name| &name[1..]),
-            method,
+            name: standard.map_or(OTHER, |number| &STANDARD[number][1..]),
+            number: METHODS.len() + standard.unwrap_or(STANDARD.len()),
+            method: None,
         }
     }
 
@@ -79,6 +87,10 @@ mod tests {
 
     #[test]
     fn only_methods_that_exist_have_a_name() {
+        for (number, name) in Called::names().enumerate() {
+            let called = Called::at(&format!("/{name}"));
+            assert_eq!((called.name, called.number), (name, number));
+        }
         for method in METHODS {
             assert_eq!(format!("/{}", Called::at(method.path).name), method.path);
         }

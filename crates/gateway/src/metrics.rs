@@ -8,7 +8,10 @@ mod port;
 mod standing;
 mod upstream;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use openfinance::observe::{Event, Observer};
 use openfinance_rpc::code_name;
@@ -36,6 +39,9 @@ pub(crate) struct Metrics(Arc<Figures>);
 #[derive(Debug)]
 struct Figures {
     calls: Durations<Call>,
+    /// Of the calls that were served, by the number of their method, so that they are not looked for each time. Like every
+    /// series, each is there from the first on.
+    served: Box<[OnceLock<Histogram>]>,
     failures: Family<Failed, Counter>,
     open: Gauge,
     at_vendor: Gauge,
@@ -131,6 +137,7 @@ impl Default for Figures {
     fn default() -> Self {
         Self {
             calls: durations(),
+            served: Called::names().map(|_| OnceLock::new()).collect(),
             failures: failures(),
             open: Gauge::default(),
             at_vendor: Gauge::default(),
@@ -165,27 +172,29 @@ impl Metrics {
         Open(self.clone())
     }
 
-    /// Counts a call of the method with this name, and why it failed, if it did.
-    pub(crate) fn call(
-        &self,
-        method: &'static str,
-        code: Code,
-        reason: Option<Reason>,
-        took: Duration,
-    ) {
-        let call = Call {
-            rpc_system_name: "grpc",
-            rpc_method: method,
-            rpc_response_status_code: code_name(code),
+    /// Counts a call, and why it failed, if it did.
+    pub(crate) fn call(&self, called: Called, code: Code, reason: Option<Reason>, took: Duration) {
+        let figures = &*self.0;
+        let calls = || {
+            let call = Call {
+                rpc_system_name: "grpc",
+                rpc_method: called.name,
+                rpc_response_status_code: code_name(code),
+            };
+            figures.calls.get_or_create_owned(&call)
         };
-        let calls = &self.0.calls;
-        calls.get_or_create(&call).observe(took.as_secs_f64());
+        match figures.served.get(called.number) {
+            Some(served) if code == Code::Ok => {
+                served.get_or_init(calls).observe(took.as_secs_f64())
+            }
+            Some(_) | None => calls().observe(took.as_secs_f64()),
+        }
         if let Some(reason) = reason {
             let failed = Failed {
-                rpc_method: method,
+                rpc_method: called.name,
                 reason: reason.as_str(),
             };
-            self.0.failures.get_or_create(&failed).inc();
+            figures.failures.get_or_create(&failed).inc();
         }
     }
 
@@ -220,6 +229,7 @@ impl Metrics {
     fn register(&self, registry: &mut Registry) {
         let Figures {
             calls,
+            served: _,
             failures,
             open,
             at_vendor,
@@ -280,12 +290,14 @@ mod tests {
     use super::*;
 
     const METHOD: &str = "openfinance.v1.CustomerService/GetCustomer";
+    const PATH: &str = "/openfinance.v1.CustomerService/GetCustomer";
 
     #[test]
     fn calls_are_counted_by_method_and_code_and_failures_by_reason() {
         let metrics = Metrics::new();
         let reason = Some(Reason::CustomerNotFound);
-        metrics.call(METHOD, Code::NotFound, reason, Duration::from_millis(20));
+        let called = Called::at(PATH);
+        metrics.call(called, Code::NotFound, reason, Duration::from_millis(20));
         let text = metrics.text();
         let line = "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",\
                     rpc_method=\"openfinance.v1.CustomerService/GetCustomer\",rpc_response_status_code=\"NOT_FOUND\"} 1";

@@ -22,7 +22,7 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Level, Span};
 
 use crate::{
-    auth,
+    auth, log,
     method::Called,
     metrics::{Metrics, Open},
     reason::Reason,
@@ -103,12 +103,12 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = Called::at(request.uri().path()).name;
-        let span = trace::call(method, request.headers(), auth::is_known(&request));
+        let called = Called::at(request.uri().path());
+        let span = trace::call(called.name, request.headers(), auth::is_known(&request));
         let mut call = Call {
             metrics: self.metrics.clone(),
             lines: self.lines.clone(),
-            method,
+            called,
             started: Instant::now(),
             span: span.clone(),
             open: Some(self.metrics.begin()),
@@ -130,7 +130,7 @@ where
 struct Call {
     metrics: Metrics,
     lines: Lines,
-    method: &'static str,
+    called: Called,
     started: Instant,
     span: Span,
     /// `None` once it has ended.
@@ -172,7 +172,7 @@ impl Call {
         self.open = None;
         let took = self.started.elapsed();
         let known = reason.and_then(Reason::of);
-        self.metrics.call(self.method, code, known, took);
+        self.metrics.call(self.called, code, known, took);
         trace::ended(&self.span, code, known);
         let Some(left_out) = self.lines.take(known) else {
             return;
@@ -180,9 +180,14 @@ impl Call {
         let left_out = (left_out > 0).then_some(left_out);
         // To the microsecond; more digits only look exact.
         let duration_ms = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
+        if code == Code::Ok && left_out.is_none() {
+            let (method, code) = (self.called.name, code_name(code));
+            tracing::info!(name: log::SERVED, method, code, duration_ms, "call");
+            return;
+        }
         // No reason is given where none is needed.
         let level = known.map_or(Level::INFO, Reason::level);
-        let (method, code) = (self.method, code_name(code));
+        let (method, code) = (self.called.name, code_name(code));
         // The level of a line is a part of its place in the code.
         macro_rules! line {
             ($level:ident) => {
@@ -330,7 +335,7 @@ mod tests {
                     open: Some(metrics.begin()),
                     metrics,
                     lines: Lines::new(),
-                    method: "Get",
+                    called: Called::at(PATH),
                     started: Instant::now(),
                     span: Span::none(),
                 };

@@ -1,5 +1,7 @@
 //! What is counted of the calls to the vendor.
 
+use std::sync::OnceLock;
+
 use openfinance::{
     Unsettled,
     observe::{
@@ -9,7 +11,7 @@ use openfinance::{
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -20,6 +22,7 @@ use super::{Durations, counted, durations};
 pub(super) struct Upstream {
     requests: Durations<Request>,
     active: Family<Method, Gauge>,
+    usual: Box<[Usual]>,
     retries: Family<Retry, Counter>,
     logins: Family<Outcome, Counter>,
     request_ids: Family<State, Counter>,
@@ -28,6 +31,15 @@ pub(super) struct Upstream {
     intents_overdue: Gauge,
     read_backs: Family<ReadBack, Counter>,
     drift: Family<Place, Counter>,
+}
+
+/// The figures of an operation that nearly every request of it changes, so that they are not looked for each time.
+#[derive(Debug)]
+struct Usual {
+    operation: &'static str,
+    active: OnceLock<Gauge>,
+    /// Of those with the status 200. Like every series, it is there from the first on.
+    answered: OnceLock<Histogram>,
 }
 
 /// What tells the durations of requests apart.
@@ -93,6 +105,16 @@ impl EncodeLabelValue for ErrorType {
     }
 }
 
+impl Usual {
+    fn of(operation: &'static str) -> Self {
+        Self {
+            operation,
+            active: OnceLock::new(),
+            answered: OnceLock::new(),
+        }
+    }
+}
+
 impl Request {
     fn new(route: Route, ended: Ended) -> Self {
         // A hostile vendor has 900 statuses to choose from.
@@ -141,6 +163,7 @@ impl Default for Upstream {
         Self {
             requests: durations(),
             active: Family::default(),
+            usual: observe::operations().map(Usual::of).collect(),
             retries: counted(retries),
             logins: counted(logins),
             request_ids: counted(request_ids),
@@ -157,14 +180,10 @@ impl Upstream {
     /// Counts what a client tells of itself.
     pub(super) fn notice(&self, event: Event) {
         match event {
-            Event::AttemptBegan(route) => {
-                self.active(route).inc();
-            }
+            Event::AttemptBegan(route) => self.active(route, |active| active.inc()),
             Event::AttemptEnded(route, ended) => {
-                self.active(route).dec();
-                let request = Request::new(route, ended);
-                let took = ended.took.as_secs_f64();
-                self.requests.get_or_create(&request).observe(took);
+                self.active(route, |active| active.dec());
+                self.request(route, ended);
             }
             Event::Retried(Route { operation, .. }, cause) => {
                 let cause = cause.as_str();
@@ -213,11 +232,36 @@ impl Upstream {
         }
     }
 
-    fn active(&self, route: Route) -> Gauge {
-        let method = Method {
-            http_request_method: route.method,
+    fn usual(&self, route: Route) -> Option<&Usual> {
+        let mut usual = self.usual.iter();
+        usual.find(|usual| usual.operation == route.operation)
+    }
+
+    fn active(&self, route: Route, change: impl FnOnce(&Gauge) -> i64) {
+        let active = || {
+            let method = Method {
+                http_request_method: route.method,
+            };
+            self.active.get_or_create_owned(&method)
         };
-        self.active.get_or_create_owned(&method)
+        match self.usual(route) {
+            Some(usual) => change(usual.active.get_or_init(active)),
+            None => change(&active()),
+        };
+    }
+
+    fn request(&self, route: Route, ended: Ended) {
+        let took = ended.took.as_secs_f64();
+        let request = || {
+            let request = Request::new(route, ended);
+            self.requests.get_or_create_owned(&request)
+        };
+        match self.usual(route) {
+            Some(usual) if ended.status == Some(200) && ended.error.is_none() => {
+                usual.answered.get_or_init(request).observe(took);
+            }
+            Some(_) | None => request().observe(took),
+        }
     }
 
     /// All of it, for a scrape. `address` is where the vendor is.
@@ -225,6 +269,7 @@ impl Upstream {
         let Self {
             requests,
             active,
+            usual: _,
             retries,
             logins,
             request_ids,
