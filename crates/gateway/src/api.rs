@@ -1,5 +1,12 @@
 //! The services, as one thing: what their handlers share, and how they are mounted.
 
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
 use jiff::Timestamp;
 use openfinance::{Client, Deadline, RequestId};
 use openfinance_rpc::{
@@ -14,8 +21,9 @@ use openfinance_rpc::{
         partner_service_server::PartnerServiceServer,
     },
 };
-use tonic::{Request, service::Routes};
+use tonic::{body::Body, server::NamedService, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::Service;
 
 use crate::{
     about::About, auth::Caller, config::Port, metrics::Metrics, page_token::PageTokens,
@@ -53,19 +61,8 @@ pub(crate) struct Api {
     pub(crate) now: fn() -> Timestamp,
 }
 
-/// The names of our services.
-pub(crate) const SERVICES: [&str; 7] = [
-    openfinance_rpc::pb::customer_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::business_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::consumer_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::authorization_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::onboarding_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::partner_service_server::SERVICE_NAME,
-    openfinance_rpc::pb::gateway_service_server::SERVICE_NAME,
-];
-
 /// Who calls, for whom alone a request id counts.
-pub(crate) fn caller<T>(request: &Request<T>) -> String {
+pub(crate) fn caller<T>(request: &tonic::Request<T>) -> String {
     Caller::of(request.extensions()).scope().to_owned()
 }
 
@@ -75,18 +72,76 @@ pub(crate) fn once(caller: String, method: &'static str, request_id: &str) -> Op
     Some(RequestId { caller, method, id })
 }
 
-/// Mounts a service with the limits that all have.
-macro_rules! limited {
-    ($server:ident, $api:expr, $sizes:expr) => {
-        $server::new($api)
-            .max_decoding_message_size($sizes.request)
-            .max_encoding_message_size($sizes.answer)
+/// Mounts our services, each with the limits that all have.
+macro_rules! services {
+    ($($name:ident: $server:ident<$handlers:ty>,)*) => {
+        /// The names of our services.
+        pub(crate) const SERVICES: &[&str] = &[$(<$server<$handlers> as NamedService>::NAME,)*];
+
+        /// All services of the gRPC port. Ours are found by their names, one after the other: a router for any path would
+        /// take as long for this as the rest of a call, and put its bodies in boxes of its own.
+        #[derive(Clone)]
+        pub(crate) struct Services {
+            $($name: $server<$handlers>,)*
+            /// Health and reflection, and what does not exist.
+            others: Routes,
+        }
+
+        impl Services {
+            fn new(api: Api, others: Routes) -> Self {
+                let sizes = api.sizes;
+                Self {
+                    $($name: $server::new(<$handlers>::from(api.clone()))
+                        .max_decoding_message_size(sizes.request)
+                        .max_encoding_message_size(sizes.answer),)*
+                    others,
+                }
+            }
+        }
+
+        impl Service<Request<Body>> for Services {
+            type Response = Response<Body>;
+            type Error = Infallible;
+            type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                // They always are.
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, request: Request<Body>) -> Self::Future {
+                // What is no path of a method is the router's, which refuses it.
+                let name = request.uri().path().strip_prefix('/').unwrap_or_default();
+                match name.split_once('/') {
+                    $(Some((<$server<$handlers> as NamedService>::NAME, method)) if !method.is_empty() => {
+                        self.$name.call(request)
+                    })*
+                    Some(_) | None => Box::pin(self.others.call(request)),
+                }
+            }
+        }
     };
+}
+
+services! {
+    customers: CustomerServiceServer<Seen>,
+    businesses: BusinessServiceServer<Seen>,
+    consumers: ConsumerServiceServer<Seen>,
+    authorizations: AuthorizationServiceServer<Seen>,
+    onboarding: OnboardingServiceServer<Seen>,
+    partner: PartnerServiceServer<Api>,
+    gateway: GatewayServiceServer<Api>,
+}
+
+impl From<Api> for Seen {
+    fn from(api: Api) -> Self {
+        Self(api)
+    }
 }
 
 impl Api {
     /// The client for what this request asks for, within its deadline.
-    pub(crate) fn client<T>(&self, request: &Request<T>) -> Client {
+    pub(crate) fn client<T>(&self, request: &tonic::Request<T>) -> Client {
         match request.extensions().get::<Deadline>() {
             Some(deadline) => self.client.within(deadline.clone()),
             None => self.client.clone(),
@@ -97,27 +152,19 @@ impl Api {
     ///
     /// # Errors
     /// If the descriptors do not decode, which a test rules out.
-    pub(crate) fn routes(
+    pub(crate) fn services(
         self,
         health: HealthServer<impl Health>,
-    ) -> Result<Routes, tonic_reflection::server::Error> {
+    ) -> Result<Services, tonic_reflection::server::Error> {
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let sizes = self.sizes;
-        let seen = || Seen(self.clone());
-        let routes = Routes::new(limited!(CustomerServiceServer, seen(), sizes))
-            .add_service(limited!(BusinessServiceServer, seen(), sizes))
-            .add_service(limited!(ConsumerServiceServer, seen(), sizes))
-            .add_service(limited!(AuthorizationServiceServer, seen(), sizes))
-            .add_service(limited!(OnboardingServiceServer, seen(), sizes))
-            .add_service(limited!(PartnerServiceServer, self.clone(), sizes))
-            .add_service(limited!(GatewayServiceServer, self.clone(), sizes))
-            .add_service(health.max_decoding_message_size(sizes.request))
+        let others = Routes::new(health.max_decoding_message_size(sizes.request))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
-        Ok(routes.prepare())
+        Ok(Services::new(self, others.prepare()))
     }
 }

@@ -225,7 +225,7 @@ impl Gateway {
             .layer(OverloadLayer::new(changeable.overload.clone()))
             .layer(AuditLayer::new(audit.clone()))
             .layer(CompleteLayer)
-            .service(api.routes(health_service)?);
+            .service(api.services(health_service)?);
         let server = Server::start(
             grpc,
             service,

@@ -152,7 +152,7 @@ impl Health {
 
     /// Tells it of the gateway as a whole and of each service.
     async fn report(&self, status: ServingStatus) {
-        for service in [""].iter().chain(&SERVICES) {
+        for service in [""].iter().chain(SERVICES) {
             self.reporter.set_service_status(service, status).await;
         }
     }

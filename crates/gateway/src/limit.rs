@@ -8,7 +8,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use hkdf::Hkdf;
 use http::{Request, Response};
 use openfinance::{
@@ -157,7 +157,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Infallible>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -167,17 +167,17 @@ where
         let called = Called::at(request.uri().path());
         let Limits { calls, creates, .. } = self.limiter.limits();
         if calls.is_none() && creates.is_none() {
-            return Box::pin(self.inner.call(request));
+            return Either::Left(self.inner.call(request));
         }
         let mut inner = take_ready(&mut self.inner);
         let limiter = Arc::clone(&self.limiter);
-        Box::pin(async move {
+        Either::Right(Box::pin(async move {
             let caller = Caller::of(request.extensions());
             match limiter.take(caller.scope(), called).await {
                 Taken::Yes => inner.call(request).await,
                 Taken::No(wait) => Ok(refusal(wait).into_http()),
             }
-        })
+        }))
     }
 }
 

@@ -153,8 +153,14 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.overload.metrics.calls_in_flight().dec();
-        self.overload.lock().leave(self.work, &self.caller);
-        self.overload.serve();
+        let (_, waiting) = {
+            let mut line = self.overload.lock();
+            line.leave(self.work, &self.caller);
+            line.figures()
+        };
+        if waiting > 0 {
+            self.overload.serve();
+        }
     }
 }
 
@@ -249,7 +255,7 @@ where
             } else {
                 Work::Write
             },
-            caller: Caller::of(request.extensions()).scope().into(),
+            caller: Caller::of(request.extensions()).shared_scope(),
             deadline: deadline.unwrap_or_default(),
         };
         request.extensions_mut().insert(admission.clone());

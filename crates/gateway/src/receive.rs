@@ -136,7 +136,7 @@ impl Room {
     fn share(&self, caller: &Caller) -> Share {
         Share {
             room: self.clone(),
-            caller: caller.scope().into(),
+            caller: caller.shared_scope(),
             bytes: 0,
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -79,7 +79,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Infallible>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -91,7 +91,7 @@ where
         let called = Called::at(path);
         let told = Method::at(path).filter(|method| !called.reads_only() || method.names_records);
         let (Some(audit), Some(method)) = (&self.audit, told) else {
-            return Box::pin(self.inner.call(request));
+            return Either::Left(self.inner.call(request));
         };
         let inner = take_ready(&mut self.inner);
         let call = Call {
@@ -99,7 +99,7 @@ where
             called,
             method,
         };
-        Box::pin(async move { Ok(call.run(inner, request).await) })
+        Either::Right(Box::pin(async move { Ok(call.run(inner, request).await) }))
     }
 }
 

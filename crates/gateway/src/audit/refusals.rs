@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use http::{Extensions, HeaderMap, Request, Response};
 use jiff::Timestamp;
 use tonic::{Code, Status, body::Body};
@@ -193,7 +193,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Infallible>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -201,19 +201,19 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let Some(gate) = self.gate.clone() else {
-            return Box::pin(self.inner.call(request));
+            return Either::Left(self.inner.call(request));
         };
         let called = Called::at(request.uri().path());
         let trail = Trail::default();
         let peer = request.extensions().get::<Peer>().cloned();
         request.extensions_mut().insert(trail.clone());
         let answer = self.inner.call(request);
-        Box::pin(async move {
+        Either::Right(Box::pin(async move {
             let Ok(response) = answer.await;
             gate.tell(called, &trail, peer.as_ref(), response.headers())
                 .await;
             Ok(response)
-        })
+        }))
     }
 }
 
@@ -260,10 +260,8 @@ mod tests {
                 request = request.header("name", name);
             }
             let mut request = request.body(Body::empty()).unwrap();
-            request.extensions_mut().insert(Peer {
-                address: SocketAddr::from(([192, 0, 2, 7], 50_000)),
-                certificates: Arc::new([]),
-            });
+            let address = SocketAddr::from(([192, 0, 2, 7], 50_000));
+            request.extensions_mut().insert(Peer::new(address, []));
             layer.layer(service_fn(refuse)).call(request)
         };
         // So many at once that they all find room to wait.

@@ -13,7 +13,7 @@ pub(crate) struct Caller(Arc<Inner>);
 struct Inner {
     principal: String,
     /// The name with how it was proven before it.
-    scope: String,
+    scope: Arc<str>,
     method: Option<Method>,
     permissions: Arc<BTreeSet<&'static str>>,
 }
@@ -42,8 +42,8 @@ impl Caller {
     ) -> Self {
         let principal = principal.into();
         let scope = match method {
-            Some(method) => format!("{}:{principal}", method.as_str()),
-            None => principal.clone(),
+            Some(method) => format!("{}:{principal}", method.as_str()).into(),
+            None => principal.as_str().into(),
         };
         Self(Arc::new(Inner {
             principal,
@@ -68,6 +68,11 @@ impl Caller {
     /// proven, for whoever issues tokens chooses their names, and they may be those of others' keys.
     pub(crate) fn scope(&self) -> &str {
         &self.0.scope
+    }
+
+    /// [`Caller::scope`], for who keeps it.
+    pub(crate) fn shared_scope(&self) -> Arc<str> {
+        Arc::clone(&self.0.scope)
     }
 
     /// How the caller was told apart; `None` where it was not: authentication is off, or the call needs none.

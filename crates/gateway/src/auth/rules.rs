@@ -33,6 +33,8 @@ struct Rules {
     tokens: Option<Arc<Issued>>,
     keys: Arc<Vec<StaticKey>>,
     policy: BTreeMap<(String, Option<Method>), Arc<BTreeSet<&'static str>>>,
+    /// Whoever is named in the policy, by each method, ready to be looked up for each call.
+    callers: BTreeMap<String, [Caller; Method::ALL.len()]>,
 }
 
 /// The tokens of one issuer.
@@ -112,6 +114,7 @@ impl Gatekeeper {
                 "certificates take the place of keys after a restart; until then the keys stay in force"
             );
             rules.keys = Arc::clone(&known.keys);
+            rules.callers = rules.named();
         }
         rules.tell();
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
@@ -198,9 +201,8 @@ impl Gatekeeper {
                 Ok(rules.known(holder, Method::Key))
             }
             (None, None) if rules.mtls => {
-                let own = peer.and_then(|peer| peer.certificates.first());
-                let holder = own.and_then(certificate::holder).ok_or(Stranger)?;
-                Ok(rules.known(&holder, Method::Mtls))
+                let holder = peer.and_then(|peer| peer.holder(certificate::holder));
+                Ok(rules.known(holder.ok_or(Stranger)?, Method::Mtls))
             }
             (None, None) => Err(Stranger),
         }
@@ -232,18 +234,38 @@ impl Rules {
             } = grant;
             ((principal, method), Arc::new(permissions))
         };
-        Self {
+        let mut rules = Self {
             everybody,
             mtls,
             tokens,
             keys: Arc::new(keys),
             policy: policy.into_iter().map(grant).collect(),
+            callers: BTreeMap::new(),
+        };
+        rules.callers = rules.named();
+        rules
+    }
+
+    /// The callers that the policy names.
+    fn named(&self) -> BTreeMap<String, [Caller; Method::ALL.len()]> {
+        let named = |(principal, _): &(String, Option<Method>)| {
+            let by = |method| self.granted(principal, method);
+            (principal.clone(), Method::ALL.map(by))
+        };
+        self.policy.keys().map(named).collect()
+    }
+
+    /// A caller whose name is proven.
+    fn known(&self, principal: &str, method: Method) -> Caller {
+        match self.callers.get(principal) {
+            Some(callers) => callers[method as usize].clone(),
+            None => Caller::new(principal, Some(method), Arc::default()),
         }
     }
 
     /// A caller whose name is proven, with what the policy grants: nothing to whom it does not name. A grant that names no
     /// method is that of the key with the name, where there is one: an issuer could give the name to anybody.
-    fn known(&self, principal: &str, method: Method) -> Caller {
+    fn granted(&self, principal: &str, method: Method) -> Caller {
         let granted = |method| self.policy.get(&(principal.to_owned(), method));
         let is_a_keys = || self.keys.iter().any(|key| key.principal == principal);
         let by_any_method = || {

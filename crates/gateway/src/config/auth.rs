@@ -45,6 +45,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Mtls, Self::Jwt, Self::Key];
+
     /// The word for it, in the settings and in the audit file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -58,9 +61,7 @@ impl Method {
     /// The method that goes by this word.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Mtls, Self::Jwt, Self::Key]
-            .into_iter()
-            .find(|method| method.as_str() == word)
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
     }
 }
 

@@ -140,10 +140,8 @@ mod tests {
 
     fn from(port: u16) -> Request<HealthCheckRequest> {
         let mut request = Request::new(HealthCheckRequest::default());
-        request.extensions_mut().insert(Peer {
-            address: ([127, 0, 0, 1], port).into(),
-            certificates: Arc::default(),
-        });
+        let address = ([127, 0, 0, 1], port).into();
+        request.extensions_mut().insert(Peer::new(address, []));
         request
     }
 

@@ -173,11 +173,7 @@ where
             return End::Early(error.into());
         }
         let Some(tls) = &self.tls else {
-            let certificates = Arc::new([]);
-            let peer = Peer {
-                address,
-                certificates,
-            };
+            let peer = Peer::new(address, []);
             return match self.speaks {
                 Speaks::Http2 => self.speak(stream, peer, greeted_by, stay).await,
                 Speaks::Http1Too => {
@@ -216,10 +212,7 @@ where
         };
         let certificates = session.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|one| one.clone().into_owned());
-        let peer = Peer {
-            address,
-            certificates: certificates.collect(),
-        };
+        let peer = Peer::new(address, certificates);
         match http {
             Http::Two => self.speak(stream, peer, greeted_by, stay).await,
             Http::One => self.speak_http1(stream, peer, greeted_by, stay).await,
@@ -267,7 +260,7 @@ where
     fn calls(&self, peer: Peer, traffic: &Arc<Traffic>) -> Calls<S> {
         tracing::debug!(
             peer = %peer.address.ip(),
-            certificates = peer.certificates.len(),
+            certificates = peer.certificates(),
             "a connection begins"
         );
         Calls {
@@ -508,10 +501,7 @@ mod tests {
             figures: Connections::default(),
         };
         let (ours, mut theirs) = duplex(64 * 1024);
-        let peer = Peer {
-            address: ([127, 0, 0, 1], 1).into(),
-            certificates: Arc::new([]),
-        };
+        let peer = Peer::new(([127, 0, 0, 1], 1).into(), []);
         let (_stopping, stopped) = watch::channel(false);
         let place = Admission::new(1, 1).enter(peer.address.ip()).unwrap();
         let stay = Stay { place, stopped };
