@@ -66,9 +66,14 @@ impl Client {
         let mut refused: Option<RefusedToken> = None;
         let mut first_sent: Option<Instant> = None;
         loop {
-            let token = self
-                .in_time(operation, self.token(refused.as_ref()))
-                .await??;
+            let token = match self.token_at_once(refused.as_ref()) {
+                Some(token) => token?,
+                // In a box: it is large, and nearly no call comes here.
+                None => {
+                    let login = Box::pin(self.token_by_login(refused.as_ref()));
+                    self.in_time(operation, login).await??
+                }
+            };
             let pass = self.enter(operation, first_sent).await?;
             let Some(timeout) = self.attempt_timeout(operation, first_sent) else {
                 return Err(self.out_of_time(operation, first_sent));

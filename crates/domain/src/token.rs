@@ -242,25 +242,46 @@ impl State {
 impl Client {
     /// A usable token, and a newer one than `refused` where the vendor refused that.
     pub(crate) async fn token(&self, refused: Option<&RefusedToken>) -> Result<Token, Error> {
+        match self.token_at_once(refused) {
+            Some(result) => result,
+            None => self.token_by_login(refused).await,
+        }
+    }
+
+    /// As [`Client::token`], without waiting; `None` if there is none to use and it has to be waited for
+    /// ([`Client::token_by_login`]).
+    pub(crate) fn token_at_once(
+        &self,
+        refused: Option<&RefusedToken>,
+    ) -> Option<Result<Token, Error>> {
         let tokens = &self.inner.tokens;
         if self.credentials_rejected() {
-            return Err(Error::CredentialsRejected { vendor: None });
+            return Some(Err(Error::CredentialsRejected { vendor: None }));
         }
         let oldest = refused.map_or(0, |token| token.generation + 1);
         if let Some(RefusedToken { generation, vendor }) = refused {
             let mut state = tokens.state();
             if state.generation() <= *generation && state.refusals.note(*generation) {
-                return Err(Error::TokenRejected { vendor: *vendor });
+                return Some(Err(Error::TokenRejected { vendor: *vendor }));
             }
         }
         match tokens.ready(oldest) {
-            Ready::Known(result) => return result,
+            Ready::Known(result) => Some(result),
             Ready::Due(token) => {
                 self.renew_token(oldest);
-                return Ok(token);
+                Some(Ok(token))
             }
-            Ready::Missing => {}
+            Ready::Missing => None,
         }
+    }
+
+    /// A token that has to be waited for, until there is one or the login has failed.
+    pub(crate) async fn token_by_login(
+        &self,
+        refused: Option<&RefusedToken>,
+    ) -> Result<Token, Error> {
+        let tokens = &self.inner.tokens;
+        let oldest = refused.map_or(0, |token| token.generation + 1);
         // Waited for by the caller, who may go away; only the login itself is seen through.
         let ended = tokens.ended();
         let turn = tokens.turn().await;

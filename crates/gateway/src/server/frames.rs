@@ -55,6 +55,8 @@ pub(super) struct Frames {
     frames: Allowance,
     /// Of calls that are cancelled.
     cancels: Allowance,
+    /// Where bytes are read to before they are handed over: the reader's own room would have to be cleared each time.
+    room: Box<[u8]>,
 }
 
 /// What a peer may do so many times, and again with time and with what it does besides.
@@ -118,6 +120,7 @@ impl Frames {
             at: At::Preface(PREFACE),
             frames: Allowance::new(frames),
             cancels: Allowance::new(cancels),
+            room: vec![0; AT_ONCE].into(),
         }
     }
 
@@ -207,14 +210,12 @@ impl<I: AsyncRead> Watch<I> for Frames {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let room = AT_ONCE.min(buffer.remaining());
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        let (before, most) = (buffer.filled().len(), AT_ONCE.min(buffer.remaining()));
+        let mut part = ReadBuf::new(&mut self.room[..most]);
         ready!(inner.poll_read(cx, &mut part))?;
-        let read = part.filled();
-        self.see(read).map_err(io::Error::other)?;
-        let read = read.len();
-        buffer.advance(read);
-        Poll::Ready(Ok(()))
+        buffer.put_slice(part.filled());
+        let read = &buffer.filled()[before..];
+        Poll::Ready(self.see(read).map_err(io::Error::other))
     }
 }
 
