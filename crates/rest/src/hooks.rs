@@ -122,9 +122,13 @@ fn are_segments(path: &str, template: &str, braces: [&str; 2]) -> bool {
 
 /// Whether a segment is one of the template's, with something in the place of its parameters.
 fn is_segment(actual: &str, expected: &str, braces: [&str; 2]) -> bool {
+    // Most segments have no parameter. One that is named like its own is something, too.
+    if actual == expected {
+        return true;
+    }
     let [Some(opening), Some(closing)] = [expected.find(braces[0]), expected.rfind(braces[1])]
     else {
-        return actual == expected;
+        return false;
     };
     let (before, after) = (&expected[..opening], &expected[closing + braces[1].len()..]);
     actual.len() > before.len() + after.len()
