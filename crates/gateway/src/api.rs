@@ -78,8 +78,8 @@ macro_rules! services {
         /// The names of our services.
         pub(crate) const SERVICES: &[&str] = &[$(<$server<$handlers> as NamedService>::NAME,)*];
 
-        /// All services of the gRPC port. Ours are found by their names, one after the other: a router for any path would
-        /// take as long for this as the rest of a call, and put its bodies in boxes of its own.
+        /// All services of the gRPC port. Ours are found by their names, one after the other: a router for any path would put
+        /// each body that comes and goes into two more boxes.
         #[derive(Clone)]
         pub(crate) struct Services {
             $($name: $server<$handlers>,)*
