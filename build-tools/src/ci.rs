@@ -57,7 +57,7 @@ const BROWSERS: [&str; 4] = [
 const RELEASED: &str = "proto/released.binpb";
 
 /// How long each fuzz target runs, and how long where time does not matter.
-const FUZZ: Duration = Duration::from_secs(60);
+const FUZZ: Duration = Duration::from_secs(30);
 const FUZZ_FULL: Duration = Duration::from_secs(600);
 
 /// Runs every step, stops at the first that fails, and prints how many tests passed. `full` takes longer over some.
