@@ -19,10 +19,10 @@ mod svg;
 mod words;
 
 use std::{
-    ffi::OsString,
-    io::{Read as _, Write},
+    ffi::{OsStr, OsString},
+    io::Write,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -139,17 +139,9 @@ pub(crate) fn redraw(root: &Path, out: &mut dyn Write) -> Result<()> {
 
 /// Runs a bench target of a package.
 fn of_cargo(bench: Bench, package: &str, target: &str, root: &Path) -> Result<Run> {
-    let mut child = Command::new(cargo())
-        .args(["bench", "--locked", "--package", package, "--bench", target])
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo")?;
-    let mut figures = String::new();
-    let mut stdout = child.stdout.take().context("stdout was not piped")?;
-    stdout.read_to_string(&mut figures)?;
-    let good = child.wait()?.success();
+    let printed = of_bench(&["--package", package, "--bench", target], root)?;
+    let good = printed.status.success();
+    let figures = String::from_utf8(printed.stdout)?;
     if figures.trim().is_empty() {
         bail!("it measured nothing");
     }
@@ -164,6 +156,18 @@ fn of_cargo(bench: Bench, package: &str, target: &str, root: &Path) -> Result<Ru
         "it failed, although no figure misses its bar"
     );
     Ok(run)
+}
+
+/// Runs `cargo bench`, which tells people what it is at, and answers what it prints.
+fn of_bench(arguments: &[impl AsRef<OsStr>], root: &Path) -> Result<Output> {
+    Command::new(cargo())
+        .args(["bench", "--locked"])
+        .args(arguments)
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")
 }
 
 /// The cargo that runs this, or whichever is found.

@@ -5,16 +5,17 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
-    io::{Read as _, Write},
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Bench, cargo, compared::Compared, figures::Run, record};
+use super::{Bench, cargo, compared::Compared, figures::Run, of_bench, record};
 
 /// The cargo profile that the program is built with.
 const PROFILE: &str = "instructions";
@@ -64,24 +65,24 @@ pub(super) fn measure(root: &Path) -> Result<Run> {
     ensure!(built.success(), "the program does not build");
     // The caller need not be fast. It is built as the tests are, of all packages at once, so that it is there already
     // where they have run.
-    let mut child = Command::new(cargo())
-        .args(["bench", "--locked", "--profile", "dev", "--workspace"])
-        .args(["--bench", "instructions", "--"])
-        .arg(
-            crate::target(root)
-                .join(PROFILE)
-                .join("openfinance-gateway"),
-        )
-        .arg(&folder)
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo")?;
-    let mut figures = String::new();
-    let mut stdout = child.stdout.take().context("stdout was not piped")?;
-    stdout.read_to_string(&mut figures)?;
-    ensure!(child.wait()?.success(), "counting failed");
+    let program = crate::target(root)
+        .join(PROFILE)
+        .join("openfinance-gateway");
+    let arguments = [
+        "--profile",
+        "dev",
+        "--workspace",
+        "--bench",
+        "instructions",
+        "--",
+    ];
+    let arguments = arguments.map(OsStr::new).into_iter();
+    let arguments: Vec<_> = arguments
+        .chain([program.as_os_str(), folder.as_os_str()])
+        .collect();
+    let printed = of_bench(&arguments, root)?;
+    ensure!(printed.status.success(), "counting failed");
+    let figures = String::from_utf8(printed.stdout)?;
     Run::read(&figures).context("it printed no figures that can be read")
 }
 
