@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -79,6 +79,8 @@ pub(super) struct Waiting {
     /// How many refusals were not written down.
     pub(super) untold: u64,
     pub(super) closed: bool,
+    /// The writer waits to be woken. While it is at the disk, nobody need call the system for that.
+    asleep: bool,
 }
 
 impl Queue {
@@ -162,10 +164,8 @@ impl Queue {
         self.lose();
         let mut waiting = self.lock();
         waiting.untold += 1;
-        let is_first = waiting.untold == 1;
-        drop(waiting);
-        if is_first {
-            self.woken.notify_one();
+        if waiting.untold == 1 {
+            self.wake(waiting);
         }
     }
 
@@ -197,12 +197,20 @@ impl Queue {
             return false;
         }
         waiting.entries.push(Entry { record, at, done });
-        drop(waiting);
-        self.woken.notify_one();
+        self.wake(waiting);
         true
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    /// Wakes the writer if it sleeps and nobody else does.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let asleep = std::mem::take(&mut waiting.asleep);
+        drop(waiting);
+        if asleep {
+            self.woken.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -215,11 +223,13 @@ impl Queue {
             if is_well && waiting.untold > 0 {
                 patience = patience.min(UNTOLD_PAUSE);
             }
+            waiting.asleep = true;
             let (woken, waited) = self
                 .woken
                 .wait_timeout(waiting, patience)
                 .unwrap_or_else(PoisonError::into_inner);
             waiting = woken;
+            waiting.asleep = false;
             if waited.timed_out() || !is_well {
                 break;
             }
@@ -229,6 +239,7 @@ impl Queue {
             entries: std::mem::take(&mut waiting.entries),
             untold: std::mem::take(&mut waiting.untold),
             closed,
+            asleep: false,
         }
     }
 }

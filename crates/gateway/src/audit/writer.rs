@@ -94,6 +94,7 @@ impl Writer {
                 entries,
                 untold,
                 closed,
+                ..
             } = self
                 .queue
                 .take(self.open.is_some() && self.kept.is_empty(), self.patience());

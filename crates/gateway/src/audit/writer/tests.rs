@@ -83,3 +83,41 @@ fn an_empty_note_is_none_and_no_sign_of_a_change() {
     std::fs::write(folder.path().join("audit.jsonl.head"), "x").unwrap();
     assert!(head.is_foreign(&chain()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_for_a_writer_that_nobody_woke() {
+    let queue = Queue::new(now);
+    let writer = std::thread::spawn({
+        let queue = Arc::clone(&queue);
+        move || {
+            let mut told = 0;
+            loop {
+                // It may sleep for ever: only who comes with a line wakes it.
+                let waiting = queue.take(true, Duration::MAX);
+                for mut entry in waiting.entries {
+                    entry.tell(Ok(()));
+                    told += 1;
+                }
+                if waiting.closed {
+                    return told;
+                }
+            }
+        }
+    });
+    let callers = (0..8).map(|_| {
+        let queue = Arc::clone(&queue);
+        tokio::spawn(async move {
+            for _ in 0..500 {
+                queue.write(Record::new(Event::Read)).await.unwrap();
+            }
+        })
+    });
+    let written = futures_util::future::join_all(callers);
+    let written = tokio::time::timeout(Duration::from_secs(60), written).await;
+    queue.close();
+    assert!(
+        written.is_ok(),
+        "a line came while the writer went to sleep, and did not wake it"
+    );
+    assert_eq!(writer.join().unwrap(), 8 * 500);
+}
