@@ -202,8 +202,9 @@ impl Head {
     /// Says how far the file has come. A failure is no failure of the file: the note only lags behind.
     pub(super) fn write(&mut self, chain: &Chain, place: &Place) {
         // As long as any other, so that it is overwritten at once.
-        let note = format!("{:020} {}", place.seq, hex(&place.mac));
-        let text = format!("{note} {}\n", chain.head(note.as_bytes()));
+        let mut text = format!("{:020} {}", place.seq, hex(&place.mac));
+        let mac = chain.head(text.as_bytes());
+        text.extend([" ", &mac, "\n"]);
         let mut is_new = false;
         if self.file.is_none() {
             let mut options = OpenOptions::new();

@@ -218,23 +218,21 @@ impl Method {
 
     /// Adds what the bytes of a request are about.
     pub(super) fn request(self, chain: &Chain, message: &[u8], ids: &mut Ids) {
-        let _ = scan(chain, message, self.request, DEEPEST, ids);
+        let _ = scan(Some(chain), message, self.request, DEEPEST, ids);
         ids.tidy();
     }
 
     /// Adds what the bytes of an answer are about.
-    pub(super) fn response(self, chain: &Chain, message: &[u8], ids: &mut Ids) {
+    pub(super) fn response(self, message: &[u8], ids: &mut Ids) {
         // What was asked for by name is told by its id now, and an answer's names are of no use.
-        let usernames = std::mem::take(&mut ids.usernames);
-        let _ = scan(chain, message, self.response, DEEPEST, ids);
-        ids.usernames = usernames;
+        let _ = scan(None, message, self.response, DEEPEST, ids);
         ids.tidy();
     }
 }
 
-/// Looks through a message for the fields of the table. `None` where the bytes are no message: what was found until
-/// there stays found.
-fn scan(chain: &Chain, bytes: &[u8], place: usize, depth: u8, ids: &mut Ids) -> Option<()> {
+/// Looks through a message for the fields of the table, usernames only with what hashes them. `None` where the bytes are no
+/// message: what was found until there stays found.
+fn scan(names: Option<&Chain>, bytes: &[u8], place: usize, depth: u8, ids: &mut Ids) -> Option<()> {
     let depth = depth.checked_sub(1)?;
     let fields = TABLE.messages.get(place)?;
     let mut rest = bytes;
@@ -260,14 +258,14 @@ fn scan(chain: &Chain, bytes: &[u8], place: usize, depth: u8, ids: &mut Ids) -> 
                 let (value, behind) = rest.split_at_checked(length)?;
                 rest = behind;
                 match meaning {
-                    Some(Meaning::Message(place)) => scan(chain, value, place, depth, ids)?,
+                    Some(Meaning::Message(place)) => scan(names, value, place, depth, ids)?,
                     Some(Meaning::InstitutionLogin) => {
                         let mut packed = value;
                         while !packed.is_empty() {
                             ids.login(varint(&mut packed)?);
                         }
                     }
-                    Some(meaning) => ids.text(chain, meaning, value),
+                    Some(meaning) => ids.text(names, meaning, value),
                     None => {}
                 }
             }
@@ -279,10 +277,10 @@ fn scan(chain: &Chain, bytes: &[u8], place: usize, depth: u8, ids: &mut Ids) -> 
 }
 
 impl Ids {
-    /// Adds the record that the value of a field with this name stands for.
-    pub(super) fn add(&mut self, chain: &Chain, field: &str, value: &str) {
+    /// Adds the record that the value of a field with this name stands for, in an answer.
+    pub(super) fn add(&mut self, field: &str, value: &str) {
         if let Some(meaning) = Meaning::of(field) {
-            self.text(chain, meaning, value.as_bytes());
+            self.text(None, meaning, value.as_bytes());
             self.tidy();
         }
     }
@@ -295,7 +293,7 @@ impl Ids {
         }
     }
 
-    fn text(&mut self, chain: &Chain, meaning: Meaning, value: &[u8]) {
+    fn text(&mut self, names: Option<&Chain>, meaning: Meaning, value: &[u8]) {
         if value.is_empty() {
             return;
         }
@@ -320,7 +318,10 @@ impl Ids {
             Meaning::RequestId => {
                 self.request_id = Some(id(uuid::Uuid::try_parse_ascii(value).is_ok()));
             }
-            Meaning::Username => self.usernames.push(chain.username(value)),
+            Meaning::Username => {
+                self.usernames
+                    .extend(names.map(|chain| chain.username(value)));
+            }
             Meaning::InstitutionLogin | Meaning::ValidateOnly | Meaning::Message(_) => {}
         }
     }
@@ -399,7 +400,7 @@ mod tests {
                 ours.request(&chain(), &full(ours.request), &mut ids);
             }
             if ours.response != usize::MAX {
-                ours.response(&chain(), &full(ours.response), &mut ids);
+                ours.response(&full(ours.response), &mut ids);
             }
             assert!(ids.records > 0, "{}", method.path);
         }
@@ -446,7 +447,7 @@ mod tests {
             customer_id: "1005".to_owned(),
             ..Default::default()
         };
-        method.response(&chain(), &response.encode_to_vec(), &mut ids);
+        method.response(&response.encode_to_vec(), &mut ids);
         let expected = Ids {
             request_id: Some(request.request_id),
             customers: vec!["1005".to_owned()],

@@ -207,8 +207,7 @@ impl Call {
             record.event = Event::Refusal;
         }
         record.end = Some(end);
-        self.method
-            .response(&self.audit.0.chain, &answer.message(), &mut record.ids);
+        self.method.response(&answer.message(), &mut record.ids);
         match self.audit.0.queue.write(record).await {
             Err(_) if is_ok => unavailable().into_http(),
             Ok(()) => answer.into_response(),
@@ -250,7 +249,7 @@ impl Call {
                         held.extend_from_slice(&data);
                         let mut part = record.clone();
                         while let Some(message) = take_message(&mut held) {
-                            self.method.response(&self.audit.0.chain, &message, &mut part.ids);
+                            self.method.response(&message, &mut part.ids);
                         }
                         part.end = Some(End { code: code_name(Code::Ok), redacted, ..End::default() });
                         if self.audit.0.queue.write(part).await.is_err() {
@@ -304,9 +303,9 @@ impl OpenWrite {
             ..answer.end()
         });
         for (field, id) in answer.half_done() {
-            outcome.ids.add(&inner.chain, field, &id);
+            outcome.ids.add(field, &id);
         }
-        method.response(&inner.chain, &answer.message(), &mut outcome.ids);
+        method.response(&answer.message(), &mut outcome.ids);
         inner.queue.conclude(outcome).await;
     }
 }
@@ -338,9 +337,18 @@ fn unavailable() -> Status {
         .into()
 }
 
+/// The status in these headers or trailers, if it is that of a failure.
+fn failure(headers: &HeaderMap) -> Option<Status> {
+    let code = headers.get(Status::GRPC_STATUS)?;
+    // Most calls end well, and all headers are copied where a status is read.
+    (Code::from_bytes(code.as_bytes()) != Code::Ok)
+        .then(|| Status::from_header_map(headers))
+        .flatten()
+}
+
 /// Whether the status in these headers or trailers says that we refused the request for what it says, or for who says it.
 fn is_our_refusal(headers: &HeaderMap) -> bool {
-    Status::from_header_map(headers).is_some_and(|status| {
+    failure(headers).is_some_and(|status| {
         matches!(
             status.code(),
             Code::InvalidArgument | Code::PermissionDenied
@@ -353,8 +361,7 @@ fn is_our_refusal(headers: &HeaderMap) -> bool {
 /// What the status in these headers or trailers says.
 pub(super) fn end_of(headers: &HeaderMap) -> End {
     let redacted = headers.contains_key(REDACTED);
-    let status = Status::from_header_map(headers);
-    let Some(status) = status.filter(|status| status.code() != Code::Ok) else {
+    let Some(status) = failure(headers) else {
         return End {
             code: code_name(Code::Ok),
             redacted,
@@ -432,7 +439,7 @@ impl Answer {
 
     /// The records that are there although the call failed.
     fn half_done(&self) -> Vec<(&'static str, String)> {
-        let status = self.status_headers().and_then(Status::from_header_map);
+        let status = self.status_headers().and_then(failure);
         let info = status.and_then(|status| status.get_details_error_info());
         let mut metadata = info.map(|info| info.metadata).unwrap_or_default();
         ["customer_id", "consumer_id"]
@@ -442,11 +449,19 @@ impl Answer {
     }
 
     fn message(&self) -> Bytes {
-        let mut held = BytesMut::new();
-        for data in self.frames.iter().filter_map(Frame::data_ref) {
-            held.extend_from_slice(data);
+        let mut data = self.frames.iter().filter_map(Frame::data_ref);
+        match (data.next(), data.next()) {
+            // As a rule.
+            (Some(all), None) => message_in(all),
+            (Some(first), Some(second)) => {
+                let mut all = BytesMut::from(&first[..]);
+                for part in std::iter::once(second).chain(data) {
+                    all.extend_from_slice(part);
+                }
+                message_in(&all.freeze())
+            }
+            (None, _) => Bytes::new(),
         }
-        take_message(&mut held).unwrap_or_default()
     }
 
     fn into_response(self) -> Response<Body> {
@@ -471,6 +486,11 @@ fn whole(held: &[u8]) -> Option<usize> {
     (rest.len() >= length).then_some(length)
 }
 
+/// The first message of these bytes, which are not copied; empty if it is not whole.
+fn message_in(bytes: &Bytes) -> Bytes {
+    whole(bytes).map_or_else(Bytes::new, |length| bytes.slice(PREFIX..PREFIX + length))
+}
+
 /// Takes the first message out of these bytes; `None` if it is not whole.
 fn take_message(held: &mut BytesMut) -> Option<Bytes> {
     let length = whole(held)?;
@@ -485,8 +505,7 @@ async fn first_message(body: Body) -> (Bytes, Body) {
         return (Bytes::new(), Body::empty());
     };
     let whole = whole.to_bytes();
-    let message = take_message(&mut BytesMut::from(&whole[..]));
-    (message.unwrap_or_default(), Body::new(Full::new(whole)))
+    (message_in(&whole), Body::new(Full::new(whole)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a line says.
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::ids::Ids;
 
@@ -111,8 +112,14 @@ pub(super) struct End {
 pub(super) struct Placed<'a> {
     pub(super) seq: u64,
     /// RFC 3339, in UTC.
-    pub(super) at: String,
+    #[serde(serialize_with = "as_text")]
+    pub(super) at: Timestamp,
     pub(super) replica: &'a str,
     #[serde(flatten)]
     pub(super) record: &'a Record,
+}
+
+/// As it is written, without a string of its own.
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, path::PathBuf, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    chain::{Chain, hex, sealed},
+    chain::{Chain, hex, seal},
     file::{Head, Identity, Open, Place, is_at},
     queue::{CloseOnEnd, Entry, Queue, RETRY, UNTOLD_PAUSE, Unwritten, Waiting},
     record::{Event, Placed, Record},
@@ -13,6 +13,9 @@ use super::{
 
 /// How many outcomes are kept while the disk does not take them. Their intents are on it.
 const MOST_KEPT: usize = 16_384;
+
+/// About how long a line is.
+const LINE: usize = 512;
 
 /// After how many lines, or how long, the log says how far the file has come.
 const CHECKPOINT_LINES: u64 = 1_000;
@@ -130,18 +133,18 @@ impl Writer {
     }
 
     /// Writes these entries, and what was kept before them.
-    fn write(&mut self, entries: Vec<Entry>, is_last: bool) {
+    fn write(&mut self, mut batch: Vec<Entry>, is_last: bool) {
         let ready = self.follow();
         self.note(ready.is_ok(), ready.err());
-        let mut batch: Vec<_> = self.kept.drain(..).collect();
+        let mut first: Vec<_> = self.kept.drain(..).collect();
         let mentions = self.untold > 0 && self.open.is_some() && (is_last || self.may_mention());
         if mentions {
-            batch.push(self.entry(Record {
+            first.push(self.entry(Record {
                 untold: Some(self.untold),
                 ..Record::new(Event::Untold)
             }));
         }
-        batch.extend(entries);
+        batch.splice(..0, first);
         if batch.is_empty() {
             return;
         }
@@ -257,17 +260,20 @@ impl Writer {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let mut place = self.place;
-        let mut bytes = gap.to_vec();
+        let mut bytes = Vec::with_capacity(gap.len() + LINE * entries.len());
+        bytes.extend_from_slice(gap);
         for Entry { record, at, .. } in entries {
             place.seq += 1;
-            let content = serde_json::to_vec(&Placed {
+            let begin = bytes.len();
+            let placed = Placed {
                 seq: place.seq,
-                at: at.to_string(),
+                at: *at,
                 replica: &self.replica,
                 record,
-            })?;
-            place.mac = self.chain.line(&place.mac, &content);
-            bytes.extend(sealed(&content, &place.mac));
+            };
+            serde_json::to_writer(&mut bytes, &placed)?;
+            place.mac = self.chain.line(&place.mac, &bytes[begin..]);
+            seal(&mut bytes, &place.mac);
         }
         let len = open.len;
         if let Err(error) = open.append(&bytes) {
