@@ -34,7 +34,7 @@ struct Vendor {
     partner: openfinance_sandbox::PartnerCredentials,
     call: openfinance_rest::Call,
     base_url: String,
-    http: reqwest::Client,
+    http: openfinance_rest::HttpClient,
 }
 
 impl Vendor {

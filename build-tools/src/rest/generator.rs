@@ -131,7 +131,11 @@ fn tokens(document: &OpenAPI) -> Result<TokenStream> {
         .with_interface(InterfaceStyle::Positional)
         .with_tag(TagStyle::Merged)
         .with_hooks(HooksMode::Expected)
-        .with_inner_type("crate::Call".parse().map_err(|error| anyhow!("{error}"))?)
+        .with_inner_type(
+            "crate::call::Attempt"
+                .parse()
+                .map_err(|error| anyhow!("{error}"))?,
+        )
         .with_derive("PartialEq");
     for (format, of) in DATES {
         let schema = SchemaObject {

@@ -1,6 +1,6 @@
 //! `Cargo.toml`: a name that cargo takes, and the libraries that the code uses, in the versions of our workspace.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -10,18 +10,8 @@ use super::credentials::Scheme;
 
 /// Our workspace, which every version comes from.
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
-/// What the hand-written files use.
-const ALWAYS: [&str; 9] = [
-    "bytes",
-    "http",
-    "progenitor-client",
-    "reqwest",
-    "rustls",
-    "serde",
-    "serde_json",
-    "serde_path_to_error",
-    "thiserror",
-];
+/// Our own client, whose hand-written files this one has too, with all that they use.
+const OURS: &str = include_str!("../../../crates/rest/Cargo.toml");
 /// What generated types may use, and the feature that they need of it.
 const SOMETIMES: [(&str, &str); 3] = [("jiff", "serde"), ("regress", ""), ("uuid", "serde")];
 
@@ -35,7 +25,8 @@ pub(super) fn name(document: &Value, folder: &Path) -> String {
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| "api".to_owned());
     // The ending keeps the name from being a word of Rust, a library of Rust's, or one of those above.
-    let ending = if ALWAYS.contains(&format!("{stem}-client").as_str()) {
+    let is_library = ours().is_ok_and(|ours| ours.contains_key(&format!("{stem}-client")));
+    let ending = if is_library {
         "-api-client"
     } else if stem.ends_with("-client") || stem == "client" {
         ""
@@ -77,16 +68,20 @@ pub(super) fn manifest(
         "a date with limits of its own is not supported: take them out of the document"
     );
 
-    let mut wanted: Vec<(&str, &str)> = ALWAYS.into_iter().map(|library| (library, "")).collect();
-    wanted.extend(
-        SOMETIMES
-            .into_iter()
-            .filter(|(library, _)| code.contains(&format!("::{library}::"))),
-    );
-    if schemes.iter().any(Scheme::is_basic) {
-        wanted.push(("base64", ""));
+    let mut wanted: BTreeMap<String, Vec<Toml>> = ours()?
+        .into_iter()
+        .map(|(library, ours)| (library, features(&ours)))
+        .collect();
+    for (library, feature) in SOMETIMES {
+        if code.contains(&format!("::{library}::")) {
+            let feature = Some(feature).filter(|feature| !feature.is_empty());
+            let feature = feature.map(|feature| Toml::String(feature.to_owned()));
+            wanted.insert(library.to_owned(), feature.into_iter().collect());
+        }
     }
-    wanted.sort_unstable();
+    if schemes.iter().any(Scheme::is_basic) {
+        wanted.insert("base64".to_owned(), Vec::new());
+    }
 
     let title = document["info"]["title"].as_str().unwrap_or_default();
     let description = format!(
@@ -106,11 +101,11 @@ pub(super) fn manifest(
         text,
         "publish = false\n\n[lib]\ntest = false\n\n[dependencies]"
     )?;
-    for (library, feature) in wanted {
+    for (library, features) in wanted {
         let ours = libraries
-            .get(library)
+            .get(&library)
             .with_context(|| format!("our workspace does not use {library}"))?;
-        writeln!(text, "{library} = {}", dependency(ours, feature)?)?;
+        writeln!(text, "{library} = {}", dependency(ours, features)?)?;
     }
     // Its own workspace, wherever it stands.
     writeln!(text, "\n[workspace]")?;
@@ -133,31 +128,30 @@ fn version(document: &Value) -> String {
     }
 }
 
-/// A dependency as our workspace has it, with one more feature.
-fn dependency(ours: &Toml, feature: &str) -> Result<String> {
-    let Some(ours) = ours.as_table() else {
-        return match feature {
-            "" => inline(ours),
-            _ => Ok(format!(
-                "{{ version = {}, features = [{}] }}",
-                inline(ours)?,
-                quoted(feature)
-            )),
-        };
-    };
-    let mut parts = Vec::new();
-    for key in ["version", "default-features"] {
-        if let Some(value) = ours.get(key) {
-            parts.push(format!("{key} = {}", inline(value)?));
-        }
+/// What our own client depends on.
+fn ours() -> Result<Table> {
+    let mut manifest: Table = OURS.parse().context("the Cargo.toml of crates/rest")?;
+    match manifest.remove("dependencies") {
+        Some(Toml::Table(dependencies)) => Ok(dependencies),
+        _ => bail!("crates/rest has no dependencies"),
     }
-    let mut features = ours
-        .get("features")
-        .and_then(Toml::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if !feature.is_empty() {
-        features.push(Toml::String(feature.to_owned()));
+}
+
+fn features(dependency: &Toml) -> Vec<Toml> {
+    let features = dependency.get("features").and_then(Toml::as_array);
+    features.cloned().unwrap_or_default()
+}
+
+/// A dependency as our workspace has it, with more features.
+fn dependency(ours: &Toml, more: Vec<Toml>) -> Result<String> {
+    let version = ours.get("version").unwrap_or(ours);
+    let features = [features(ours), more].concat();
+    if features.is_empty() && ours.is_str() {
+        return inline(version);
+    }
+    let mut parts = vec![format!("version = {}", inline(version)?)];
+    if let Some(value) = ours.get("default-features") {
+        parts.push(format!("default-features = {}", inline(value)?));
     }
     if !features.is_empty() {
         parts.push(format!("features = {}", inline(&Toml::Array(features))?));

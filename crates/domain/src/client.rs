@@ -174,7 +174,7 @@ pub struct Client {
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    pub(crate) http: reqwest::Client,
+    pub(crate) http: rest::HttpClient,
     /// As it stands in each request.
     pub(crate) app_key: rest::Secret,
     pub(crate) credentials: Credentials,

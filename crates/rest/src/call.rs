@@ -10,7 +10,9 @@ use progenitor_client::{Error, ResponseValue};
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{Answer, Cause, CauseKind, Client, Failure, Place, credentials::Credentials};
+use crate::{
+    Answer, Cause, CauseKind, Client, Failure, HttpClient, Place, credentials::Credentials,
+};
 
 /// What a method of [`Client`] answers. [`Call::settle`] turns it into a value or a [`Failure`], which print nothing of
 /// a body; the error in here is the generator's, and its `Debug` does.
@@ -34,10 +36,17 @@ pub struct Call {
 #[derive(Default)]
 pub(crate) struct Trace {
     pub(crate) started: OnceLock<()>,
-    pub(crate) unsendable: OnceLock<&'static str>,
+    pub(crate) connected: OnceLock<()>,
     pub(crate) status: OnceLock<StatusCode>,
     pub(crate) answer: OnceLock<Answer>,
-    pub(crate) too_large: OnceLock<()>,
+    pub(crate) failed: OnceLock<Failure>,
+}
+
+/// A call, and what it is made with: what a generated client knows beside its operations.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub(crate) call: Call,
+    pub(crate) http: HttpClient,
 }
 
 impl Call {
@@ -63,9 +72,13 @@ impl Call {
         Self { body_limit, ..self }
     }
 
-    /// The client to make this call with. Cheap: it shares the connections of `http`.
-    pub fn client(&self, base_url: &str, http: &reqwest::Client) -> Client {
-        Client::new_with_client(base_url.trim_end_matches('/'), http.clone(), self.clone())
+    /// The client to make this call with. Cheap: it shares the connections of `http`, which is one of the same server.
+    pub fn client(&self, base_url: &str, http: &HttpClient) -> Client {
+        let attempt = Attempt {
+            call: self.clone(),
+            http: http.clone(),
+        };
+        Client::new_with_client(base_url.trim_end_matches('/'), http.maker.clone(), attempt)
     }
 
     /// What the server answered, whatever became of it; `None` before and if no complete answer came.
@@ -78,53 +91,44 @@ impl Call {
     /// # Errors
     /// See [`Failure`].
     pub fn settle<T: DeserializeOwned>(&self, sent: Sent<T>) -> Result<T, Failure> {
-        let Trace {
-            started: _,
-            unsendable,
-            status,
-            answer,
-            too_large,
-        } = &*self.trace;
-        if let (Some(()), Some(&status)) = (too_large.get(), status.get()) {
-            return Err(Failure::TooLarge {
-                status,
-                limit: self.body_limit,
-            });
-        }
-        let lost = |cause| Failure::Interrupted {
-            status: status.get().copied(),
-            cause,
-        };
         let error = match sent {
             Ok(value) => return Ok(value.into_inner()),
             Err(error) => error,
         };
+        let Trace {
+            status,
+            answer,
+            failed,
+            ..
+        } = &*self.trace;
+        if let Some(failure) = failed.get() {
+            return Err(failure.clone());
+        }
+        let unknown = || Failure::Interrupted {
+            status: status.get().copied(),
+            cause: Cause::unknown(),
+        };
         Err(match error {
-            Error::InvalidRequest(_) | Error::Custom(_) => Failure::Unsendable(
-                unsendable
-                    .get()
-                    .copied()
-                    .unwrap_or("an argument has no place in a request"),
-            ),
+            Error::InvalidRequest(_) | Error::Custom(_) => {
+                Failure::Unsendable("an argument has no place in a request")
+            }
             Error::CommunicationError(error) if error.is_builder() => {
                 Failure::Unsendable("the base URL or an argument makes no request")
             }
-            Error::CommunicationError(error) if error.is_connect() => Failure::NotSent {
-                cause: Cause::of(error),
-            },
-            Error::CommunicationError(error)
-            | Error::ResponseBodyError(error)
-            | Error::InvalidUpgrade(error) => lost(Cause::of(error)),
+            // What else goes wrong with a request has failed above, and a body is decoded from memory.
+            Error::CommunicationError(_)
+            | Error::ResponseBodyError(_)
+            | Error::InvalidUpgrade(_) => unknown(),
             Error::InvalidResponsePayload(_, error) => match answer.get() {
                 Some(answer) => Failure::Undecodable {
                     at: Place::find::<T>(&answer.body, &error),
                     answer: Box::new(answer.clone()),
                 },
-                None => lost(Cause::unknown()),
+                None => unknown(),
             },
             Error::UnexpectedResponse(_) | Error::ErrorResponse(_) => match answer.get() {
                 Some(answer) => Failure::Refused(Box::new(answer.clone())),
-                None => lost(Cause::unknown()),
+                None => unknown(),
             },
         })
     }

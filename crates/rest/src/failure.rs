@@ -1,6 +1,6 @@
 //! What a failed attempt came to, told by what may be done about it, without a word of what was sent or answered.
 
-use std::{error::Error as _, fmt};
+use std::{error::Error, fmt, io, iter::successors};
 
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
@@ -87,28 +87,37 @@ pub struct Place {
 }
 
 impl Cause {
-    /// Keeps the kind of an error and the words below its own, which hold the URL and with it personal data.
-    pub(crate) fn of(error: reqwest::Error) -> Self {
-        let kind = if error.is_timeout() {
-            CauseKind::Timeout
-        } else if error.is_body() || error.is_decode() {
-            CauseKind::Body
-        } else if error.is_connect() || error.is_request() {
-            CauseKind::Connection
-        } else {
-            CauseKind::Other
-        };
-        let mut detail = String::new();
-        let mut source = error.source();
-        while let Some(error) = source {
-            if !detail.is_empty() {
-                detail.push_str(": ");
-            }
-            detail.push_str(&error.to_string());
-            source = error.source();
+    /// The words of an error and of those below it, which know neither URL nor body.
+    pub(crate) fn of(kind: CauseKind, error: &(dyn Error + 'static)) -> Self {
+        let words: Vec<_> = chain(error).map(ToString::to_string).collect();
+        Self {
+            kind,
+            detail: words.join(": "),
         }
-        Self { kind, detail }
     }
+}
+
+impl CauseKind {
+    /// What kept a connection from being made.
+    pub(crate) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
+        let is_late = |error: &(dyn Error + 'static)| {
+            let io = error.downcast_ref::<io::Error>();
+            io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+                || error.is::<tokio::time::error::Elapsed>()
+        };
+        if chain(error).any(is_late) {
+            Self::Timeout
+        } else {
+            Self::Connection
+        }
+    }
+}
+
+/// An error and those below it.
+fn chain<'error>(
+    error: &'error (dyn Error + 'static),
+) -> impl Iterator<Item = &'error (dyn Error + 'static)> {
+    successors(Some(error), |&error| error.source())
 }
 
 impl Place {

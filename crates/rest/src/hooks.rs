@@ -1,15 +1,19 @@
 //! What happens to each request on its way out and to each answer on its way in.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http_body::Frame;
 use progenitor_client::{ClientHooks, Error, OperationInfo};
 use reqwest::{
-    Request, Response, ResponseBuilderExt as _, Url,
+    Body, Request, Response, ResponseBuilderExt as _, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
-use crate::{Answer, Call, Client, OPERATIONS, call::Trace};
+use crate::{Answer, Call, Client, Failure, OPERATIONS, call::Attempt};
 
 /// The generator's invention: the version of the document, which no document asks for.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
@@ -31,21 +35,30 @@ pub struct Operation {
     pub content_type: Option<&'static str>,
 }
 
-impl ClientHooks<Call> for Client {
+impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        stamp(&self.inner, &self.baseurl, request, info).map_err(|reason| {
+        let call = &self.inner.call;
+        stamp(call, &self.baseurl, request, info).map_err(|reason| {
             // The first reason stays.
-            let _ = self.inner.trace.unsendable.set(reason);
+            let _ = call.trace.failed.set(Failure::Unsendable(reason));
             Error::Custom(reason.to_owned())
         })
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let Call {
-            body_limit, trace, ..
-        } = &self.inner;
-        let response = self.client.execute(request).await?;
-        collect(response, *body_limit, trace).await
+        let trace = &self.inner.call.trace;
+        let url = request.url().clone();
+        match self.inner.exchange(request).await {
+            Ok(answer) => {
+                let copy = copy(&answer, url);
+                let _ = trace.answer.set(answer);
+                Ok(copy)
+            }
+            Err(failure) => {
+                let _ = trace.failed.set(failure.clone());
+                error(failure).await
+            }
+        }
     }
 }
 
@@ -74,7 +87,6 @@ fn stamp(
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     call.credentials.put(request)?;
-    *request.timeout_mut() = Some(call.timeout.max(Duration::from_millis(1)));
     Ok(())
 }
 
@@ -136,82 +148,37 @@ fn is_segment(actual: &str, expected: &str, braces: [&str; 2]) -> bool {
         && actual.ends_with(after)
 }
 
-/// Reads the whole body within the limit, keeps the answer, and hands out a copy for decoding.
-async fn collect(mut response: Response, limit: usize, trace: &Trace) -> reqwest::Result<Response> {
-    let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
-    // Set once: `started` lets only one request through.
-    let _ = trace.status.set(status);
-    let announced = response.content_length();
-    let mut body = Body::Nothing;
-    let mut too_large = announced.is_some_and(|length| length > limit as u64);
-    while !too_large && let Some(chunk) = response.chunk().await? {
-        too_large = body.len() + chunk.len() > limit;
-        if !too_large {
-            body.add(chunk, announced.map_or(0, |length| length as usize));
-        }
-    }
-    if too_large {
-        let _ = trace.too_large.set(());
-        body = Body::Nothing;
-    }
-    let body = body.whole();
-    let mut copy = http::Response::new(reqwest::Body::from(body.clone()));
-    *copy.status_mut() = status;
+/// A copy of an answer, for decoding.
+fn copy(answer: &Answer, url: Url) -> Response {
+    let mut copy = http::Response::new(Body::from(answer.body.clone()));
+    *copy.status_mut() = answer.status;
     // An answer without a URL gets one that is made up, and parsed each time.
-    let named = http::Response::builder().url(response.url().clone());
+    let named = http::Response::builder().url(url);
     if let Ok(named) = named.body(()) {
         *copy.extensions_mut() = named.into_parts().0.extensions;
     }
-    if !too_large {
-        let _ = trace.answer.set(Answer {
-            status,
-            headers,
-            body,
-        });
-    }
-    Ok(Response::from(copy))
+    Response::from(copy)
 }
 
-/// A body as it comes. Most come in one piece, which is not copied.
-enum Body {
-    Nothing,
-    OnePiece(Bytes),
-    Pieces(BytesMut),
+/// A failure as an error of the library's, which lets nobody make one: that of an answer with a body that fails so.
+async fn error(failure: Failure) -> reqwest::Result<Response> {
+    let broken = http::Response::new(Body::wrap(Broken(Some(failure))));
+    let read = Response::from(broken).bytes().await;
+    read.map(|nothing| Response::from(http::Response::new(nothing)))
 }
 
-impl Body {
-    fn len(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::OnePiece(piece) => piece.len(),
-            Self::Pieces(pieces) => pieces.len(),
-        }
-    }
+/// A body that fails.
+struct Broken(Option<Failure>);
 
-    /// Adds a piece of a body that was said to have `announced` bytes, which are within the limit.
-    fn add(&mut self, piece: Bytes, announced: usize) {
-        *self = match std::mem::replace(self, Self::Nothing) {
-            Self::Nothing => Self::OnePiece(piece),
-            Self::OnePiece(first) => {
-                let mut pieces = BytesMut::with_capacity(announced.max(first.len() + piece.len()));
-                pieces.extend_from_slice(&first);
-                pieces.extend_from_slice(&piece);
-                Self::Pieces(pieces)
-            }
-            Self::Pieces(mut pieces) => {
-                pieces.extend_from_slice(&piece);
-                Self::Pieces(pieces)
-            }
-        };
-    }
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = Failure;
 
-    fn whole(self) -> Bytes {
-        match self {
-            Self::Nothing => Bytes::new(),
-            Self::OnePiece(piece) => piece,
-            Self::Pieces(pieces) => pieces.freeze(),
-        }
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        Poll::Ready(self.0.take().map(Err))
     }
 }
 
@@ -267,22 +234,6 @@ mod tests {
             ("http://h/a/1", "http://h/a"),
         ] {
             assert!(!leads(url, base, "/a/{id}"), "{url} of {base}");
-        }
-    }
-
-    #[test]
-    fn a_body_is_whole_in_however_many_pieces_it_comes() {
-        for pieces in [&[][..], &["one"], &["one", "two"], &["one", "two", "three"]] {
-            for announced in [0, 11] {
-                let mut body = Body::Nothing;
-                let mut len = 0;
-                for piece in pieces {
-                    body.add(Bytes::from_static(piece.as_bytes()), announced);
-                    len += piece.len();
-                    assert_eq!(body.len(), len);
-                }
-                assert_eq!(body.whole(), pieces.concat());
-            }
         }
     }
 

@@ -125,8 +125,11 @@
 
 mod answer;
 mod call;
+mod connections;
+mod connector;
 mod credentials;
 mod drift;
+mod exchange;
 mod failure;
 mod hooks;
 mod http_client;
@@ -145,6 +148,6 @@ pub use self::{
     failure::{Cause, CauseKind, Failure, Place},
     generated::{Client, DOCUMENT_VERSION, OPERATIONS, STRUCTURE_SHA256, types},
     hooks::Operation,
-    http_client::http_client,
+    http_client::{HttpClient, InvalidServer, http_client},
     vendor_error::VendorError,
 };

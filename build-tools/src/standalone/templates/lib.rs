@@ -7,7 +7,10 @@
 mod answer;
 mod bytes;
 mod call;
+mod connections;
+mod connector;
 mod credentials;
+mod exchange;
 mod failure;
 #[allow(missing_docs, clippy::all, rustdoc::all, unused_qualifications)]
 #[rustfmt::skip]
@@ -24,5 +27,5 @@ pub use self::{
     failure::{Cause, CauseKind, Failure, Place},
     generated::{Client, OPERATIONS, types},
     hooks::Operation,
-    http_client::http_client,
+    http_client::{HttpClient, InvalidServer, http_client},
 };

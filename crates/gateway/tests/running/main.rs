@@ -13,3 +13,4 @@ mod reload;
 #[path = "../../benches/common/times.rs"]
 mod times;
 mod traces;
+mod vendor_tls;

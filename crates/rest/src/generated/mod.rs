@@ -2692,7 +2692,7 @@ Version: 1.42.0*/
 pub struct Client {
     pub(crate) baseurl: String,
     pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::Call,
+    pub(crate) inner: crate::call::Attempt,
 }
 impl Client {
     /// Create a new client.
@@ -2700,7 +2700,7 @@ impl Client {
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub fn new(baseurl: &str, inner: crate::Call) -> Self {
+    pub fn new(baseurl: &str, inner: crate::call::Attempt) -> Self {
         #[cfg(not(target_arch = "wasm32"))]
         let client = {
             let dur = ::std::time::Duration::from_secs(15u64);
@@ -2719,7 +2719,7 @@ impl Client {
     pub fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
-        inner: crate::Call,
+        inner: crate::call::Attempt,
     ) -> Self {
         Self {
             baseurl: baseurl.to_string(),
@@ -2728,7 +2728,7 @@ impl Client {
         }
     }
 }
-impl ClientInfo<crate::Call> for Client {
+impl ClientInfo<crate::call::Attempt> for Client {
     fn api_version() -> &'static str {
         "1.42.0"
     }
@@ -2738,7 +2738,7 @@ impl ClientInfo<crate::Call> for Client {
     fn client(&self) -> &reqwest::Client {
         &self.client
     }
-    fn inner(&self) -> &crate::Call {
+    fn inner(&self) -> &crate::call::Attempt {
         &self.inner
     }
 }
@@ -2746,7 +2746,7 @@ const _: () = {
     #[allow(dead_code)]
     fn assert_client_hooks()
     where
-        Client: ClientHooks<crate::Call>,
+        Client: ClientHooks<crate::call::Attempt>,
     {}
 };
 #[allow(clippy::all)]

@@ -76,7 +76,7 @@ impl Server {
 }
 
 /// One request, head and body; `None` if the connection ends before.
-fn request(stream: &mut TcpStream) -> Option<String> {
+pub(crate) fn request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {

@@ -1,0 +1,167 @@
+//! Which connection a request goes out on, and what becomes of the connection.
+
+use std::{
+    io::Write as _,
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+use openfinance_rest::{Failure, HttpClient, http_client, types};
+
+use crate::{operations::call, server::request};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a server sees.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// A connection, by its number.
+    Opened(usize),
+    /// A request on that connection.
+    Request(usize),
+    /// Its end, as the client has it.
+    Closed(usize),
+}
+
+/// Answers each request with 204 and keeps its connections, or closes each behind its first answer, or does not answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    Open,
+    UntilAnswered,
+    Silent,
+}
+
+fn server(keeps: Keeps) -> (String, Receiver<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, seen) = channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let (stream, tell) = (stream.unwrap(), tell.clone());
+            thread::spawn(move || serve(stream, number, keeps, &tell));
+        }
+    });
+    (base_url, seen)
+}
+
+fn serve(mut stream: TcpStream, number: usize, keeps: Keeps, tell: &Sender<Seen>) {
+    // Whoever listens may have seen enough.
+    let _ = tell.send(Seen::Opened(number));
+    while request(&mut stream).is_some() {
+        let _ = tell.send(Seen::Request(number));
+        if keeps == Keeps::Silent {
+            continue;
+        }
+        stream.write_all(b"HTTP/1.1 204 Done\r\n\r\n").unwrap();
+        if keeps == Keeps::UntilAnswered {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+    }
+    let _ = tell.send(Seen::Closed(number));
+}
+
+async fn delete(base_url: &str, http: &HttpClient) -> Result<(), Failure> {
+    let call = call("DeleteCustomer");
+    let id = types::CustomerId("1".to_owned());
+    call.settle(call.client(base_url, http).delete_customer(&id).await)
+}
+
+fn next(seen: &Receiver<Seen>) -> Seen {
+    seen.recv_timeout(PATIENCE).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_carries_one_request_after_the_other() {
+    let (base_url, seen) = server(Keeps::Open);
+    let http = http_client(&base_url).unwrap();
+    for _ in 0..3 {
+        delete(&base_url, &http).await.unwrap();
+    }
+    assert_eq!(next(&seen), Seen::Opened(0));
+    for _ in 0..3 {
+        assert_eq!(next(&seen), Seen::Request(0));
+    }
+    drop(http);
+    assert_eq!(next(&seen), Seen::Closed(0), "nobody wants it any more");
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_have_a_connection_each() {
+    let (base_url, seen) = server(Keeps::Open);
+    let http = http_client(&base_url).unwrap();
+    let (one, other) = tokio::join!(delete(&base_url, &http), delete(&base_url, &http));
+    one.unwrap();
+    other.unwrap();
+    let opened = [next(&seen), next(&seen), next(&seen), next(&seen)];
+    assert!(opened.contains(&Seen::Opened(1)), "{opened:?}");
+}
+
+/// If this fails, a request was lost on a connection that the server had closed: look at it before it is used again.
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_left_alone() {
+    let (base_url, seen) = server(Keeps::UntilAnswered);
+    let http = http_client(&base_url).unwrap();
+    let mut requests = 0;
+    for _ in 0..20 {
+        delete(&base_url, &http).await.unwrap();
+        // Until the end of the connection has come, which is where the next request could meet it.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        requests += seen
+            .try_iter()
+            .filter(|seen| matches!(seen, Seen::Request(_)))
+            .count();
+    }
+    assert_eq!(requests, 20, "each went out once");
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_closes_its_connection() {
+    let (base_url, seen) = server(Keeps::Silent);
+    let http = http_client(&base_url).unwrap();
+    let given_up = tokio::time::timeout(Duration::from_millis(50), delete(&base_url, &http)).await;
+    assert!(given_up.is_err());
+    assert_eq!(next(&seen), Seen::Opened(0));
+    assert_eq!(next(&seen), Seen::Request(0));
+    assert_eq!(next(&seen), Seen::Closed(0));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_a_while() {
+    let (base_url, seen) = server(Keeps::Open);
+    let http = http_client(&base_url).unwrap();
+    delete(&base_url, &http).await.unwrap();
+    assert_eq!(next(&seen), Seen::Opened(0));
+    assert_eq!(next(&seen), Seen::Request(0));
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(29)).await;
+    assert!(seen.try_recv().is_err(), "it was closed early");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::resume();
+    assert_eq!(next(&seen), Seen::Closed(0));
+}
+
+#[tokio::test]
+async fn a_client_of_another_server_sends_nothing() {
+    let ((one, seen), (other, _)) = (server(Keeps::Open), server(Keeps::Open));
+    let http = http_client(&other).unwrap();
+    let failure = delete(&one, &http).await.unwrap_err();
+    assert!(matches!(failure, Failure::Unsendable(_)), "{failure:?}");
+    // A port that begins like the other's is another one.
+    let mut shorter = one.clone();
+    shorter.pop();
+    let http = http_client(&shorter).unwrap();
+    let failure = delete(&one, &http).await.unwrap_err();
+    assert!(matches!(failure, Failure::Unsendable(_)), "{failure:?}");
+    assert!(seen.try_recv().is_err());
+}
+
+#[test]
+fn only_a_server_has_a_client() {
+    for url in ["", "example.com", "ftp://example.com", "data:x", "http://"] {
+        assert!(http_client(url).is_err(), "{url}");
+    }
+    assert!(http_client("http://127.0.0.1:1/stem").is_ok());
+}
