@@ -19,6 +19,7 @@ pub(crate) enum Asked {
     Stream,
     Create,
     Guarded,
+    Traced,
 }
 
 impl Asked {
@@ -36,6 +37,9 @@ impl Asked {
     /// Those of a gateway that knows its callers and writes down what they read.
     pub(crate) const GUARDED: [Self; 1] = [Self::Guarded];
 
+    /// Those of a gateway that sends a trace of each call.
+    pub(crate) const TRACED: [Self; 1] = [Self::Traced];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::GetCustomer => "GetCustomer",
@@ -46,6 +50,7 @@ impl Asked {
             Self::Stream => "StreamCustomers, each customer",
             Self::Create => "CreateCustomer with a request id",
             Self::Guarded => "GetCustomer with key, policy and audit",
+            Self::Traced => "GetCustomer with traces",
         }
     }
 
@@ -61,10 +66,13 @@ impl Asked {
             Self::Guarded => {
                 "one of [[auth.keys]], its [[policy]], a line in the audit file for each read"
             }
+            Self::Traced => {
+                "two spans for each call, and their way to a collector in batches of 512"
+            }
         }
     }
 
-    /// How many calls are counted at a time, and made before that.
+    /// How many calls are counted at a time.
     pub(crate) fn calls(self) -> usize {
         match self {
             Self::GetCustomer | Self::GetConsumer | Self::GetBusiness => 100,
@@ -72,7 +80,16 @@ impl Asked {
             Self::List => 40,
             Self::Create => 60,
             Self::Stream => 1,
+            // As many spans as one batch has, so that each round has one.
+            Self::Traced => 256,
         }
+    }
+
+    /// How many are made before any is counted.
+    pub(crate) fn before(self) -> usize {
+        // No batch of spans leaves as a round begins or ends.
+        let more = matches!(self, Self::Traced).then(|| self.calls() / 2);
+        self.calls() + more.unwrap_or_default()
     }
 }
 
@@ -119,7 +136,7 @@ impl Calls {
 
     async fn call(&mut self, asked: Asked) -> usize {
         match asked {
-            Asked::GetCustomer | Asked::Guarded => {
+            Asked::GetCustomer | Asked::Guarded | Asked::Traced => {
                 let customer_id = self.records.customer.clone();
                 let request = self.request(pb::GetCustomerRequest { customer_id });
                 let answer = self.customers.get_customer(request).await.unwrap();

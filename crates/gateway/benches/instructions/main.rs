@@ -10,6 +10,8 @@
 )]
 
 mod calls;
+#[path = "../../tests/running/collector.rs"]
+mod collector;
 #[path = "../../tests/running/process.rs"]
 mod process;
 mod profile;
@@ -27,9 +29,11 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
 
 use crate::{
     calls::{Asked, Calls},
+    collector::Collector,
     profile::Profile,
     records::Records,
     subject::Subject,
@@ -55,13 +59,25 @@ async fn main() {
     let vendor = process::vendor().await;
     let records = Records::make(Arc::clone(&vendor)).await;
     let (mut figures, mut places) = (Vec::new(), Map::new());
-    for (name, settings, key, kinds) in [
-        ("plain", String::new(), None, Asked::PLAIN.as_slice()),
-        ("guarded", guarded(&folder), Some(KEY), &Asked::GUARDED),
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let traces = traces(&listener);
+    let collector = Collector::default();
+    let collecting = collector.serve(listener);
+    for (name, settings, variables, key, kinds) in [
+        (
+            "plain",
+            String::new(),
+            [].as_slice(),
+            None,
+            Asked::PLAIN.as_slice(),
+        ),
+        ("guarded", guarded(&folder), &[], Some(KEY), &Asked::GUARDED),
+        ("traced", String::new(), &traces, None, &Asked::TRACED),
     ] {
         let own = folder.join(name);
         fs::create_dir_all(&own).unwrap();
-        let mut subject = Subject::start(&program, &vendor.base_url(), &settings, own).await;
+        let mut subject =
+            Subject::start(&program, &vendor.base_url(), &settings, variables, own).await;
         let mut calls = Calls::over(subject.channel().await, key, records.clone());
         for &asked in kinds {
             let _ = writeln!(io::stderr(), "counting: {}", asked.name());
@@ -73,6 +89,11 @@ async fn main() {
         drop(calls);
         subject.stop().await;
     }
+    assert!(
+        collector.spans() > Asked::Traced.calls(),
+        "traces were sent"
+    );
+    collecting.abort();
     let places = serde_json::to_string_pretty(&places).unwrap();
     fs::write(folder.join("places.json"), places + "\n").unwrap();
     let document = json!({ "bench": "instructions", "figures": figures });
@@ -94,6 +115,16 @@ fn guarded(folder: &Path) -> String {
     )
 }
 
+/// Variables by which traces go to the collector there: whenever there is a batch of them, and not by the clock, which would
+/// have some rounds of calls send more than others.
+fn traces(collector: &TcpListener) -> [(&'static str, String); 2] {
+    let address = collector.local_addr().unwrap();
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")),
+        ("OTEL_BSP_SCHEDULE_DELAY", "3600000".to_owned()),
+    ]
+}
+
 /// A name as one of files.
 fn file(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
@@ -103,7 +134,7 @@ fn file(name: &str) -> String {
 
 /// Counts calls of one kind, and says where most of the instructions are.
 async fn count(asked: Asked, subject: &mut Subject, calls: &mut Calls) -> (Value, Value) {
-    calls.make(asked, asked.calls()).await;
+    calls.make(asked, asked.before()).await;
     subject.taken().await;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {

@@ -35,11 +35,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Starts the program with these settings, and lets callgrind write into an empty folder.
+    /// Starts the program with these settings and variables, and lets callgrind write into an empty folder.
     pub(crate) async fn start(
         program: &OsStr,
         vendor: &str,
         settings: &str,
+        variables: &[(&str, String)],
         folder: PathBuf,
     ) -> Self {
         let mut callgrind = Command::new("valgrind");
@@ -52,9 +53,10 @@ impl Subject {
             ))
             .arg(program);
         // One thread that serves makes the order of things the same each time.
-        let one = [("TOKIO_WORKER_THREADS", "1".to_owned())];
+        let mut all = vec![("TOKIO_WORKER_THREADS", "1".to_owned())];
+        all.extend_from_slice(variables);
         let mut subject = Self {
-            program: Program::under(callgrind, Some(vendor), settings, &one).await,
+            program: Program::under(callgrind, Some(vendor), settings, &all).await,
             folder,
             next: 1,
             mark: Profile::default(),
