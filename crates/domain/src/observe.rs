@@ -292,7 +292,7 @@ impl<'a> Attempt<'a> {
         let span = tracing::info_span!(
             target: SPAN_TARGET,
             "request",
-            otel.name = format_args!("{} {}", route.method, route.template),
+            otel.name = [route.method, route.template].join(" "),
             otel.kind = "client",
             otel.status_code = Empty,
             http.request.method = route.method,

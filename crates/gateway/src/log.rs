@@ -5,9 +5,8 @@ mod served;
 
 use std::io::Stderr;
 
-use tracing_subscriber::{
-    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
-};
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
 use self::lines::Lines;
 pub(crate) use self::lines::SERVED;
@@ -57,19 +56,15 @@ fn level(log: &Log, traces: Option<&Traces>, out: Lines<Stderr>) -> Level {
     // Colours are for eyes that want them; in a file or a pipe they are noise.
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !unwanted;
-    if let Some(traces) = traces {
-        return with_traces(log, traces, colours, out);
-    }
     let lines = fmt()
         .with_env_filter(filter(&log.level))
         .with_ansi(colours)
         .with_writer(out);
-    // Fails only if there is a log already, as in a test.
     match log.format {
         LogFormat::Text => {
             let lines = lines.with_filter_reloading();
             let handle = lines.reload_handle();
-            let _ = lines.try_init();
+            begin(lines.finish(), traces);
             Level(Box::new(move |level| handle.reload(level).is_ok()))
         }
         LogFormat::Json => {
@@ -81,34 +76,21 @@ fn level(log: &Log, traces: Option<&Traces>, out: Lines<Stderr>) -> Level {
                 .map_event_format(by_hand)
                 .with_filter_reloading();
             let handle = lines.reload_handle();
-            let _ = lines.try_init();
+            begin(lines.finish(), traces);
             Level(Box::new(move |level| handle.reload(level).is_ok()))
         }
     }
 }
 
+fn begin(lines: impl Subscriber + Send + Sync, traces: Option<&Traces>) {
+    // Fails only if there is a log already, as in a test.
+    let _ = match traces {
+        Some(traces) => traces.beside(lines).try_init(),
+        None => lines.try_init(),
+    };
+}
+
 fn by_hand<F>(others: F) -> served::Json<F> {
     let now = jiff::Timestamp::now;
     served::Json { others, now }
-}
-
-/// As without traces, but lines and spans each have a filter of their own, which costs a little for every line.
-fn with_traces(log: &Log, traces: &Traces, colours: bool, out: Lines<Stderr>) -> Level {
-    let lines = fmt::layer().with_ansi(colours).with_writer(out);
-    let lines = match log.format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .map_event_format(by_hand)
-            .boxed(),
-    };
-    let (filter, handle) = reload::Layer::new(filter(&log.level));
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .with(traces.layer())
-        .try_init();
-    Level(Box::new(move |level| handle.reload(level).is_ok()))
 }

@@ -5,33 +5,21 @@
 //! record. Whatever is wrong with the collector, no call waits for it: spans are dropped.
 
 mod sender;
+mod spans;
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use openfinance_rpc::code_name;
-use opentelemetry::{
-    propagation::{Extractor, TextMapPropagator as _},
-    trace::TracerProvider as _,
-};
+use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{
     SpanExporter, WithTonicConfig as _, tonic_types::transport::ClientTlsConfig,
 };
-use opentelemetry_sdk::{
-    Resource,
-    propagation::TraceContextPropagator,
-    trace::{SdkTracerProvider, Tracer},
-};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tonic::Code;
 use tracing::{Span, Subscriber, field::Empty};
-use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
-use tracing_subscriber::{
-    Layer,
-    filter::{LevelFilter, Targets},
-    registry::LookupSpan,
-};
 
-use self::sender::Sender;
+use self::{sender::Sender, spans::Spans};
 use crate::reason::Reason;
 
 /// The target of all spans that make traces. Nothing else has it, and the log leaves it out.
@@ -105,20 +93,9 @@ impl Traces {
         Self { provider }
     }
 
-    /// What takes the spans to the collector.
-    pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let tracer: Tracer = self.provider.tracer("openfinance-gateway");
-        let layer: OpenTelemetryLayer<S, Tracer> = tracing_opentelemetry::layer()
-            .with_tracer(tracer)
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_level(false)
-            .with_tracked_inactivity(false);
-        layer.with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
+    /// What takes the spans to the collector, and all else to what writes the log.
+    pub(crate) fn beside<L: Subscriber>(&self, log: L) -> impl Subscriber + use<L> {
+        Spans::new(log, self.provider.tracer("openfinance-gateway"))
     }
 
     /// Sends what is left, for two seconds at most.
@@ -132,27 +109,21 @@ impl Traces {
     }
 }
 
-/// The headers by which a caller says which trace its call belongs to.
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        let value = self.0.get(key).filter(|_| key == PARENT)?;
-        let value = value.to_str().ok()?;
-        (value.len() <= LONGEST).then_some(value)
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        Vec::new()
-    }
+/// Which trace a call belongs to, as far as a caller can say that: in digits and dashes.
+fn parent(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(PARENT)?.to_str().ok()?;
+    let is_one = |letter: u8| letter.is_ascii_hexdigit() || letter == b'-';
+    (value.len() <= LONGEST && value.bytes().all(is_one)).then_some(value)
 }
 
 /// The span of a call of the method with this name, in the trace that its headers name where the caller is known: a stranger
 /// does not choose what is recorded.
 pub(crate) fn call(method: &'static str, headers: &HeaderMap, is_known: bool) -> Span {
-    let span = tracing::info_span!(
+    tracing::info_span!(
         target: TARGET,
         "call",
+        // Looked at only where there is a collector.
+        traceparent = if is_known { parent(headers) } else { None },
         otel.name = method,
         otel.kind = "server",
         otel.status_code = Empty,
@@ -161,13 +132,7 @@ pub(crate) fn call(method: &'static str, headers: &HeaderMap, is_known: bool) ->
         rpc.response.status_code = Empty,
         error.type = Empty,
         openfinance.reason = Empty,
-    );
-    if is_known && !span.is_disabled() && headers.contains_key(PARENT) {
-        let parent = TraceContextPropagator::new().extract(&Headers(headers));
-        // Fails only without a collector.
-        let _ = span.set_parent(parent);
-    }
-    span
+    )
 }
 
 /// Notes how a call ended.

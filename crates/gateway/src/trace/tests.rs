@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::{
 use secrecy::SecretBox;
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status, transport::Channel};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::{
@@ -113,7 +113,7 @@ async fn recorded<T: Send + 'static>(
         .build()
         .unwrap();
     let traces = Traces::sent_by(exporter, "test".to_owned());
-    let subscriber = tracing_subscriber::registry().with(traces.layer());
+    let subscriber = traces.beside(NoSubscriber::default());
     // All of the work runs in this one thread, so the subscriber of the thread is enough.
     let done = std::thread::spawn(move || {
         let _guard = tracing::subscriber::set_default(subscriber);
@@ -274,6 +274,21 @@ async fn a_stranger_chooses_neither_the_trace_nor_whether_it_is_recorded() {
     assert_eq!(hex(&known.trace_id), TRACE);
     assert_eq!(hex(&known.parent_span_id), PARENT);
     assert!(spans.iter().all(|span| span.trace_state.is_empty()));
+}
+
+#[test]
+fn of_what_a_caller_says_of_its_trace_words_are_not_even_looked_at() {
+    let parent_of = |value: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", value.parse().unwrap());
+        parent(&headers).map(str::to_owned)
+    };
+    let good = format!("00-{TRACE}-{PARENT}-01");
+    assert_eq!(parent_of(&good), Some(good.clone()));
+    for bad in [format!("{good}-canary"), "x".to_owned(), "0".repeat(600)] {
+        assert_eq!(parent_of(&bad), None, "{bad}");
+    }
+    assert_eq!(parent(&HeaderMap::new()), None);
 }
 
 #[tokio::test]
