@@ -89,7 +89,7 @@ fn the_image_is_built_from_exact_versions_and_runs_as_nobody() {
         .iter()
         .find(|line| line.contains("cargo build"))
         .unwrap();
-    for word in ["--release", "--locked", "--no-default-features"] {
+    for word in ["--profile dist", "--locked", "--no-default-features"] {
         assert!(build.contains(word), "{build}");
     }
     let last = lines

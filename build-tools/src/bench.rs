@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: runs the benchmarks in release, and writes down what they found.
+//! `cargo xtask bench`: runs the benchmarks of what ships, and writes down what they found.
 //!
 //! Each benchmark tells its figures in the format of `figures.rs`. With `--record` they are written to
 //! `docs/bench/NAME.json`, and the report and its plots, which follow from them, are drawn anew.
@@ -139,7 +139,9 @@ pub(crate) fn redraw(root: &Path, out: &mut dyn Write) -> Result<()> {
 
 /// Runs a bench target of a package.
 fn of_cargo(bench: Bench, package: &str, target: &str, root: &Path) -> Result<Run> {
-    let printed = of_bench(&["--package", package, "--bench", target], root)?;
+    // As it ships.
+    let arguments = ["--profile", "dist", "--package", package, "--bench", target];
+    let printed = of_bench(&arguments, root)?;
     let good = printed.status.success();
     let figures = String::from_utf8(printed.stdout)?;
     if figures.trim().is_empty() {

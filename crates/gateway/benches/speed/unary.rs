@@ -74,7 +74,7 @@ pub(crate) async fn measure(findings: &mut Findings) {
         findings,
         GROUP,
         "gateway",
-        "The release program with no setting but what it needs: a line of log for each call, to a file; the same callers; CPU of the gateway.",
+        "The program with no setting but what it needs: a line of log for each call, to a file; the same callers; CPU of the gateway.",
     );
     // Some are still on their way, and what the collector can't take is dropped.
     let spans: f64 = collector.ask("how many?").await.parse().unwrap();
