@@ -1,8 +1,9 @@
 //! `codegen rest`: `openapi/` to `openapi/openapi.json` and `crates/rest/src/generated/`.
 //!
-//! Progenitor writes the client and its types. What it writes is then changed in two ways that hold for any document:
-//! no type prints its values, and the operations are listed as data for the hooks to check requests against. Beside it
-//! stand the shapes of all answers, for telling when the vendor's answers leave the document.
+//! Progenitor writes the client and its types. What it writes is then changed in three ways that hold for any document:
+//! no type prints its values, one that may be any of several scalars is read without trying each, and the operations are
+//! listed as data for the hooks to check requests against. Beside it stand the shapes of all answers, for telling when
+//! the vendor's answers leave the document.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -10,6 +11,7 @@
 )]
 
 mod generator;
+mod scalars;
 pub(crate) mod shapes;
 pub(crate) mod typed;
 
@@ -95,6 +97,7 @@ fn client_apart(mut document: Value) -> Result<(Value, String)> {
             let mut file =
                 syn::parse2(tokens).context("progenitor wrote code that does not parse")?;
             silence(types(&mut file)?)?;
+            scalars::visit(items(types(&mut file)?))?;
             typed::check(&document, &file)?;
             let mut code = prettyplease::unparse(&file);
             restore_names(&document, &mut code);
@@ -166,14 +169,14 @@ fn silence(types: &mut ItemMod) -> Result<()> {
     for mut item in content {
         let (name, named) = match &mut item {
             Item::Struct(item) => {
-                without_debug(&mut item.attrs)?;
+                without(&mut item.attrs, "Debug")?;
                 (
                     item.ident.to_string(),
                     matches!(item.fields, Fields::Named(_)),
                 )
             }
             Item::Enum(item) if holds_data(item) => {
-                without_debug(&mut item.attrs)?;
+                without(&mut item.attrs, "Debug")?;
                 (item.ident.to_string(), false)
             }
             Item::Impl(implementation) => {
@@ -222,8 +225,9 @@ fn holds_data(item: &ItemEnum) -> bool {
         .any(|variant| !matches!(variant.fields, Fields::Unit))
 }
 
-/// Takes `Debug` out of every `derive`.
-fn without_debug(attributes: &mut [Attribute]) -> Result<()> {
+/// Takes a trait out of every `derive`, and tells whether it was in one.
+fn without(attributes: &mut [Attribute], name: &str) -> Result<bool> {
+    let mut was = false;
     for attribute in attributes {
         let Meta::List(list) = &mut attribute.meta else {
             continue;
@@ -237,10 +241,14 @@ fn without_debug(attributes: &mut [Attribute]) -> Result<()> {
             .filter(|path| {
                 path.segments
                     .last()
-                    .is_none_or(|segment| segment.ident != "Debug")
+                    .is_none_or(|segment| segment.ident != name)
             })
             .map(spelled)
             .collect();
+        if kept.len() == derives.len() {
+            continue;
+        }
+        was = true;
         let derive: Attribute = {
             let item: syn::ItemStruct =
                 syn::parse_str(&format!("#[derive({})] struct S;", kept.join(", ")))?;
@@ -251,7 +259,7 @@ fn without_debug(attributes: &mut [Attribute]) -> Result<()> {
         };
         *attribute = derive;
     }
-    Ok(())
+    Ok(was)
 }
 
 fn spelled(path: &TypePath) -> String {

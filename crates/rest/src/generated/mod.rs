@@ -2280,11 +2280,97 @@ pub mod types {
         }
     }
     ///A number as the vendor sends it: as a JSON number, or as a string of digits.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+    #[derive(::serde::Serialize, Clone, PartialEq)]
     #[serde(untagged)]
     pub enum NumberOrString {
         Integer(i64),
         String(::std::string::String),
+    }
+    impl<'de> ::serde::Deserialize<'de> for NumberOrString {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            struct __Visitor;
+            impl<'de> ::serde::de::Visitor<'de> for __Visitor {
+                type Value = ::std::option::Option<NumberOrString>;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("a scalar")
+                }
+                fn visit_bool<E>(
+                    self,
+                    _: bool,
+                ) -> ::std::result::Result<Self::Value, E> {
+                    Ok(::std::option::Option::None)
+                }
+                fn visit_i64<E>(
+                    self,
+                    value: i64,
+                ) -> ::std::result::Result<Self::Value, E> {
+                    Ok(::std::option::Option::Some(NumberOrString::Integer(value)))
+                }
+                fn visit_u64<E>(
+                    self,
+                    value: u64,
+                ) -> ::std::result::Result<Self::Value, E> {
+                    if let Ok(fitting) = i64::try_from(value) {
+                        return Ok(
+                            ::std::option::Option::Some(NumberOrString::Integer(fitting)),
+                        );
+                    }
+                    Ok(::std::option::Option::None)
+                }
+                fn visit_f64<E>(self, _: f64) -> ::std::result::Result<Self::Value, E> {
+                    Ok(::std::option::Option::None)
+                }
+                fn visit_str<E>(
+                    self,
+                    value: &str,
+                ) -> ::std::result::Result<Self::Value, E> {
+                    Ok(
+                        ::std::option::Option::Some(
+                            NumberOrString::String(value.to_owned()),
+                        ),
+                    )
+                }
+                fn visit_string<E>(
+                    self,
+                    value: ::std::string::String,
+                ) -> ::std::result::Result<Self::Value, E> {
+                    Ok(::std::option::Option::Some(NumberOrString::String(value)))
+                }
+                fn visit_unit<E>(self) -> ::std::result::Result<Self::Value, E> {
+                    Ok(::std::option::Option::None)
+                }
+                fn visit_seq<A: ::serde::de::SeqAccess<'de>>(
+                    self,
+                    mut items: A,
+                ) -> ::std::result::Result<Self::Value, A::Error> {
+                    while items.next_element::<::serde::de::IgnoredAny>()?.is_some() {}
+                    Ok(::std::option::Option::None)
+                }
+                fn visit_map<A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut members: A,
+                ) -> ::std::result::Result<Self::Value, A::Error> {
+                    while members
+                        .next_entry::<
+                            ::serde::de::IgnoredAny,
+                            ::serde::de::IgnoredAny,
+                        >()?
+                        .is_some()
+                    {}
+                    Ok(::std::option::Option::None)
+                }
+            }
+            deserializer
+                .deserialize_any(__Visitor)?
+                .ok_or_else(|| ::serde::de::Error::custom(
+                    "data did not match any variant of untagged enum NumberOrString",
+                ))
+        }
     }
     impl ::std::fmt::Debug for NumberOrString {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
