@@ -11,6 +11,7 @@ mod tests;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::Read;
 
 use crate::{
     Answer,
@@ -62,20 +63,49 @@ pub(crate) enum Kind {
 pub(crate) struct Shape {
     pointer: &'static str,
     /// Anything if empty.
-    kinds: &'static [Kind],
+    kinds: Kinds,
     inside: Inside,
 }
+
+/// A set of kinds, a bit for each: one is asked for at each value of each answer.
+#[derive(Clone, Copy, Debug)]
+struct Kinds(u8);
+
+impl Kinds {
+    const fn of(kinds: &[Kind]) -> Self {
+        let mut bits = 0;
+        let mut rest = kinds;
+        while let [kind, others @ ..] = rest {
+            bits |= 1 << *kind as u8;
+            rest = others;
+        }
+        Self(bits)
+    }
+
+    const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn contains(self, kind: Kind) -> bool {
+        self.0 >> kind as u8 & 1 == 1
+    }
+}
+
+/// A member of an object: its name, whether it is required, and its shape.
+type Member = (&'static str, bool, Shape);
 
 /// What the document says of what is in a value.
 #[derive(Debug)]
 enum Inside {
     /// Nothing.
     Unsaid,
-    /// Of the members of an object, sorted by their names: whether each is required, and its shape.
+    /// Of the members of an object.
     Members {
         /// Where unknown ones are told.
         other: &'static str,
-        known: &'static [(&'static str, bool, Shape)],
+        known: &'static [Member],
+        /// A bit for each that is required, by its place among the known ones.
+        required: u128,
     },
     /// Of every item of an array.
     Items(&'static Shape),
@@ -85,7 +115,7 @@ enum Inside {
 pub(crate) const fn leaf(pointer: &'static str, kinds: &'static [Kind]) -> Shape {
     Shape {
         pointer,
-        kinds,
+        kinds: Kinds::of(kinds),
         inside: Inside::Unsaid,
     }
 }
@@ -98,7 +128,7 @@ pub(crate) const fn list(
 ) -> Shape {
     Shape {
         pointer,
-        kinds,
+        kinds: Kinds::of(kinds),
         inside: Inside::Items(items),
     }
 }
@@ -108,12 +138,33 @@ pub(crate) const fn object(
     pointer: &'static str,
     kinds: &'static [Kind],
     other: &'static str,
-    known: &'static [(&'static str, bool, Shape)],
+    known: &'static [Member],
 ) -> Shape {
+    let mut required = 0;
+    let mut place = 0;
+    while place < known.len() {
+        if known[place].1 {
+            required |= bit(place);
+        }
+        place += 1;
+    }
     Shape {
         pointer,
-        kinds,
-        inside: Inside::Members { other, known },
+        kinds: Kinds::of(kinds),
+        inside: Inside::Members {
+            other,
+            known,
+            required,
+        },
+    }
+}
+
+/// The bit of the member at this place; none beyond the first 128, of which the generator requires none.
+const fn bit(place: usize) -> u128 {
+    if place < u128::BITS as usize {
+        1 << place
+    } else {
+        0
     }
 }
 
@@ -140,18 +191,29 @@ impl Answer {
 
 /// Where a body leaves a shape.
 fn drift(shape: &'static Shape, body: &[u8]) -> Vec<Drift> {
+    // To look for bytes that are no text once is cheaper than in every string. Where there are some, strings that nobody
+    // reads may still hold them.
+    let found = match std::str::from_utf8(body) {
+        Ok(text) => walked(shape, serde_json::Deserializer::from_str(text)),
+        Err(_) => walked(shape, serde_json::Deserializer::from_slice(body)),
+    };
+    found.map_or_else(|_| Vec::new(), |found| found.0)
+}
+
+/// What is found in the whole of a text.
+fn walked<'de, R: Read<'de>>(
+    shape: &'static Shape,
+    mut json: serde_json::Deserializer<R>,
+) -> serde_json::Result<Found> {
     let mut found = Found::default();
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let walked = Look {
+    let look = Look {
         shape,
         found: &mut found,
-    }
-    .deserialize(&mut json);
-    let (Ok(present), Ok(())) = (walked, json.end()) else {
-        return Vec::new();
     };
+    let present = look.deserialize(&mut json)?;
+    json.end()?;
     refuse_null(shape, present, &mut found);
-    found.0
+    Ok(found)
 }
 
 /// What was found so far. Seldom anything, and never more than the document has places.
@@ -177,10 +239,15 @@ struct Look<'found> {
 type Present = bool;
 
 impl Look<'_> {
-    /// Holds the value, which is each of `kinds`, against the document.
-    fn is(&mut self, kinds: &[Kind]) {
+    /// Holds the value, which is of this kind, against the document.
+    fn is(&mut self, kind: Kind) {
+        self.is_either(kind, || false);
+    }
+
+    /// Holds the value against the document: it is of this kind, or one that the document says too.
+    fn is_either(&mut self, kind: Kind, other: impl FnOnce() -> bool) {
         let said = self.shape.kinds;
-        if !said.is_empty() && !kinds.iter().any(|kind| said.contains(kind)) {
+        if !said.is_empty() && !said.contains(kind) && !other() {
             self.found.note(DriftKind::OtherType, self.shape.pointer);
         }
     }
@@ -202,31 +269,30 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_bool<E>(mut self, _: bool) -> Result<Present, E> {
-        self.is(&[Kind::Flag]);
+        self.is(Kind::Flag);
         Ok(true)
     }
 
     fn visit_i64<E>(mut self, _: i64) -> Result<Present, E> {
-        self.is(&[Kind::Number]);
+        self.is(Kind::Number);
         Ok(true)
     }
 
     fn visit_u64<E>(mut self, _: u64) -> Result<Present, E> {
-        self.is(&[Kind::Number]);
+        self.is(Kind::Number);
         Ok(true)
     }
 
     fn visit_f64<E>(mut self, _: f64) -> Result<Present, E> {
-        self.is(&[Kind::Number]);
+        self.is(Kind::Number);
         Ok(true)
     }
 
     fn visit_str<E>(mut self, text: &str) -> Result<Present, E> {
-        if is_whole(text) {
-            self.is(&[Kind::Text, Kind::Digits]);
-        } else {
-            self.is(&[Kind::Text]);
-        }
+        let kinds = self.shape.kinds;
+        self.is_either(Kind::Text, || {
+            kinds.contains(Kind::Digits) && is_whole(text)
+        });
         Ok(true)
     }
 
@@ -236,7 +302,7 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Present, A::Error> {
-        self.is(&[Kind::List]);
+        self.is(Kind::List);
         let Self { shape, found } = self;
         let Inside::Items(item) = shape.inside else {
             let mut anything = || {
@@ -255,9 +321,14 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Present, A::Error> {
-        self.is(&[Kind::Object]);
+        self.is(Kind::Object);
         let Self { shape, found } = self;
-        let Inside::Members { other, known } = shape.inside else {
+        let Inside::Members {
+            other,
+            known,
+            required,
+        } = shape.inside
+        else {
             while members.next_key::<IgnoredAny>()?.is_some() {
                 members.next_value_seed(Look {
                     shape: &ANYTHING,
@@ -266,9 +337,9 @@ impl<'de> Visitor<'de> for Look<'_> {
             }
             return Ok(true);
         };
-        // A bit for each known member; the generator requires none beyond these.
-        let mut there = 0_u128;
-        while let Some(place) = members.next_key_seed(Name(known))? {
+        let mut missing = required;
+        let mut next = 0;
+        while let Some(place) = members.next_key_seed(Name { known, next })? {
             let Some(place) = place else {
                 found.note(DriftKind::UnknownMember, other);
                 members.next_value::<IgnoredAny>()?;
@@ -276,14 +347,15 @@ impl<'de> Visitor<'de> for Look<'_> {
             };
             let shape = &known[place].2;
             let present = members.next_value_seed(Look { shape, found })?;
-            if present || shape.kinds.contains(&Kind::Null) {
-                there |= 1_u128.checked_shl(place as u32).unwrap_or_default();
+            if present || shape.kinds.contains(Kind::Null) {
+                missing &= !bit(place);
             }
+            next = place + 1;
         }
-        for (place, (_, required, shape)) in known.iter().enumerate() {
-            if *required && there >> place & 1 == 0 {
-                found.note(DriftKind::MissingMember, shape.pointer);
-            }
+        while missing != 0 {
+            let place = missing.trailing_zeros() as usize;
+            found.note(DriftKind::MissingMember, known[place].2.pointer);
+            missing &= !bit(place);
         }
         Ok(true)
     }
@@ -291,7 +363,7 @@ impl<'de> Visitor<'de> for Look<'_> {
 
 /// Tells of a `null` where nothing can be left out.
 fn refuse_null(shape: &'static Shape, present: Present, found: &mut Found) {
-    if !present && !shape.kinds.is_empty() && !shape.kinds.contains(&Kind::Null) {
+    if !present && !shape.kinds.is_empty() && !shape.kinds.contains(Kind::Null) {
         found.note(DriftKind::OtherType, shape.pointer);
     }
 }
@@ -302,7 +374,14 @@ fn is_whole(text: &str) -> bool {
 }
 
 /// Finds the place of a member by its name; `None` for one that is not known.
-struct Name(&'static [(&'static str, bool, Shape)]);
+///
+/// Objects have few members, and most names differ in their length alone: to go through them from where the last one
+/// was found costs less than to compare halves.
+struct Name {
+    known: &'static [Member],
+    /// Where to begin.
+    next: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Option<usize>;
@@ -320,9 +399,10 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self
-            .0
-            .binary_search_by(|(known, ..)| (*known).cmp(name))
-            .ok())
+        let Self { known, next } = self;
+        let is_it = |(known, ..): &Member| *known == name;
+        let (before, behind) = known.split_at(next);
+        let place = behind.iter().position(is_it).map(|place| next + place);
+        Ok(place.or_else(|| before.iter().position(is_it)))
     }
 }

@@ -117,6 +117,68 @@ fn what_is_no_json_is_no_drift() {
     assert_eq!(found(&"[".repeat(100_000)), []);
 }
 
+#[test]
+fn bytes_that_are_no_text_matter_only_where_a_string_is_read() {
+    let told = |body: &[u8]| drift(&SMALL, body).len();
+    for unread in [
+        &b"{\"x\":\"\xff\"}"[..],
+        b"{\"x\":{\"\xc3\":[\"\xe2\x82\"]}}",
+    ] {
+        // The unknown member and the missing one.
+        assert_eq!(told(unread), 2, "{unread:?}");
+    }
+    for read in [
+        &b"{\"x\":1,\"id\":\"\xff\"}"[..],
+        b"{\"x\":1,\"\xff\":1}",
+        b"{\"x\":1,\"id\":\"\\ud800\"}",
+        b"{\"x\":1,\"any\":[\"\xff\"]}",
+        b"{\"x\":1}\xff",
+    ] {
+        assert_eq!(told(read), 0, "{read:?}");
+    }
+}
+
+#[test]
+fn members_are_found_in_any_order_and_by_any_spelling() {
+    let [one, two, three] = [r#""count":1"#, r#""\u0069d":2"#, r#""yes":false"#];
+    for [first, second, third] in [
+        [one, two, three],
+        [one, three, two],
+        [two, one, three],
+        [two, three, one],
+        [three, one, two],
+        [three, two, one],
+    ] {
+        assert_eq!(found(&format!("{{{first},{second},{third}}}")), []);
+        let twice = format!("{{{first},{first},\"Id\":1,{second},{third},{first}}}");
+        assert_eq!(found(&twice), [(UnknownMember, "/_other")], "{twice}");
+    }
+}
+
+/// More members than there are bits for, of which the first and the last that may be are required.
+static WIDE: Shape = {
+    const MEMBER: (&str, bool, Shape) = ("", false, leaf("/", &[]));
+    static MEMBERS: [(&str, bool, Shape); 200] = {
+        let mut members = [const { MEMBER }; 200];
+        members[0] = ("first", true, leaf("/first", &[Flag]));
+        members[127] = ("bit", true, leaf("/bit", &[Flag]));
+        members[199] = ("last", true, leaf("/last", &[Flag]));
+        members
+    };
+    object("", &[Object], "/_other", &MEMBERS)
+};
+
+#[test]
+fn of_more_members_than_there_are_bits_for_the_later_ones_are_not_required() {
+    let told = |body: &str| -> Vec<&str> {
+        let found = drift(&WIDE, body.as_bytes());
+        found.iter().map(|drift| drift.pointer).collect()
+    };
+    assert_eq!(told("{}"), ["/first", "/bit"]);
+    assert_eq!(told(r#"{"last":true,"bit":true}"#), ["/first"]);
+    assert_eq!(told(r#"{"last":1,"bit":true,"first":true}"#), ["/last"]);
+}
+
 fn answer(status: u16, body: &'static str) -> Answer {
     Answer {
         status: StatusCode::from_u16(status).unwrap(),
@@ -186,7 +248,7 @@ fn the_generated_table_has_every_operation_and_few_places() {
         let (_, shape) = found.unwrap_or_else(|| panic!("no shape for {}", operation.id));
         all += places(shape, &mut sorted) + refusals;
     }
-    assert!(sorted, "members are found by halves");
+    assert!(sorted, "the table is in order");
     assert_eq!(SUCCESSES.len(), crate::OPERATIONS.len());
     // So many series at most, if the vendor changed everything at once.
     assert!((100..=704).contains(&all), "{all}");
