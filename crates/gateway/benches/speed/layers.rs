@@ -6,11 +6,13 @@ use crate::{
     protected::{Protection, Sees, folder, traces},
     role::{Part, Role},
     subject::{Plan, Subject},
-    turns::{Contestant, ROUNDS, take_turns},
+    turns::{Contestant, take_turns},
     vendor::Vendor,
 };
 
 const GROUP: &str = "Cost of each layer";
+
+const ROUNDS: usize = 7;
 
 /// What is switched, where it stands in the turns, where that stands that it is held against, and what exactly it is.
 const LAYERS: [(&str, usize, usize, &str); 10] = [

@@ -10,9 +10,6 @@ use crate::{
     subject::{CALLERS, Subject},
 };
 
-/// How often each of those that are compared has its turn.
-pub(crate) const ROUNDS: usize = 7;
-
 /// A customer that there is none of, and what the gateway and the naked gateway say to that.
 const NOBODY: &str = "1999999999";
 const NOT_FOUND: [&str; 2] = ["CUSTOMER_NOT_FOUND", "NotFound"];
