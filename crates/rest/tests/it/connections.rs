@@ -22,7 +22,9 @@ enum Seen {
     Opened(usize),
     /// A request on that connection.
     Request(usize),
-    /// Its end, as the client has it.
+    /// The end that the server put to it.
+    Ended(usize),
+    /// The end that the client put to it.
     Closed(usize),
 }
 
@@ -58,6 +60,7 @@ fn serve(mut stream: TcpStream, number: usize, keeps: Keeps, tell: &Sender<Seen>
         stream.write_all(b"HTTP/1.1 204 Done\r\n\r\n").unwrap();
         if keeps == Keeps::UntilAnswered {
             stream.shutdown(Shutdown::Write).unwrap();
+            let _ = tell.send(Seen::Ended(number));
         }
     }
     let _ = tell.send(Seen::Closed(number));
@@ -105,14 +108,17 @@ async fn a_connection_that_was_closed_meanwhile_is_left_alone() {
     let (base_url, seen) = server(Keeps::UntilAnswered);
     let http = http_client(&base_url).unwrap();
     let mut requests = 0;
-    for _ in 0..20 {
+    for number in 0..20 {
         delete(&base_url, &http).await.unwrap();
-        // Until the end of the connection has come, which is where the next request could meet it.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        requests += seen
-            .try_iter()
-            .filter(|seen| matches!(seen, Seen::Request(_)))
-            .count();
+        loop {
+            match next(&seen) {
+                Seen::Request(_) => requests += 1,
+                Seen::Ended(ended) if ended == number => break,
+                Seen::Opened(_) | Seen::Ended(_) | Seen::Closed(_) => {}
+            }
+        }
+        // For the runtime to hear of it.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(requests, 20, "each went out once");
 }
