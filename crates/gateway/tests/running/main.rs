@@ -5,6 +5,8 @@ mod collector;
 mod drain;
 #[path = "../../benches/common/figures.rs"]
 mod figures;
+#[path = "../../benches/common/guard.rs"]
+mod guard;
 mod health;
 mod lines;
 mod process;

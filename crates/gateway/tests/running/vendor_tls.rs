@@ -8,7 +8,6 @@ use std::{
 
 use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
 use openfinance_sandbox::{Config, Sandbox};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -17,13 +16,13 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     },
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::program::Program;
+use crate::{guard::Guard, program::Program};
 
 /// A vendor at `https://localhost`, whose certificate is of an authority that the machine knows only if it is told.
 struct Vendor {
@@ -36,19 +35,16 @@ impl Vendor {
     async fn start(folder: &Path) -> Self {
         let sandbox = Sandbox::start(Config::for_tests()).await.unwrap();
         let inner: SocketAddr = sandbox.base_url()["http://".len()..].parse().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &authority).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        // It makes more than is used here, and has put it into files.
+        Guard::new(folder);
+        let certificate = CertificateDer::from_pem_file(folder.join("cert")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(folder.join("key")).unwrap();
         let ring = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let tls = ServerConfig::builder_with_provider(ring)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,12 +62,10 @@ impl Vendor {
                 });
             }
         });
-        let path = folder.join("authority.pem");
-        std::fs::write(&path, authority.pem()).unwrap();
         Self {
             sandbox,
             at,
-            authority: path.display().to_string(),
+            authority: folder.join("ca").display().to_string(),
         }
     }
 
