@@ -73,7 +73,11 @@ impl Chain {
 /// Makes the content that these bytes end with a line: with its hash, and with its end.
 pub(super) fn seal(bytes: &mut Vec<u8>, mac: &MacBytes) {
     bytes.pop_if(|last| *last == b'}');
-    for part in [BEFORE_MAC, hex(mac).as_bytes(), AFTER_MAC, b"\n"] {
+    let mut digits = [0; MAC_DIGITS];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(mac) {
+        pair.copy_from_slice(&pair_of(*byte));
+    }
+    for part in [BEFORE_MAC, &digits, AFTER_MAC, b"\n"] {
         bytes.extend_from_slice(part);
     }
 }
@@ -95,13 +99,13 @@ fn hash(keyed: &Hmac<Sha256>, parts: &[&[u8]]) -> MacBytes {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    // Every line has some of this, and formatting would take twenty times as long.
-    for byte in bytes {
-        let digits = [byte >> 4, byte & 0xf];
-        text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
-    }
-    text
+    let pairs = bytes.iter().flat_map(|byte| pair_of(*byte));
+    pairs.map(char::from).collect()
+}
+
+/// The two digits of a byte. Every line has some of these, and formatting would take twenty times as long.
+fn pair_of(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xf].map(|digit| DIGITS[usize::from(digit)])
 }
 
 /// The 32 bytes that are written so; only as we write them, since otherwise a changed digit would be the same hash.

@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use super::{
     Audit, Open, Trail,
     ids::{Ids, Method},
+    queue::Announced,
     record::{End, Event, Record},
 };
 use crate::{
@@ -120,6 +121,7 @@ impl Call {
         if !self.audit.is_usable() {
             return unavailable().into_http();
         }
+        let announced = self.audit.0.queue.announce();
         let (parts, body) = request.into_parts();
         let (message, body) = first_message(body).await;
         let mut ids = Ids::default();
@@ -134,12 +136,15 @@ impl Call {
         };
         let request = Request::from_parts(parts, body);
         if !self.called.reads_only() {
-            return self.write(inner, request, record).await;
+            return self.write(inner, request, record, announced).await;
         }
-        let Ok(response) = inner.call(request).await;
         if self.called.is_unary() {
-            self.read(response, record).await
+            let Ok(response) = inner.call(request).await;
+            self.read(response, record, announced).await
         } else {
+            // It may take long until its first message.
+            drop(announced);
+            let Ok(response) = inner.call(request).await;
             self.stream(response, record).await
         }
     }
@@ -151,6 +156,7 @@ impl Call {
         mut inner: S,
         mut request: Request<Body>,
         record: Record,
+        announced: Announced,
     ) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
@@ -175,7 +181,7 @@ impl Call {
             deadline,
         };
         let write = async move {
-            if self.audit.0.queue.write(intent).await.is_err() {
+            if announced.write(intent).await.is_err() {
                 // Nothing was done, and the intent is not in the file.
                 open.outcome.take();
                 return unavailable().into_http();
@@ -199,7 +205,12 @@ impl Call {
     }
 
     /// A read: what was read is on disk before the answer leaves.
-    async fn read(&self, response: Response<Body>, mut record: Record) -> Response<Body> {
+    async fn read(
+        &self,
+        response: Response<Body>,
+        mut record: Record,
+        announced: Announced,
+    ) -> Response<Body> {
         let answer = Answer::whole(response).await;
         let end = answer.end();
         let is_ok = end.code == code_name(Code::Ok);
@@ -208,7 +219,7 @@ impl Call {
         }
         record.end = Some(end);
         self.method.response(&answer.message(), &mut record.ids);
-        match self.audit.0.queue.write(record).await {
+        match announced.write(record).await {
             Err(_) if is_ok => unavailable().into_http(),
             Ok(()) => answer.into_response(),
             // An error has nothing of a record in it.

@@ -5,7 +5,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{self, Duration},
 };
 
 use jiff::Timestamp;
@@ -15,6 +15,13 @@ use super::record::Record;
 
 /// How many lines may wait. Whoever comes then is refused.
 const MOST_WAITING: usize = 1_024;
+
+/// How long after one sync lines wait for those of calls that are on their way, so that one sync more does for all of them.
+/// A line that comes later than that, or behind which none is on its way, waits for nobody.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// So many lines don't wait for more.
+const MOST_GATHERED: usize = 256;
 
 /// How often it is tried whether lines can be written again.
 pub(super) const RETRY: Duration = Duration::from_millis(250);
@@ -61,7 +68,33 @@ pub(super) struct Queue {
     at_disk_since: AtomicU64,
     /// How many refusals have no line, since the start.
     passed_over: AtomicU64,
+    gather: Duration,
     now: fn() -> Timestamp,
+}
+
+/// A call that will bring a line soon, until this is dropped.
+pub(super) struct Announced(Arc<Queue>);
+
+impl Announced {
+    /// As [`Queue::write`], of the line that was announced.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn write(self, record: Record) -> Result<(), Unwritten> {
+        let written = self.0.begin(record);
+        drop(self);
+        written?.await.unwrap_or(Err(Unwritten))
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.announced -= 1;
+        if waiting.sleep == Sleep::Gathering {
+            self.0.wake(waiting);
+        }
+    }
 }
 
 /// The writer is at the disk as long as this lives.
@@ -79,12 +112,37 @@ pub(super) struct Waiting {
     /// How many refusals were not written down.
     pub(super) untold: u64,
     pub(super) closed: bool,
-    /// The writer waits to be woken. While it is at the disk, nobody need call the system for that.
-    asleep: bool,
+    /// How many calls will bring a line soon.
+    announced: usize,
+    /// When what waited was taken last.
+    taken: Option<time::Instant>,
+    sleep: Sleep,
+}
+
+/// What the writer sleeps for. While it is at the disk, nobody need call the system to wake it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Sleep {
+    #[default]
+    Awake,
+    /// For anything.
+    Idle,
+    /// For the last of the lines that are on their way.
+    Gathering,
+}
+
+impl Waiting {
+    /// Whether all lines are there that one sync should do for.
+    fn is_gathered(&self) -> bool {
+        self.announced == 0 || self.entries.len() >= MOST_GATHERED || self.closed
+    }
 }
 
 impl Queue {
     pub(super) fn new(now: fn() -> Timestamp) -> Arc<Self> {
+        Self::gathering(GATHER, now)
+    }
+
+    pub(super) fn gathering(gather: Duration, now: fn() -> Timestamp) -> Arc<Self> {
         Arc::new(Self {
             waiting: Mutex::default(),
             woken: Condvar::new(),
@@ -92,6 +150,7 @@ impl Queue {
             born: Instant::now(),
             at_disk_since: AtomicU64::new(IDLE),
             passed_over: AtomicU64::new(0),
+            gather,
             now,
         })
     }
@@ -126,11 +185,22 @@ impl Queue {
     /// # Errors
     /// [`Unwritten`] if it can't be written, or too many wait already.
     pub(super) async fn write(&self, record: Record) -> Result<(), Unwritten> {
+        self.begin(record)?.await.unwrap_or(Err(Unwritten))
+    }
+
+    /// Says that a call will bring a line soon, by [`Announced::write`]: others wait for it a little, to share a sync.
+    pub(super) fn announce(self: &Arc<Self>) -> Announced {
+        self.lock().announced += 1;
+        Announced(Arc::clone(self))
+    }
+
+    /// Brings a line, and answers what tells when it is on disk.
+    fn begin(&self, record: Record) -> Result<oneshot::Receiver<Result<(), Unwritten>>, Unwritten> {
         let (done, written) = oneshot::channel();
         if !self.is_usable() || !self.push(record, Some(done), Some(MOST_WAITING)) {
             return Err(Unwritten);
         }
-        written.await.unwrap_or(Err(Unwritten))
+        Ok(written)
     }
 
     /// Writes what has become of a write, and returns when that is on disk, or is kept until it can be.
@@ -201,11 +271,16 @@ impl Queue {
         true
     }
 
-    /// Wakes the writer if it sleeps and nobody else does.
+    /// Wakes the writer if it sleeps for what has come, and nobody else does.
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        let asleep = std::mem::take(&mut waiting.asleep);
-        drop(waiting);
-        if asleep {
+        let wakes = match waiting.sleep {
+            Sleep::Awake => false,
+            Sleep::Idle => true,
+            Sleep::Gathering => waiting.is_gathered(),
+        };
+        if wakes {
+            waiting.sleep = Sleep::Awake;
+            drop(waiting);
             self.woken.notify_one();
         }
     }
@@ -223,24 +298,51 @@ impl Queue {
             if is_well && waiting.untold > 0 {
                 patience = patience.min(UNTOLD_PAUSE);
             }
-            waiting.asleep = true;
-            let (woken, waited) = self
-                .woken
-                .wait_timeout(waiting, patience)
-                .unwrap_or_else(PoisonError::into_inner);
-            waiting = woken;
-            waiting.asleep = false;
-            if waited.timed_out() || !is_well {
+            let timed_out;
+            (waiting, timed_out) = self.sleep(waiting, Sleep::Idle, patience);
+            if timed_out || !is_well {
                 break;
             }
         }
-        let closed = waiting.closed;
+        if !waiting.entries.is_empty() && is_well {
+            waiting = self.gather(waiting);
+        }
+        waiting.taken = Some(time::Instant::now());
         Waiting {
             entries: std::mem::take(&mut waiting.entries),
             untold: std::mem::take(&mut waiting.untold),
-            closed,
-            asleep: false,
+            closed: waiting.closed,
+            ..Waiting::default()
         }
+    }
+
+    /// Waits for the lines that are on their way, if others were taken just now.
+    fn gather<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        while !waiting.is_gathered() {
+            let since = waiting.taken.map(|taken| taken.elapsed());
+            let left = since.and_then(|since| self.gather.checked_sub(since));
+            let Some(left) = left.filter(|left| !left.is_zero()) else {
+                break;
+            };
+            (waiting, _) = self.sleep(waiting, Sleep::Gathering, left);
+        }
+        waiting
+    }
+
+    /// Sleeps until woken or out of patience, and answers whether it was the latter.
+    fn sleep<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        sleep: Sleep,
+        patience: Duration,
+    ) -> (MutexGuard<'a, Waiting>, bool) {
+        waiting.sleep = sleep;
+        let (mut waiting, waited) = self
+            .woken
+            .wait_timeout(waiting, patience)
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.sleep = Sleep::Awake;
+        (waiting, waited.timed_out())
     }
 }
 
@@ -255,3 +357,6 @@ impl Drop for CloseOnEnd {
         waiting.entries.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

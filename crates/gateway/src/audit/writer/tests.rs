@@ -1,12 +1,9 @@
-//! What the writer does when nothing is to be written, and when the disk does not answer. The clock is held.
+//! What the writer does when nothing is to be written. The clock is held.
 
 use std::cell::Cell;
 
 use super::*;
-use crate::{
-    audit::{file::Head, queue::HANG},
-    config::SharedKey,
-};
+use crate::{audit::file::Head, config::SharedKey};
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(1_800_000_000_000) };
@@ -29,19 +26,6 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     Writer::open(Queue::new(now), chain(), path, "one".to_owned()).unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_disk_that_hangs_counts_as_one_that_can_not_be_written() {
-    let queue = Queue::new(now);
-    let at_disk = queue.at_disk();
-    pass(HANG * 2);
-    tokio::time::advance(HANG).await;
-    assert!(queue.is_usable(), "whatever the clock on the wall says");
-    tokio::time::advance(Duration::from_millis(1)).await;
-    assert!(!queue.is_usable(), "calls would wait for it");
-    drop(at_disk);
-    assert!(queue.is_usable());
-}
-
 #[test]
 fn a_checkpoint_is_made_although_nothing_is_written_any_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,17 +46,6 @@ fn a_checkpoint_is_made_although_nothing_is_written_any_more() {
 }
 
 #[test]
-fn refusals_without_a_line_are_told_although_no_line_follows() {
-    let queue = Queue::new(now);
-    let waiting = std::thread::spawn({
-        let queue = Arc::clone(&queue);
-        move || queue.take(true, Duration::MAX).untold
-    });
-    queue.pass_over();
-    assert_ne!(waiting.join().unwrap(), 0);
-}
-
-#[test]
 fn an_empty_note_is_none_and_no_sign_of_a_change() {
     let folder = tempfile::tempdir().unwrap();
     drop(writer(&folder));
@@ -82,42 +55,4 @@ fn an_empty_note_is_none_and_no_sign_of_a_change() {
     assert!(head.read(&chain()).is_none() && !head.is_foreign(&chain()));
     std::fs::write(folder.path().join("audit.jsonl.head"), "x").unwrap();
     assert!(head.is_foreign(&chain()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_waits_for_a_writer_that_nobody_woke() {
-    let queue = Queue::new(now);
-    let writer = std::thread::spawn({
-        let queue = Arc::clone(&queue);
-        move || {
-            let mut told = 0;
-            loop {
-                // It may sleep for ever: only who comes with a line wakes it.
-                let waiting = queue.take(true, Duration::MAX);
-                for mut entry in waiting.entries {
-                    entry.tell(Ok(()));
-                    told += 1;
-                }
-                if waiting.closed {
-                    return told;
-                }
-            }
-        }
-    });
-    let callers = (0..8).map(|_| {
-        let queue = Arc::clone(&queue);
-        tokio::spawn(async move {
-            for _ in 0..500 {
-                queue.write(Record::new(Event::Read)).await.unwrap();
-            }
-        })
-    });
-    let written = futures_util::future::join_all(callers);
-    let written = tokio::time::timeout(Duration::from_secs(60), written).await;
-    queue.close();
-    assert!(
-        written.is_ok(),
-        "a line came while the writer went to sleep, and did not wake it"
-    );
-    assert_eq!(writer.join().unwrap(), 8 * 500);
 }
