@@ -43,7 +43,9 @@ where
         }
         writer.write_str("{\"timestamp\":\"")?;
         write_time((self.now)(), &mut writer)?;
-        write!(writer, "\",\"level\":\"{}\"", metadata.level())?;
+        writer.write_str("\",\"level\":\"")?;
+        writer.write_str(metadata.level().as_str())?;
+        writer.write_str("\"")?;
         let mut fields = Fields {
             writer: &mut writer,
             written: Ok(()),
@@ -82,24 +84,36 @@ struct Fields<'w, 'a> {
 }
 
 impl Fields<'_, '_> {
-    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    /// Writes a field, its value as `write` does.
+    fn write(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let mut all = || {
+            // Piece by piece: formatting them together takes three times as long.
+            for piece in [",\"", field.name(), "\":"] {
+                self.writer.write_str(piece)?;
+            }
+            write(self.writer)
+        };
         if self.written.is_ok() {
-            self.written = write!(self.writer, ",\"{}\":{value}", field.name());
+            self.written = all();
         }
     }
 }
 
 impl Visit for Fields<'_, '_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, format_args!("{value:?}"));
+        self.write(field, |writer| write!(writer, "{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, format_args!("\"{value}\""));
+        self.write(field, |writer| {
+            ["\"", value, "\""]
+                .into_iter()
+                .try_for_each(|piece| writer.write_str(piece))
+        });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, format_args!("\"{value:?}\""));
+        self.write(field, |writer| write!(writer, "\"{value:?}\""));
     }
 }
 
