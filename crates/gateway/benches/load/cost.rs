@@ -57,12 +57,6 @@ fn creates(rate: f64, time: Duration) -> Load {
 
 /// Latency with everything on, then a soak of the same gateway.
 pub(crate) async fn guarded_latency_and_soak(findings: &mut Findings) {
-    let plain = Subject::start("", &[]).await;
-    let idle = mebibytes(plain.resident());
-    let name = "memory of a gateway without them that has just started";
-    findings.add(Figure::once(GUARDED, name, idle, "MiB").bar(Limit::AtMost(20.0)));
-    plain.stop().await;
-
     let folder = tempfile::tempdir().unwrap();
     let subject = guarded(folder.path()).await;
     let read = |rate| Load::reads(&subject.customer, rate, TIME);
