@@ -4,6 +4,7 @@
 
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
+use http::HeaderMap;
 use openfinance::Vendor;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -35,6 +36,15 @@ pub(crate) struct Failure {
     domain: &'static str,
     metadata: HashMap<String, String>,
     details: ErrorDetails,
+}
+
+/// The status in these headers or trailers, if it is that of a failure.
+pub(crate) fn failed(headers: &HeaderMap) -> Option<Status> {
+    let code = headers.get(Status::GRPC_STATUS)?;
+    // Most calls end well, and all headers are copied where a status is read.
+    (Code::from_bytes(code.as_bytes()) != Code::Ok)
+        .then(|| Status::from_header_map(headers))
+        .flatten()
 }
 
 impl Failure {

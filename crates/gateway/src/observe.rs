@@ -22,7 +22,9 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Level, Span};
 
 use crate::{
-    auth, log,
+    auth,
+    failure::failed,
+    log,
     method::Called,
     metrics::{Metrics, Open},
     reason::Reason,
@@ -140,8 +142,8 @@ struct Call {
 impl Call {
     /// Tells of the call, which ended with the status in `headers`.
     fn end(&mut self, headers: &HeaderMap) {
-        match Status::from_header_map(headers) {
-            Some(status) if status.code() != Code::Ok => {
+        match failed(headers) {
+            Some(status) => {
                 let details = status.get_error_details();
                 let info = details.error_info();
                 let metadata = |key: &str| {
@@ -157,7 +159,7 @@ impl Call {
                     metadata("vendor_code"),
                 );
             }
-            Some(_) | None => self.tell(Code::Ok, None, None, None, None),
+            None => self.tell(Code::Ok, None, None, None, None),
         }
     }
 

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     auth::Caller,
     complete::trailers,
-    failure::{Failure, OURS},
+    failure::{Failure, OURS, failed},
     method::Called,
     ready::take_ready,
     reason::Reason,
@@ -348,18 +348,9 @@ fn unavailable() -> Status {
         .into()
 }
 
-/// The status in these headers or trailers, if it is that of a failure.
-fn failure(headers: &HeaderMap) -> Option<Status> {
-    let code = headers.get(Status::GRPC_STATUS)?;
-    // Most calls end well, and all headers are copied where a status is read.
-    (Code::from_bytes(code.as_bytes()) != Code::Ok)
-        .then(|| Status::from_header_map(headers))
-        .flatten()
-}
-
 /// Whether the status in these headers or trailers says that we refused the request for what it says, or for who says it.
 fn is_our_refusal(headers: &HeaderMap) -> bool {
-    failure(headers).is_some_and(|status| {
+    failed(headers).is_some_and(|status| {
         matches!(
             status.code(),
             Code::InvalidArgument | Code::PermissionDenied
@@ -372,7 +363,7 @@ fn is_our_refusal(headers: &HeaderMap) -> bool {
 /// What the status in these headers or trailers says.
 pub(super) fn end_of(headers: &HeaderMap) -> End {
     let redacted = headers.contains_key(REDACTED);
-    let Some(status) = failure(headers) else {
+    let Some(status) = failed(headers) else {
         return End {
             code: code_name(Code::Ok),
             redacted,
@@ -450,7 +441,7 @@ impl Answer {
 
     /// The records that are there although the call failed.
     fn half_done(&self) -> Vec<(&'static str, String)> {
-        let status = self.status_headers().and_then(failure);
+        let status = self.status_headers().and_then(failed);
         let info = status.and_then(|status| status.get_details_error_info());
         let mut metadata = info.map(|info| info.metadata).unwrap_or_default();
         ["customer_id", "consumer_id"]

@@ -1,6 +1,6 @@
 //! Callers by key: the header `x-api-key`.
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
@@ -8,7 +8,7 @@ use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use crate::config::auth::StaticKey;
 
 /// The header with the key.
-pub(super) const HEADER: &str = "x-api-key";
+pub(super) const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The shortest and the longest key that is looked at, in bytes. Nothing shorter is 32 random bytes, whatever its hash: an
 /// empty header is nobody's key.

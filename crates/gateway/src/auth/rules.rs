@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -181,8 +181,8 @@ impl Gatekeeper {
     ) -> Result<Caller, Stranger> {
         let rules = self.rules();
         let (token, key) = (
-            take_one(headers, AUTHORIZATION.as_str()),
-            take_one(headers, key::HEADER),
+            take_one(headers, &AUTHORIZATION),
+            take_one(headers, &key::HEADER),
         );
         if let Some(caller) = &rules.everybody {
             return Ok(caller.clone());
@@ -210,7 +210,7 @@ impl Gatekeeper {
 }
 
 /// The value of a header that must not be there twice: of two, another program may take the other one.
-fn take_one(headers: &mut HeaderMap, name: &str) -> Result<Option<HeaderValue>, Stranger> {
+fn take_one(headers: &mut HeaderMap, name: &HeaderName) -> Result<Option<HeaderValue>, Stranger> {
     let is_one = headers.get_all(name).iter().nth(1).is_none();
     let value = headers.remove(name);
     if is_one { Ok(value) } else { Err(Stranger) }
