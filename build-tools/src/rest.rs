@@ -1,8 +1,9 @@
 //! `codegen rest`: `openapi/` to `openapi/openapi.json` and `crates/rest/src/generated/`.
 //!
-//! Progenitor writes the client and its types. What it writes is then changed in three ways that hold for any document:
-//! no type prints its values, one that may be any of several scalars is read without trying each, and the operations are
-//! listed as data for the hooks to check requests against. Beside it stand the shapes of all answers, for telling when
+//! Progenitor writes the client and its types. What it writes is then changed in four ways that hold for any document:
+//! no type prints its values, one that may be any of several scalars is read without trying each, requests are made and
+//! answers decoded without what costs time for nothing, and the operations are listed as data for the hooks to check
+//! requests against. Beside it stand the shapes of all answers, for telling when
 //! the vendor's answers leave the document.
 
 #![expect(
@@ -11,6 +12,7 @@
 )]
 
 mod generator;
+mod methods;
 mod scalars;
 pub(crate) mod shapes;
 pub(crate) mod typed;
@@ -98,10 +100,10 @@ fn client_apart(mut document: Value) -> Result<(Value, String)> {
                 syn::parse2(tokens).context("progenitor wrote code that does not parse")?;
             silence(types(&mut file)?)?;
             scalars::visit(items(types(&mut file)?))?;
+            methods::make_lean(&mut file)?;
             typed::check(&document, &file)?;
             let mut code = prettyplease::unparse(&file);
             restore_names(&document, &mut code);
-            requests(&mut code);
             operations(&document, &mut code)?;
             return Ok((document, code));
         }
@@ -112,16 +114,6 @@ fn client_apart(mut document: Value) -> Result<(Value, String)> {
         }
     }
     bail!("generated types keep clashing after eight rounds of renaming")
-}
-
-/// Asks `reqwest` for the methods that it has no function for; progenitor calls one by each method's name.
-fn requests(code: &mut String) {
-    for (function, method) in [("options", "OPTIONS"), ("trace", "TRACE")] {
-        *code = code.replace(
-            &format!(".{function}(url)"),
-            &format!(".request(::reqwest::Method::{method}, url)"),
-        );
-    }
 }
 
 /// Gives parameters and members that were renamed for Rust's sake the names that they have on the wire.

@@ -7,6 +7,7 @@ use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap},
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What the server answered, to the byte. Prints its status and the length of its body, nothing else.
@@ -39,6 +40,16 @@ impl Answer {
     /// What the body is.
     pub fn kind(&self) -> BodyKind {
         self.parsed().0
+    }
+
+    /// The value that the body is of.
+    pub(crate) fn decoded<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        // To look for bytes that are no text once is cheaper than in every string. Where there are some, strings that
+        // nobody reads may still hold them.
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(&self.body),
+        }
     }
 
     /// What the body is, and its value if that is JSON.

@@ -78,7 +78,8 @@ impl Call {
             call: self.clone(),
             http: http.clone(),
         };
-        Client::new_with_client(base_url.trim_end_matches('/'), http.maker.clone(), attempt)
+        let maker = http.server.maker.clone();
+        Client::new_with_client(base_url.trim_end_matches('/'), maker, attempt)
     }
 
     /// What the server answered, whatever became of it; `None` before and if no complete answer came.

@@ -69,7 +69,8 @@ impl Connections {
 
     /// Keeps one for another request, unless it is of no more use.
     pub(crate) fn keep(self: &Arc<Self>, mut connection: Connection) {
-        if !connection.is_idle() {
+        // One that has asked for another request is idle already. Whether it still is, is looked at before it is used.
+        if !connection.is_ready() && !connection.is_idle() {
             return;
         }
         let mut idle = self.idle();
@@ -150,6 +151,11 @@ impl Connection {
     /// What `wanted` of an answer comes to.
     pub(crate) async fn bring<T>(&mut self, wanted: impl Future<Output = T>) -> T {
         until(&mut self.io, wanted).await
+    }
+
+    /// Whether it had come to its next request when it was last looked at.
+    fn is_ready(&self) -> bool {
+        self.io.is_some() && self.requests.is_ready()
     }
 
     /// Looks whether it can take another request, and has nobody woken for its sake.

@@ -12,9 +12,10 @@ use reqwest::{Body, Request};
 use tokio::time::timeout;
 
 use crate::{
-    Answer, Call, Cause, CauseKind, Failure, HttpClient,
+    Answer, Call, Cause, CauseKind, Failure,
     call::{Attempt, Trace},
     connections::Connection,
+    http_client::Server,
 };
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!(
@@ -27,9 +28,9 @@ impl Attempt {
     /// Sends the request, once, and reads its answer.
     pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
         let Self { call, http } = self;
-        let request = http.finish(request)?;
+        let request = http.server.finish(request)?;
         let connected = &call.trace.connected;
-        match timeout(call.timeout, http.exchange(request, call)).await {
+        match timeout(call.timeout, http.server.exchange(request, call)).await {
             Ok(answered) => answered,
             Err(over) if connected.get().is_none() => Err(Failure::NotSent {
                 cause: Cause::of(CauseKind::Timeout, &over),
@@ -39,14 +40,11 @@ impl Attempt {
     }
 }
 
-impl HttpClient {
+impl Server {
     /// Makes what goes out of what the generated method has made.
     fn finish(&self, mut request: Request) -> Result<http::Request<Body>, Failure> {
         const ELSEWHERE: Failure = Failure::Unsendable("the HTTP client is one of another server");
-        let target = request.url().as_str().strip_prefix(&*self.origin);
-        let target = target
-            .filter(|target| target.starts_with('/'))
-            .ok_or(ELSEWHERE)?;
+        let target = self.behind(request.url().as_str()).ok_or(ELSEWHERE)?;
         let target = PathAndQuery::try_from(target)
             .map_err(|_| Failure::Unsendable("the base URL or an argument makes no request"))?;
         let body = request.body_mut().take().unwrap_or_default();

@@ -7,16 +7,14 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use progenitor_client::{ClientHooks, Error, OperationInfo};
+use progenitor_client::{ClientHooks, Error, OperationInfo, ResponseValue};
 use reqwest::{
-    Body, Request, Response, ResponseBuilderExt as _, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
+    Body, Method, Request, RequestBuilder, Response, ResponseBuilderExt as _, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
+use serde::de::DeserializeOwned;
 
 use crate::{Answer, Call, Client, Failure, OPERATIONS, call::Attempt};
-
-/// The generator's invention: the version of the document, which no document asks for.
-const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// An operation of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +60,28 @@ impl ClientHooks<Attempt> for Client {
     }
 }
 
+/// What the generated methods call beside the hooks.
+impl Attempt {
+    /// A request to this URL.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.server.request(method, url)
+    }
+
+    /// The value in the answer, which this is the copy of.
+    pub fn decoded<T, E>(&self, copy: Response) -> Result<ResponseValue<T>, Error<E>>
+    where
+        T: DeserializeOwned,
+    {
+        let Some(answer) = self.call.answer() else {
+            return Err(Error::UnexpectedResponse(copy));
+        };
+        match answer.decoded() {
+            Ok(value) => Ok(ResponseValue::new(value, answer.status, HeaderMap::new())),
+            Err(error) => Err(Error::InvalidResponsePayload(answer.body.clone(), error)),
+        }
+    }
+}
+
 /// Puts the call's headers and deadline on a request, or says why it must not go out.
 fn stamp(
     call: &Call,
@@ -81,7 +101,6 @@ fn stamp(
         return Err("an argument in the path would lead to another operation");
     }
     let headers = request.headers_mut();
-    headers.remove(API_VERSION);
     headers.insert(ACCEPT, HeaderValue::from_static(operation.accept));
     if let Some(content_type) = operation.content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -104,9 +123,14 @@ fn leads_there_as_written(url: &Url, base_url: &str, template: &str) -> bool {
     let Some(rest) = url.as_str().strip_prefix(base_url) else {
         return false;
     };
-    let has_path_alone = !base_url.contains(['?', '#']);
-    let path = rest.find(['?', '#']).map_or(rest, |end| &rest[..end]);
-    has_path_alone && are_segments(path, template, ["{", "}"])
+    let has_path_alone = path_end(base_url).is_none();
+    let path = path_end(rest).map_or(rest, |end| &rest[..end]);
+    has_path_alone && are_segments(path, template)
+}
+
+/// Where the path of a URL ends, if anything is behind it.
+fn path_end(url: &str) -> Option<usize> {
+    url.bytes().position(|byte| matches!(byte, b'?' | b'#'))
 }
 
 /// As [`leads_there`], for any base URL and template.
@@ -114,35 +138,43 @@ fn leads_there_as_read(url: &Url, base_url: &str, template: &str) -> bool {
     let Ok(base) = Url::parse(base_url) else {
         return false;
     };
-    // The template's braces and blanks become what they are in a URL, too.
+    // The template's blanks become what they are in a URL, too, and braces in a URL what they are in the template.
     let mut wanted = base.clone();
     wanted.set_path(&format!("{}{template}", base.path().trim_end_matches('/')));
-    are_segments(url.path(), wanted.path(), ["%7B", "%7D"]) && url.origin() == base.origin()
+    let [path, wanted] =
+        [url, &wanted].map(|url| url.path().replace("%7B", "{").replace("%7D", "}"));
+    are_segments(&path, &wanted) && url.origin() == base.origin()
 }
 
-/// Whether a path has the template's segments, in which parameters stand between these braces.
-fn are_segments(path: &str, template: &str, braces: [&str; 2]) -> bool {
+/// Whether a path has the template's segments.
+fn are_segments(path: &str, template: &str) -> bool {
+    // Before the first parameter all is as it is written, and need not be taken apart.
+    let literal = template.find('{').unwrap_or(template.len());
+    let literal = template[..literal].rfind('/').map_or(0, |slash| slash + 1);
+    let (literal, template) = template.split_at(literal);
+    let Some(path) = path.strip_prefix(literal) else {
+        return false;
+    };
     let (mut actual, mut expected) = (path.split('/'), template.split('/'));
     loop {
         match (actual.next(), expected.next()) {
             (None, None) => return true,
-            (Some(actual), Some(expected)) if is_segment(actual, expected, braces) => {}
+            (Some(actual), Some(expected)) if is_segment(actual, expected) => {}
             _ => return false,
         }
     }
 }
 
 /// Whether a segment is one of the template's, with something in the place of its parameters.
-fn is_segment(actual: &str, expected: &str, braces: [&str; 2]) -> bool {
-    // Most segments have no parameter. One that is named like its own is something, too.
+fn is_segment(actual: &str, expected: &str) -> bool {
+    // One that is named like its own parameter is something, too.
     if actual == expected {
         return true;
     }
-    let [Some(opening), Some(closing)] = [expected.find(braces[0]), expected.rfind(braces[1])]
-    else {
+    let [Some(opening), Some(closing)] = [expected.find('{'), expected.rfind('}')] else {
         return false;
     };
-    let (before, after) = (&expected[..opening], &expected[closing + braces[1].len()..]);
+    let (before, after) = (&expected[..opening], &expected[closing + 1..]);
     actual.len() > before.len() + after.len()
         && actual.starts_with(before)
         && actual.ends_with(after)
@@ -185,6 +217,49 @@ impl http_body::Body for Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Failure, http_client, types::AccessToken};
+
+    #[test]
+    fn an_answer_is_decoded_from_what_came() {
+        let decoded = |body: Option<&'static [u8]>| {
+            let call = Call::new("key");
+            if let Some(body) = body {
+                let (status, headers) = (http::StatusCode::OK, HeaderMap::new());
+                let body = Bytes::from_static(body);
+                let answer = Answer {
+                    status,
+                    headers,
+                    body,
+                };
+                call.trace.answer.set(answer).unwrap();
+            }
+            let http = http_client("http://h").unwrap();
+            let attempt = Attempt {
+                call: call.clone(),
+                http,
+            };
+            let copy = Response::from(http::Response::new(""));
+            let decoded = attempt.decoded::<AccessToken, ()>(copy);
+            if let Err(Error::InvalidResponsePayload(bytes, _)) = &decoded {
+                assert_eq!(Some(&**bytes), body);
+            }
+            call.settle(decoded).map(|value| value.token)
+        };
+        let token = decoded(Some(b"{\"token\":\"canary\"}")).unwrap();
+        assert_eq!(token.as_deref(), Some("canary"));
+        for body in [&b""[..], b"{\"token\":1}", b"{\"token\":\"\xff\"}"] {
+            let failure = decoded(Some(body)).unwrap_err();
+            assert!(
+                matches!(failure, Failure::Undecodable { .. }),
+                "{failure:?}"
+            );
+        }
+        let failure = decoded(None).unwrap_err();
+        assert!(
+            matches!(failure, Failure::Interrupted { .. }),
+            "{failure:?}"
+        );
+    }
 
     #[test]
     fn a_path_leads_to_its_operation_or_nowhere() {
@@ -234,6 +309,42 @@ mod tests {
             ("http://h/a/1", "http://h/a"),
         ] {
             assert!(!leads(url, base, "/a/{id}"), "{url} of {base}");
+        }
+    }
+
+    #[test]
+    fn segments_count_on_both_sides_of_a_parameter() {
+        let leads = |path: &str, template: &str| {
+            let url = Url::parse(&format!("http://h{path}")).unwrap();
+            leads_there(&url, "http://h", template)
+        };
+        for (path, template) in [
+            ("/", "/"),
+            ("/a", "/a"),
+            ("/a/", "/a/"),
+            ("/1", "/{id}"),
+            ("/{id}", "/{id}"),
+            ("/1/a/2/b", "/{x}/a/{y}/b"),
+            ("/a}/1", "/a}/{id}"),
+        ] {
+            assert!(leads(path, template), "{path} for {template}");
+        }
+        for (path, template) in [
+            ("/", "/a"),
+            ("/a", "/"),
+            ("/a", "/a/"),
+            ("/a/", "/a"),
+            ("/ab", "/a"),
+            ("/a", "/a/{id}"),
+            ("/ab/1", "/a/{id}"),
+            ("/b/1", "/a/{id}"),
+            ("/1/2", "/{id}"),
+            ("/1/a/2", "/{x}/a/{y}/b"),
+            ("/1/a//b", "/{x}/a/{y}/b"),
+            ("/1/a/../b", "/{x}/a/{y}/b"),
+            ("/1/c/2/b", "/{x}/a/{y}/b"),
+        ] {
+            assert!(!leads(path, template), "{path} for {template}");
         }
     }
 

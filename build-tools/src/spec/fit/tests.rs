@@ -427,8 +427,8 @@ fn names_that_generated_code_uses_itself_and_methods_that_reqwest_lacks_make_cod
     for expected in [
         "pub async fn new2<'a>",
         "pub struct ErrSchema(",
-        ".request(::reqwest::Method::OPTIONS, url)",
-        ".request(::reqwest::Method::TRACE, url)",
+        ".request(::reqwest::Method::OPTIONS, &url)",
+        ".request(::reqwest::Method::TRACE, &url)",
     ] {
         assert!(code.contains(expected), "{expected}:\n{code}");
     }

@@ -2859,26 +2859,15 @@ Arguments:
         username: Option<&'a types::CustomerUsername>,
     ) -> Result<ResponseValue<types::Customers>, Error<()>> {
         let url = format!("{}/aggregation/v1/customers", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::GET, &url)
             .query(&progenitor_client::QueryParam::new("limit", &limit))
             .query(&progenitor_client::QueryParam::new("search", &search))
             .query(&progenitor_client::QueryParam::new("start", &start))
             .query(&progenitor_client::QueryParam::new("type", &type_))
             .query(&progenitor_client::QueryParam::new("username", &username))
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "get_customers",
@@ -2888,7 +2877,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -2909,22 +2898,8 @@ Arguments:
             "{}/aggregation/v1/customers/{}", self.baseurl, encode_path(& customer_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_customer",
         };
@@ -2933,7 +2908,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -2956,14 +2931,12 @@ Arguments:
             "{}/aggregation/v1/customers/{}", self.baseurl, encode_path(& customer_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self.client.put(url).json(&body).headers(header_map).build()?;
+        let mut request = self
+            .inner
+            .request(::reqwest::Method::PUT, &url)
+            .json(&body)
+            .build()?;
         let info = OperationInfo {
             operation_id: "modify_customer",
         };
@@ -2993,14 +2966,8 @@ Arguments:
             "{}/aggregation/v1/customers/{}", self.baseurl, encode_path(& customer_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self.client.delete(url).headers(header_map).build()?;
+        let mut request = self.inner.request(::reqwest::Method::DELETE, &url).build()?;
         let info = OperationInfo {
             operation_id: "delete_customer",
         };
@@ -3030,22 +2997,8 @@ Arguments:
             "{}/aggregation/v1/customers/{}/application", self.baseurl, encode_path(&
             customer_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_customer_with_app_data",
         };
@@ -3054,7 +3007,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3072,22 +3025,11 @@ Arguments:
         body: &'a types::NewCustomer,
     ) -> Result<ResponseValue<types::CreatedCustomer>, Error<()>> {
         let url = format!("{}/aggregation/v2/customers/active", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::POST, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "add_customer",
@@ -3097,7 +3039,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => ResponseValue::from_response(response).await,
+            201u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3115,22 +3057,11 @@ Arguments:
         body: &'a types::NewCustomer,
     ) -> Result<ResponseValue<types::CreatedCustomer>, Error<()>> {
         let url = format!("{}/aggregation/v2/customers/testing", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::POST, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "add_testing_customer",
@@ -3140,7 +3071,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => ResponseValue::from_response(response).await,
+            201u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3158,14 +3089,12 @@ Arguments:
         body: &'a types::PartnerCredentialsWithNewSecret,
     ) -> Result<ResponseValue<()>, Error<()>> {
         let url = format!("{}/aggregation/v2/partners/authentication", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self.client.put(url).json(&body).headers(header_map).build()?;
+        let mut request = self
+            .inner
+            .request(::reqwest::Method::PUT, &url)
+            .json(&body)
+            .build()?;
         let info = OperationInfo {
             operation_id: "modify_partner_secret",
         };
@@ -3192,22 +3121,11 @@ Arguments:
         body: &'a types::PartnerCredentials,
     ) -> Result<ResponseValue<types::AccessToken>, Error<()>> {
         let url = format!("{}/aggregation/v2/partners/authentication", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::POST, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "create_token",
@@ -3217,7 +3135,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3238,22 +3156,8 @@ Arguments:
             "{}/business-services/businesses/{}", self.baseurl, encode_path(& business_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_business_by_id",
         };
@@ -3262,7 +3166,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3285,22 +3189,11 @@ Arguments:
             "{}/business-services/businesses/{}", self.baseurl, encode_path(& business_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .put(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::PUT, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "update_business",
@@ -3310,7 +3203,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3331,22 +3224,8 @@ Arguments:
             "{}/business-services/customers/{}/businesses", self.baseurl, encode_path(&
             customer_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_business_by_customer",
         };
@@ -3355,7 +3234,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3378,22 +3257,11 @@ Arguments:
             "{}/business-services/customers/{}/businesses", self.baseurl, encode_path(&
             customer_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::POST, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "add_business_details",
@@ -3403,7 +3271,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3424,22 +3292,8 @@ Arguments:
             "{}/customers/institution-logins/{}/authorization-details", self.baseurl,
             encode_path(& institution_login_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_customer_authorization_details",
         };
@@ -3448,7 +3302,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3469,22 +3323,8 @@ Arguments:
             "{}/decisioning/v1/consumers/{}", self.baseurl, encode_path(& consumer_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_consumer",
         };
@@ -3493,7 +3333,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3516,14 +3356,12 @@ Arguments:
             "{}/decisioning/v1/consumers/{}", self.baseurl, encode_path(& consumer_id
             .to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self.client.put(url).json(&body).headers(header_map).build()?;
+        let mut request = self
+            .inner
+            .request(::reqwest::Method::PUT, &url)
+            .json(&body)
+            .build()?;
         let info = OperationInfo {
             operation_id: "modify_consumer",
         };
@@ -3553,22 +3391,8 @@ Arguments:
             "{}/decisioning/v1/customers/{}/consumer", self.baseurl, encode_path(&
             customer_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
+        let mut request = self.inner.request(::reqwest::Method::GET, &url).build()?;
         let info = OperationInfo {
             operation_id: "get_consumer_for_customer",
         };
@@ -3577,7 +3401,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
+            200u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -3600,22 +3424,11 @@ Arguments:
             "{}/decisioning/v1/customers/{}/consumer", self.baseurl, encode_path(&
             customer_id.to_string()),
         );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
         #[allow(unused_mut)]
         let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
+            .inner
+            .request(::reqwest::Method::POST, &url)
             .json(&body)
-            .headers(header_map)
             .build()?;
         let info = OperationInfo {
             operation_id: "create_consumer",
@@ -3625,7 +3438,7 @@ Arguments:
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => ResponseValue::from_response(response).await,
+            201u16 => self.inner.decoded(response),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }

@@ -28,11 +28,14 @@ enum Seen {
     Closed(usize),
 }
 
-/// Answers each request with 204 and keeps its connections, or closes each behind its first answer, or does not answer.
+/// Answers each request with 204 and keeps its connections, or closes each behind its first answer, or says that it will,
+/// or says more than it was asked for, or does not answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keeps {
     Open,
     UntilAnswered,
+    ToBeClosed,
+    Talking,
     Silent,
 }
 
@@ -57,7 +60,12 @@ fn serve(mut stream: TcpStream, number: usize, keeps: Keeps, tell: &Sender<Seen>
         if keeps == Keeps::Silent {
             continue;
         }
-        stream.write_all(b"HTTP/1.1 204 Done\r\n\r\n").unwrap();
+        let answer: &[u8] = match keeps {
+            Keeps::ToBeClosed => b"HTTP/1.1 204 Done\r\nconnection: close\r\n\r\n",
+            Keeps::Talking => b"HTTP/1.1 204 Done\r\n\r\nHTTP/1.1 404 For nobody\r\n\r\n",
+            _ => b"HTTP/1.1 204 Done\r\n\r\n",
+        };
+        stream.write_all(answer).unwrap();
         if keeps == Keeps::UntilAnswered {
             stream.shutdown(Shutdown::Write).unwrap();
             let _ = tell.send(Seen::Ended(number));
@@ -121,6 +129,31 @@ async fn a_connection_that_was_closed_meanwhile_is_left_alone() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(requests, 20, "each went out once");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_to_be_closed_is_closed_at_once() {
+    let (base_url, seen) = server(Keeps::ToBeClosed);
+    let http = http_client(&base_url).unwrap();
+    for number in 0..3 {
+        delete(&base_url, &http).await.unwrap();
+        assert_eq!(next(&seen), Seen::Opened(number));
+        assert_eq!(next(&seen), Seen::Request(number));
+        assert_eq!(next(&seen), Seen::Closed(number));
+    }
+}
+
+/// If this fails, a caller was given an answer that was not to its request: look at a connection before it is used again.
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_is_given_to_nobody() {
+    let (base_url, seen) = server(Keeps::Talking);
+    let http = http_client(&base_url).unwrap();
+    for number in 0..20 {
+        delete(&base_url, &http).await.unwrap();
+        assert!(std::iter::from_fn(|| Some(next(&seen))).any(|one| one == Seen::Request(number)));
+        // For what was said to arrive.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[tokio::test]

@@ -203,6 +203,25 @@ async fn credentials_that_are_no_header_values_are_not_sent() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_text_fail_where_they_are_read_and_nowhere_else() {
+    let broken = b"{\"id\":\"1\",\n\"username\":\"canary\xff\"}";
+    let server = Server::answering(200, &[], broken);
+    let failure = perform("GetCustomer", &call("GetCustomer"), &server.base_url)
+        .await
+        .unwrap_err();
+    let Failure::Undecodable { answer, at } = &failure else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(*answer.body, *broken);
+    assert_eq!((&*at.path, at.line, at.column), ("username", 2, 19));
+
+    let unread = b"{\"id\":\"1\",\"unknown\":[\"canary\xff\"]}";
+    let server = Server::answering(200, &[], unread);
+    let value = perform("GetCustomer", &call("GetCustomer"), &server.base_url).await;
+    assert_eq!(value.unwrap()["id"], "1");
+}
+
+#[tokio::test]
 async fn the_answer_is_there_after_success_too() {
     let server = Server::answering(200, &[("x-request-id", "7")], br#"{"id":1005061234}"#);
     let call = call("GetCustomer");
