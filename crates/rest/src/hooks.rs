@@ -68,6 +68,10 @@ impl Attempt {
     }
 
     /// The value in the answer, which this is the copy of.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is what the generated method answers"
+    )]
     pub fn decoded<T, E>(&self, copy: Response) -> Result<ResponseValue<T>, Error<E>>
     where
         T: DeserializeOwned,

@@ -1,3 +1,6 @@
+//! One method as progenitor writes it, and all that could be written in another way. That ours compile and send what they
+//! should is for the tests of `crates/rest`.
+
 use super::*;
 
 /// A method as progenitor writes it.
