@@ -1,8 +1,10 @@
 //! How generated methods make their requests and read their answers.
 //!
 //! Progenitor's methods parse the whole URL of each request, though its server is always the same; they send the version
-//! of the document, which no server asks for, and say what they accept, which the hooks say too; and they look at each text
-//! of an answer for bytes that are none. Ours have `crate::call::Attempt` make the request and decode the answer.
+//! of the document, which no server asks for, and say what they accept, which the hooks say too; they want each answer as a
+//! response of the HTTP client's, and look at each of its texts for bytes that are none. Ours have `crate::call::Attempt`
+//! make the request and send it, and decode what comes back as it is. Our hooks do nothing behind that, so that the hook
+//! for it is not called.
 //!
 //! What progenitor writes in another way than it is known to is an error, so that nothing of this is lost unseen.
 
@@ -24,6 +26,9 @@ use syn::{
 const HEADERS: &str = "header_map";
 /// The functions of `ResponseValue` that make an answer one.
 const ANSWERS: [&str; 4] = ["from_response", "empty", "stream", "upgrade"];
+
+/// What is made of a response of the HTTP client's, and of none of ours.
+const RESPONSES: [&str; 4] = ["empty", "stream", "upgrade", "UnexpectedResponse"];
 
 /// Has every method make its request and read its answer as ours do.
 ///
@@ -66,14 +71,14 @@ fn make_method_lean(method: &mut ImplItemFn) -> Result<()> {
         stmts: mem::take(&mut method.block.stmts),
     };
     method.block = lean.fold_block(block);
-    let Lean {
-        requests, versions, ..
-    } = lean;
-    ensure!(requests == 1, "it begins {requests} requests, not one");
-    ensure!(
-        versions == 1,
-        "it sends {versions} versions of the document, not one"
-    );
+    for (count, what) in [
+        (lean.requests, "requests are begun"),
+        (lean.versions, "versions of the document are sent"),
+        (lean.sent, "requests are sent"),
+        (lean.hooks, "hooks are called behind that"),
+    ] {
+        ensure!(count == 1, "{count} {what}, and not one");
+    }
     let left = Seen::of(&method.block).superfluous;
     ensure!(left.is_empty(), "it still has {}", left.join(", "));
     Ok(())
@@ -130,6 +135,10 @@ struct Lean {
     requests: usize,
     /// How many versions of the document were left out.
     versions: usize,
+    /// How many requests are sent.
+    sent: usize,
+    /// How many hooks behind that were left out.
+    hooks: usize,
 }
 
 impl Fold for Lean {
@@ -137,6 +146,9 @@ impl Fold for Lean {
         let before = block.stmts.len();
         block.stmts.retain(|statement| !sends_version(statement));
         self.versions += before - block.stmts.len();
+        let before = block.stmts.len();
+        block.stmts.retain(|statement| !calls_hook(statement));
+        self.hooks += before - block.stmts.len();
         if self.drops_headers {
             block.stmts.retain(|statement| !makes_headers(statement));
         }
@@ -150,10 +162,23 @@ impl Fold for Lean {
                 request(&call)
             }
             Expr::MethodCall(call) if self.is_superfluous(&call) => *call.receiver,
+            Expr::MethodCall(call) if is_own(&call, "exec") => {
+                self.sent += 1;
+                let request = call.args.first();
+                parse_quote!(self.inner.exec(#request))
+            }
             Expr::Await(of) => match argument(&of.base, "from_response") {
-                Some(response) => parse_quote!(self.inner.decoded(#response)),
+                Some(response) => parse_quote!(#response.decoded()),
                 None => Expr::Await(of),
             },
+            Expr::Call(mut call) => {
+                if name(&call.func).is_some_and(|name| RESPONSES.contains(&name.as_str()))
+                    && let Some(response) = call.args.first_mut()
+                {
+                    *response = parse_quote!(#response.into());
+                }
+                Expr::Call(call)
+            }
             expr => expr,
         }
     }
@@ -200,6 +225,23 @@ fn sends_version(statement: &Stmt) -> bool {
     let is_appended =
         call.method == "append" && name(&call.receiver).is_some_and(|of| of == HEADERS);
     is_version && is_appended
+}
+
+/// Whether this is `self.post(&result, &info).await?;`.
+fn calls_hook(statement: &Stmt) -> bool {
+    if let Stmt::Expr(Expr::Try(of), _) = statement
+        && let Expr::Await(of) = &*of.expr
+        && let Expr::MethodCall(call) = &*of.base
+    {
+        is_own(call, "post")
+    } else {
+        false
+    }
+}
+
+/// Whether this is `self.method(..)`.
+fn is_own(call: &ExprMethodCall, method: &str) -> bool {
+    call.method == method && name(&call.receiver).is_some_and(|receiver| receiver == "self")
 }
 
 /// Whether this is `let mut header_map = ..;`.

@@ -1,6 +1,7 @@
 //! What happens to each request on its way out and to each answer on its way in.
 
 use std::{
+    borrow::Cow,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use progenitor_client::{ClientHooks, Error, OperationInfo, ResponseValue};
 use reqwest::{
-    Body, Method, Request, RequestBuilder, Response, ResponseBuilderExt as _, Url,
+    Body, Method, Request, RequestBuilder, Response, ResponseBuilderExt as _, StatusCode, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::de::DeserializeOwned;
@@ -44,45 +45,73 @@ impl ClientHooks<Attempt> for Client {
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let trace = &self.inner.call.trace;
-        let url = request.url().clone();
-        match self.inner.exchange(request).await {
-            Ok(answer) => {
-                let copy = copy(&answer, url);
-                let _ = trace.answer.set(answer);
-                Ok(copy)
-            }
-            Err(failure) => {
-                let _ = trace.failed.set(failure.clone());
-                error(failure).await
-            }
-        }
+        self.inner.exec(request).await.map(Response::from)
     }
 }
 
-/// What the generated methods call beside the hooks.
+/// What the generated methods call beside the hooks, or in their place.
 impl Attempt {
     /// A request to this URL.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.server.request(method, url)
     }
 
-    /// The value in the answer, which this is the copy of.
+    /// Sends a request and reads its answer.
+    pub async fn exec(&self, request: Request) -> reqwest::Result<Answered<'_>> {
+        let trace = &self.call.trace;
+        let url = request.url().clone();
+        match self.exchange(request).await {
+            Ok(answer) => Ok(Answered {
+                // Set once: `started` lets only one request through.
+                answer: Cow::Borrowed(trace.answer.get_or_init(|| answer)),
+                url,
+            }),
+            Err(failure) => {
+                let _ = trace.failed.set(failure.clone());
+                let answer = error(failure).await.map(Cow::Owned);
+                answer.map(|answer| Answered { answer, url })
+            }
+        }
+    }
+}
+
+/// An answer as the generated methods look at it. It becomes a response of the library's where somebody wants one, which
+/// takes longer to make than most answers to decode.
+pub struct Answered<'call> {
+    answer: Cow<'call, Answer>,
+    url: Url,
+}
+
+impl Answered<'_> {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.answer.status
+    }
+
+    /// The value of the body.
     #[expect(
         clippy::result_large_err,
-        reason = "it is what the generated method answers"
+        reason = "it is what the generated methods answer"
     )]
-    pub fn decoded<T, E>(&self, copy: Response) -> Result<ResponseValue<T>, Error<E>>
-    where
-        T: DeserializeOwned,
-    {
-        let Some(answer) = self.call.answer() else {
-            return Err(Error::UnexpectedResponse(copy));
-        };
+    pub fn decoded<T: DeserializeOwned, E>(self) -> Result<ResponseValue<T>, Error<E>> {
+        let answer = &*self.answer;
         match answer.decoded() {
             Ok(value) => Ok(ResponseValue::new(value, answer.status, HeaderMap::new())),
             Err(error) => Err(Error::InvalidResponsePayload(answer.body.clone(), error)),
         }
+    }
+}
+
+impl From<Answered<'_>> for Response {
+    fn from(Answered { answer, url }: Answered<'_>) -> Self {
+        let mut response = http::Response::new(Body::from(answer.body.clone()));
+        *response.status_mut() = answer.status;
+        // An answer without a URL gets one that is made up, and parsed each time.
+        let named = http::Response::builder().url(url);
+        if let Ok(named) = named.body(()) {
+            *response.extensions_mut() = named.into_parts().0.extensions;
+        }
+        Self::from(response)
     }
 }
 
@@ -184,23 +213,15 @@ fn is_segment(actual: &str, expected: &str) -> bool {
         && actual.ends_with(after)
 }
 
-/// A copy of an answer, for decoding.
-fn copy(answer: &Answer, url: Url) -> Response {
-    let mut copy = http::Response::new(Body::from(answer.body.clone()));
-    *copy.status_mut() = answer.status;
-    // An answer without a URL gets one that is made up, and parsed each time.
-    let named = http::Response::builder().url(url);
-    if let Ok(named) = named.body(()) {
-        *copy.extensions_mut() = named.into_parts().0.extensions;
-    }
-    Response::from(copy)
-}
-
 /// A failure as an error of the library's, which lets nobody make one: that of an answer with a body that fails so.
-async fn error(failure: Failure) -> reqwest::Result<Response> {
+async fn error(failure: Failure) -> reqwest::Result<Answer> {
     let broken = http::Response::new(Body::wrap(Broken(Some(failure))));
     let read = Response::from(broken).bytes().await;
-    read.map(|nothing| Response::from(http::Response::new(nothing)))
+    read.map(|body| Answer {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body,
+    })
 }
 
 /// A body that fails.
@@ -221,48 +242,48 @@ impl http_body::Body for Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Failure, http_client, types::AccessToken};
+    use crate::types::AccessToken;
+
+    /// An answer to a request for this.
+    fn answered(body: &'static [u8]) -> Answered<'static> {
+        let (status, headers) = (StatusCode::ACCEPTED, HeaderMap::new());
+        let body = Bytes::from_static(body);
+        let answer = Answer {
+            status,
+            headers,
+            body,
+        };
+        Answered {
+            answer: Cow::Owned(answer),
+            url: Url::parse("http://h/a").unwrap(),
+        }
+    }
 
     #[test]
-    fn an_answer_is_decoded_from_what_came() {
-        let decoded = |body: Option<&'static [u8]>| {
-            let call = Call::new("key");
-            if let Some(body) = body {
-                let (status, headers) = (http::StatusCode::OK, HeaderMap::new());
-                let body = Bytes::from_static(body);
-                let answer = Answer {
-                    status,
-                    headers,
-                    body,
-                };
-                call.trace.answer.set(answer).unwrap();
-            }
-            let http = http_client("http://h").unwrap();
-            let attempt = Attempt {
-                call: call.clone(),
-                http,
-            };
-            let copy = Response::from(http::Response::new(""));
-            let decoded = attempt.decoded::<AccessToken, ()>(copy);
-            if let Err(Error::InvalidResponsePayload(bytes, _)) = &decoded {
-                assert_eq!(Some(&**bytes), body);
-            }
-            call.settle(decoded).map(|value| value.token)
-        };
-        let token = decoded(Some(b"{\"token\":\"canary\"}")).unwrap();
-        assert_eq!(token.as_deref(), Some("canary"));
+    fn an_answer_is_decoded_or_an_error_with_its_body() {
+        let token = answered(b"{\"token\":\"canary\"}");
+        let token = token.decoded::<AccessToken, ()>().unwrap();
+        assert_eq!(token.status(), StatusCode::ACCEPTED);
+        assert_eq!(token.token.as_deref(), Some("canary"));
         for body in [&b""[..], b"{\"token\":1}", b"{\"token\":\"\xff\"}"] {
-            let failure = decoded(Some(body)).unwrap_err();
-            assert!(
-                matches!(failure, Failure::Undecodable { .. }),
-                "{failure:?}"
-            );
+            match answered(body).decoded::<AccessToken, ()>().err() {
+                Some(Error::InvalidResponsePayload(bytes, _)) => assert_eq!(bytes, body),
+                other => panic!("{other:?}"),
+            }
         }
-        let failure = decoded(None).unwrap_err();
-        assert!(
-            matches!(failure, Failure::Interrupted { .. }),
-            "{failure:?}"
-        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_becomes_a_response_with_all_that_it_was() {
+        let response = Response::from(answered(b"canary"));
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        assert_eq!(response.url().as_str(), "http://h/a");
+        assert_eq!(response.bytes().await.unwrap(), "canary");
+    }
+
+    #[tokio::test]
+    async fn a_failure_becomes_an_error() {
+        assert!(error(Failure::Unsendable("for a test")).await.is_err());
     }
 
     #[test]

@@ -58,12 +58,11 @@ const AFTER: &str = r#"
                 .build()?;
             let info = OperationInfo { operation_id: "get_thing" };
             self.pre(&mut request, &info).await?;
-            let result = self.exec(request, &info).await;
-            self.post(&result, &info).await?;
+            let result = self.inner.exec(request).await;
             let response = result?;
             match response.status().as_u16() {
-                200u16 => self.inner.decoded(response),
-                _ => Err(Error::UnexpectedResponse(response)),
+                200u16 => response.decoded(),
+                _ => Err(Error::UnexpectedResponse(response.into())),
             }
         }
     }
@@ -119,24 +118,42 @@ fn methods_are_those_that_the_document_says_and_names_those_that_progenitor_chos
 }
 
 #[test]
-fn answers_that_are_not_decoded_are_read_as_before() {
-    for answer in [
-        "Ok(ResponseValue::empty(response))",
-        "Ok(ResponseValue::stream(response))",
+fn answers_that_are_not_decoded_become_responses() {
+    for (answer, ours) in [
+        (
+            "Ok(ResponseValue::empty(response))",
+            "Ok(ResponseValue::empty(response.into()))",
+        ),
+        (
+            "Ok(ResponseValue::stream(response))",
+            "Ok(ResponseValue::stream(response.into()))",
+        ),
+        (
+            "ResponseValue::upgrade(response).await",
+            "ResponseValue::upgrade(response.into()).await",
+        ),
+        (
+            "Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))",
+            "Err(Error::ErrorResponse(response.decoded()?))",
+        ),
     ] {
         let before = BEFORE.replace("ResponseValue::from_response(response).await", answer);
-        assert!(lean(&before).unwrap().contains(answer), "{answer}");
+        assert!(lean(&before).unwrap().contains(ours), "{answer}");
     }
 }
 
 #[test]
 fn what_progenitor_writes_in_another_way_is_an_error_that_names_the_method_and_the_file() {
     for (known, other, expected) in [
-        (".client\n", ".client()\n", "it begins 0 requests, not one"),
+        (
+            ".client\n",
+            ".client()\n",
+            "0 requests are begun, and not one",
+        ),
         (
             "let url = ",
             "let other = self.client.head(url);\nlet url = ",
-            "it begins 2 requests, not one",
+            "2 requests are begun, and not one",
         ),
         (
             "let url = ",
@@ -146,12 +163,12 @@ fn what_progenitor_writes_in_another_way_is_an_error_that_names_the_method_and_t
         (
             "header_map.append(",
             "header_map.insert(",
-            "it sends 0 versions of the document, not one",
+            "0 versions of the document are sent, and not one",
         ),
         (
             "::reqwest::header::HeaderValue::from_static(Self::api_version())",
             "self.version()",
-            "it sends 0 versions of the document, not one",
+            "0 versions of the document are sent, and not one",
         ),
         (
             ".header(\n                    ::reqwest::header::ACCEPT",
@@ -162,6 +179,16 @@ fn what_progenitor_writes_in_another_way_is_an_error_that_names_the_method_and_t
             "ResponseValue::from_response(response).await",
             "ResponseValue::from_response(response)",
             "it still has from_response",
+        ),
+        (
+            "self.exec(request, &info)",
+            "self.execute(request, &info)",
+            "0 requests are sent, and not one",
+        ),
+        (
+            "self.post(&result, &info).await?;",
+            "self.post(&result, &info).await;",
+            "0 hooks are called behind that, and not one",
         ),
         (
             "ResponseValue::from_response(response).await",

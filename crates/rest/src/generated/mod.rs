@@ -2873,12 +2873,11 @@ Arguments:
             operation_id: "get_customers",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read a customer
@@ -2904,12 +2903,11 @@ Arguments:
             operation_id: "get_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Change a customer's name
@@ -2941,12 +2939,11 @@ Arguments:
             operation_id: "modify_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            204u16 => Ok(ResponseValue::empty(response)),
-            _ => Err(Error::UnexpectedResponse(response)),
+            204u16 => Ok(ResponseValue::empty(response.into())),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Delete a customer
@@ -2972,12 +2969,11 @@ Arguments:
             operation_id: "delete_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            204u16 => Ok(ResponseValue::empty(response)),
-            _ => Err(Error::UnexpectedResponse(response)),
+            204u16 => Ok(ResponseValue::empty(response.into())),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read a customer with its application
@@ -3003,12 +2999,11 @@ Arguments:
             operation_id: "get_customer_with_app_data",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Create a customer for live institutions
@@ -3035,12 +3030,11 @@ Arguments:
             operation_id: "add_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            201u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Create a customer for tests
@@ -3067,12 +3061,11 @@ Arguments:
             operation_id: "add_testing_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            201u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Replace the partner secret
@@ -3099,12 +3092,11 @@ Arguments:
             operation_id: "modify_partner_secret",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            204u16 => Ok(ResponseValue::empty(response)),
-            _ => Err(Error::UnexpectedResponse(response)),
+            204u16 => Ok(ResponseValue::empty(response.into())),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Trade the partner id and secret for an access token
@@ -3131,12 +3123,11 @@ Arguments:
             operation_id: "create_token",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read a business
@@ -3162,12 +3153,11 @@ Arguments:
             operation_id: "get_business_by_id",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Replace a business
@@ -3199,12 +3189,11 @@ Arguments:
             operation_id: "update_business",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read the business of a customer
@@ -3230,12 +3219,11 @@ Arguments:
             operation_id: "get_business_by_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Create the business of a customer
@@ -3267,12 +3255,11 @@ Arguments:
             operation_id: "add_business_details",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read how long a customer's consent lasts
@@ -3298,12 +3285,11 @@ Arguments:
             operation_id: "get_customer_authorization_details",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read a consumer
@@ -3329,12 +3315,11 @@ Arguments:
             operation_id: "get_consumer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Change a consumer
@@ -3366,12 +3351,11 @@ Arguments:
             operation_id: "modify_consumer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            204u16 => Ok(ResponseValue::empty(response)),
-            _ => Err(Error::UnexpectedResponse(response)),
+            204u16 => Ok(ResponseValue::empty(response.into())),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Read the consumer of a customer
@@ -3397,12 +3381,11 @@ Arguments:
             operation_id: "get_consumer_for_customer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            200u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
     /**Create the consumer of a customer
@@ -3434,12 +3417,11 @@ Arguments:
             operation_id: "create_consumer",
         };
         self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
+        let result = self.inner.exec(request).await;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => self.inner.decoded(response),
-            _ => Err(Error::UnexpectedResponse(response)),
+            201u16 => response.decoded(),
+            _ => Err(Error::UnexpectedResponse(response.into())),
         }
     }
 }
