@@ -5,6 +5,8 @@ mod audit;
 mod authorization;
 #[cfg(feature = "external")]
 mod browser;
+#[cfg(feature = "external")]
+mod built;
 mod business;
 mod callers;
 mod canary;

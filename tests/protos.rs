@@ -11,9 +11,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::docs::{
-    ROOT,
-    block::{Block, blocks},
+use crate::{
+    built::by_hand,
+    docs::{
+        ROOT,
+        block::{Block, blocks},
+    },
 };
 
 /// What a program said, once it has ended well.
@@ -42,7 +45,7 @@ impl Release {
     fn unpacked() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut release = Command::new(env!("CARGO"));
-        release
+        by_hand(&mut release)
             .args(["xtask", "release", "--out"])
             .arg(folder.path());
         let told = said(release.current_dir(ROOT));

@@ -20,6 +20,8 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::built::programs;
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Where the document and what schemathesis says go.
 const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
@@ -34,7 +36,7 @@ const WITHOUT_SUCCESS: [Operation; 3] = [
     Operation::GetCustomerAuthorizationDetails,
 ];
 
-/// The sandbox as people start it, but built as the tests are. Ends with this value.
+/// The sandbox, built as the tests are. Ends with this value.
 struct Program {
     child: Child,
     base_url: String,
@@ -42,15 +44,7 @@ struct Program {
 
 impl Program {
     fn start() -> Self {
-        let mut child = Command::new(env!("CARGO"))
-            .args([
-                "run",
-                "--quiet",
-                "--locked",
-                "--package",
-                "openfinance-sandbox",
-                "--",
-            ])
+        let mut child = Command::new(programs().join("openfinance-sandbox"))
             .args([
                 "--listen",
                 "127.0.0.1:0",
@@ -58,7 +52,6 @@ impl Program {
                 "1000000",
             ])
             .env("RUST_LOG", "warn")
-            .current_dir(ROOT)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -95,7 +88,6 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // `cargo run` has become the sandbox itself by now.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

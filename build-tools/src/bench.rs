@@ -19,14 +19,16 @@ mod svg;
 mod words;
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io::Write,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
+
+use crate::cargo::cargo;
 
 use self::figures::Run;
 pub(crate) use self::record::problems;
@@ -162,7 +164,7 @@ fn of_cargo(bench: Bench, package: &str, target: &str, root: &Path) -> Result<Ru
 
 /// Runs `cargo bench`, which tells people what it is at, and answers what it prints.
 fn of_bench(arguments: &[impl AsRef<OsStr>], root: &Path) -> Result<Output> {
-    Command::new(cargo())
+    cargo()
         .args(["bench", "--locked"])
         .args(arguments)
         .current_dir(root)
@@ -170,9 +172,4 @@ fn of_bench(arguments: &[impl AsRef<OsStr>], root: &Path) -> Result<Output> {
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")
-}
-
-/// The cargo that runs this, or whichever is found.
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

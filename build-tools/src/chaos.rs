@@ -4,6 +4,8 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 
+use crate::cargo::cargo;
+
 /// How often each create is killed at each point, unless another number is given.
 pub(crate) const REPEATS: u64 = 25;
 
@@ -40,8 +42,7 @@ pub(crate) fn run(repeats: u64, seed: u64, root: &Path) -> Result<bool> {
 
 /// A test target, before the arguments that are for the test itself.
 fn test(target: &str, root: &Path) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command.args([
         "test",
         "--package",

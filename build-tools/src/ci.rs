@@ -12,7 +12,11 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{book, deny, fuzz, import, smoke, spec};
+use crate::{
+    book,
+    cargo::{cargo, external},
+    deny, fuzz, import, smoke, spec,
+};
 
 /// The public tool that lints the protos and calls the gateway from outside.
 const BUF: &str = "@bufbuild/buf@1.75.0";
@@ -79,7 +83,14 @@ pub(crate) fn run(root: &Path, full: bool, out: &mut dyn Write) -> Result<()> {
     ci.step(out, "lints", ci.cargo(&lints))?;
     writeln!(out, "\n== the image's program, without the sandbox")?;
     smoke::run(smoke::Build::Debug, root, out)?;
-    let mut docs = ci.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    // With all features the libraries have been checked with the lints.
+    let mut docs = ci.cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--all-features",
+        "--locked",
+    ]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     ci.step(out, "docs", docs)?;
     ci.step(
@@ -127,7 +138,7 @@ struct Ci<'a> {
 
 impl Ci<'_> {
     fn cargo(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = cargo();
         command.args(args);
         command
     }
@@ -362,10 +373,11 @@ impl Ci<'_> {
         if !is_on_path("redis-server") {
             self.apt(out, "Redis", &["redis-server"])?;
         }
-        let mut tests = self.cargo(&["test", "--package", "openfinance", "--test", "store"]);
+        // As all packages are built, as above.
+        let mut tests = self.cargo(&["test", "--workspace", "--test", "store"]);
         tests.args([
             "--features",
-            "redb,redis,external",
+            "openfinance/external",
             "--locked",
             "--",
             "redis::",
@@ -406,8 +418,7 @@ impl Ci<'_> {
         module: &str,
         tools: impl IntoIterator<Item = PathBuf>,
     ) -> Result<u64> {
-        let mut tests = self.cargo(&["test", "--package", "e2e", "--features", "external"]);
-        tests.args(["--locked", "--", module]);
+        let mut tests = external(module);
         tests.env("PATH", path_with(tools)?);
         let passed = self.step(out, name, tests)?;
         // A module that was renamed would pass for ever.

@@ -2,22 +2,19 @@
 //!
 //! The comparison is a test, so that what stands in the docs is what comes out.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::bench::Record;
+use crate::{bench::Record, cargo::external};
 
 /// Tells the test to write its tables down.
 const RECORD: &str = "OPENFINANCE_RECORD_COMPARISON";
 
 /// Compares, or writes down what comes out, and answers whether all is as it stands in the docs.
 pub(crate) fn run(record: Record, root: &Path) -> Result<bool> {
-    let mut tests = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    tests
-        .args(["test", "--package", "e2e", "--features", "external"])
-        .args(["--locked", "--", "comparison::"])
-        .current_dir(root);
+    let mut tests = external("comparison::");
+    tests.current_dir(root);
     match record {
         Record::Yes => tests.env(RECORD, "1"),
         Record::No => tests.env_remove(RECORD),

@@ -6,6 +6,7 @@
 mod api;
 mod bench;
 mod book;
+mod cargo;
 mod chaos;
 mod ci;
 mod compare;

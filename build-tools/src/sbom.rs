@@ -7,12 +7,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use crate::cargo::cargo;
 
 /// The package that ships.
 const SHIPPED: &str = "openfinance-gateway";
@@ -54,8 +55,7 @@ fn count(root: &Path) -> Result<usize> {
 }
 
 fn tree(root: &Path, edges: &str) -> Result<Tree> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["tree", "--locked", "--package", SHIPPED])
         .args(["--no-default-features", "--target", TARGET])
         .args(["--edges", edges, "--prefix", "depth", "--no-dedupe"])

@@ -17,6 +17,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::cargo::cargo;
+
 /// The user of the image.
 const NOBODY: u32 = 65_532;
 
@@ -130,9 +132,8 @@ fn follow(log: ChildStderr) -> Receiver<String> {
 
 /// Builds the program and says where it is.
 fn program(build: Build, root: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = crate::target(root).join("smoke");
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command
         .args(["build", "--locked", "--package", "openfinance-gateway"])
         .arg("--no-default-features")

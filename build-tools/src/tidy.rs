@@ -3,13 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::{bench, import, lineage, output, shown, spec};
+use crate::{bench, cargo::cargo, import, lineage, output, shown, spec};
 
 /// What a package may import of ours, and what it must not import of others'. Tests may import more: `dev` is free.
 struct Rule {
@@ -133,8 +132,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
 
 /// What cargo knows of the workspace's packages.
 fn metadata(root: &Path) -> Result<Value> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args([
             "metadata",
             "--format-version",

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
 use super::{BEHAVIOURS, BURST, credentials, table};
-use crate::{canary, world::World};
+use crate::{built::by_hand, canary, world::World};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// How long a program may take that is built already.
@@ -159,6 +159,7 @@ impl Program {
         variables: &[(&str, String)],
     ) -> String {
         let mut script = Command::new(&self.script);
+        by_hand(script.as_std_mut());
         script
             .arg(what)
             .envs(variables.iter().map(|(name, value)| (name, value)))

@@ -17,7 +17,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{Held, ROOT, blocks, held, output, pages};
-use crate::external::gateway::Gateway;
+use crate::{
+    built::{by_hand, programs},
+    external::gateway::Gateway,
+};
 
 /// Longer than any page takes on a busy machine: those of the clients build their programs first.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -34,22 +37,9 @@ refused() { if \"$@\"; then echo 'this was to fail'; return 1; fi; }
 
 /// The path of somebody who has built our programs.
 static PATH: LazyLock<OsString> = LazyLock::new(|| {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked"])
-        .args(["--package", "openfinance-gateway"])
-        .args(["--package", "openfinance-sandbox"])
-        .args(["--package", "ofctl"])
-        .current_dir(ROOT)
-        .status();
-    assert!(status.unwrap().success(), "our programs can't be built");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let path = env::var_os("PATH").unwrap();
-    env::join_paths(
-        [target.join("debug")]
-            .into_iter()
-            .chain(env::split_paths(&path)),
-    )
-    .unwrap()
+    let folders = [programs().to_owned()].into_iter();
+    env::join_paths(folders.chain(env::split_paths(&path))).unwrap()
 });
 
 /// Commands that are run, with the output that the page shows for them.
@@ -226,6 +216,7 @@ fn bash(script: &str, folder: &Path) -> Command {
         .env("PATH", &*PATH)
         .env("WORKSPACE", ROOT)
         .stdin(Stdio::null());
+    by_hand(&mut command);
     let ours = |name: &str| name.starts_with("OPENFINANCE_") || name.starts_with("OTEL_");
     for (name, _) in env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);

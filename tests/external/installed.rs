@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::docs::{ROOT, block::blocks};
+use crate::{
+    built::by_hand,
+    docs::{ROOT, block::blocks},
+};
 
 const PAGE: &str = "docs/how-to/vendor-tests.md";
 const PROGRAM: &str = "openfinance-sandbox";
@@ -15,7 +18,7 @@ const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
 fn bash(script: &str) -> Command {
     let mut command = Command::new("bash");
-    command.args(["-c", script]);
+    by_hand(&mut command).args(["-c", script]);
     command
 }
 

@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use crate::cargo::cargo;
+
 use super::{
     figures::{Figure, Kind, Place, Plot, Run, Series},
     measured::{self, Cost, cost},
@@ -149,7 +151,7 @@ impl Reader {
     }
 
     fn cargo(&self, profile: &Profile) -> Command {
-        let mut command = Command::new(super::cargo());
+        let mut command = cargo();
         command
             .args(["build", "--offline", "--quiet"])
             .args(profile.arguments)
@@ -228,7 +230,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let reader = Reader::new(folder.path(), &root).unwrap();
         // What cargo does to the lock file before it builds.
-        let output = Command::new(super::super::cargo())
+        let output = cargo()
             .args(["update", "--workspace", "--offline"])
             .current_dir(&reader.folder)
             .output()

@@ -9,7 +9,7 @@ use super::{
     figures::{Bar, Figure, Run},
     measured::{self, Cost, cost},
 };
-use crate::spec;
+use crate::{cargo::cargo, spec};
 
 /// How often each command is measured. It runs once before, so that all files are in memory.
 const ROUNDS: usize = 7;
@@ -84,7 +84,7 @@ pub(super) fn measure(root: &Path) -> Result<Run> {
 
 /// `cargo xtask`, without the alias, which a folder of cargo's settings elsewhere may hide.
 fn xtask(root: &Path) -> Command {
-    let mut command = Command::new(super::cargo());
+    let mut command = cargo();
     command
         .args(["run", "--quiet", "--package", "build-tools", "--"])
         .current_dir(root);

@@ -15,7 +15,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Bench, cargo, compared::Compared, figures::Run, of_bench, record};
+use crate::cargo::cargo;
+
+use super::{Bench, compared::Compared, figures::Run, of_bench, record};
 
 /// The cargo profile that the program is built with.
 const PROFILE: &str = "instructions";
@@ -55,7 +57,7 @@ pub(super) fn measure(root: &Path) -> Result<Run> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let built = Command::new(cargo())
+    let built = cargo()
         .args(["build", "--locked", "--profile", PROFILE])
         // As it ships.
         .args(["--package", "openfinance-gateway", "--no-default-features"])

@@ -2,9 +2,9 @@
 //! generated types, then through those of the domain.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::text;
 use crate::{
+    cargo::cargo,
     output::{self, File},
     rest::{self, typed},
     spec::{self, fit::folded},
@@ -72,9 +73,8 @@ pub(super) fn replay(target: &Path, root: &Path, files: &[File]) -> Result<Outco
     let harness = harness(&document, text(files, rest::OUT)?)?;
     fs::write(copy.join(PLACE), harness).with_context(|| format!("cannot write {PLACE}"))?;
 
-    let cargo = |arguments: &[&str]| -> Result<Output> {
-        let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Command::new(program)
+    let test = |arguments: &[&str]| -> Result<Output> {
+        cargo()
             .current_dir(&copy)
             .env("CARGO_TARGET_DIR", target)
             .args(["test", "--locked", "--quiet"])
@@ -83,13 +83,13 @@ pub(super) fn replay(target: &Path, root: &Path, files: &[File]) -> Result<Outco
             .context("cannot run cargo")
     };
     let rest = ["--package", "openfinance-rest", "--test", "replay"];
-    let built = cargo(&[&rest[..], &["--no-run"]].concat())?;
+    let built = test(&[&rest[..], &["--no-run"]].concat())?;
     ensure!(
         built.status.success(),
         "the generated client does not compile:\n{}",
         errors(&built).join("\n")
     );
-    let run = cargo(&[&rest[..], &["--", "--nocapture"]].concat())?;
+    let run = test(&[&rest[..], &["--", "--nocapture"]].concat())?;
     ensure!(
         run.status.success(),
         "answers of the wire corpus (crates/rest/tests/wire-corpus) do not decode any more:\n{}\nCorrect the document in \
@@ -102,12 +102,12 @@ pub(super) fn replay(target: &Path, root: &Path, files: &[File]) -> Result<Outco
         .context("the replay did not say how many answers it replayed")?;
 
     let domain = ["--package", "openfinance", "--test", "it"];
-    let built = cargo(&[&domain[..], &["--no-run"]].concat())?;
+    let built = test(&[&domain[..], &["--no-run"]].concat())?;
     if !built.status.success() {
         let domain = errors(&built);
         return Ok(Outcome { replayed, domain });
     }
-    let run = cargo(&[&domain[..], &["corpus"]].concat())?;
+    let run = test(&[&domain[..], &["corpus"]].concat())?;
     if !run.status.success() {
         bail!(
             "the domain makes something else of the wire corpus:\n{}",
