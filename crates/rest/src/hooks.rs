@@ -52,12 +52,12 @@ impl ClientHooks<Attempt> for Client {
 /// What the generated methods call beside the hooks, or in their place.
 impl Attempt {
     /// A request to this URL.
-    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.server.request(method, url)
     }
 
-    /// Sends a request and reads its answer.
-    pub async fn exec(&self, request: Request) -> reqwest::Result<Answered<'_>> {
+    /// Sends a request and reads its answer. What the first hook has not seen must not come here.
+    pub(crate) async fn exec(&self, request: Request) -> reqwest::Result<Answered<'_>> {
         let trace = &self.call.trace;
         let url = request.url().clone();
         match self.exchange(request).await {
@@ -77,23 +77,24 @@ impl Attempt {
 
 /// An answer as the generated methods look at it. It becomes a response of the library's where somebody wants one, which
 /// takes longer to make than most answers to decode.
-pub struct Answered<'call> {
+pub(crate) struct Answered<'call> {
     answer: Cow<'call, Answer>,
     url: Url,
 }
 
 impl Answered<'_> {
     /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.answer.status
     }
 
     /// The value of the body.
+    #[allow(dead_code, reason = "there are documents of which no answer has one")]
     #[expect(
         clippy::result_large_err,
         reason = "it is what the generated methods answer"
     )]
-    pub fn decoded<T: DeserializeOwned, E>(self) -> Result<ResponseValue<T>, Error<E>> {
+    pub(crate) fn decoded<T: DeserializeOwned, E>(self) -> Result<ResponseValue<T>, Error<E>> {
         let answer = &*self.answer;
         match answer.decoded() {
             Ok(value) => Ok(ResponseValue::new(value, answer.status, HeaderMap::new())),
@@ -152,18 +153,12 @@ fn leads_there(url: &Url, base_url: &str, template: &str) -> bool {
 /// As [`leads_there`], for a base URL and a template that stand in the URL as they are written, as nearly all do:
 /// nothing has to be parsed for each request.
 fn leads_there_as_written(url: &Url, base_url: &str, template: &str) -> bool {
-    // Behind the base a path begins, so that scheme, host and port are those of the base.
-    let Some(rest) = url.as_str().strip_prefix(base_url) else {
-        return false;
-    };
-    let has_path_alone = path_end(base_url).is_none();
-    let path = path_end(rest).map_or(rest, |end| &rest[..end]);
-    has_path_alone && are_segments(path, template)
-}
-
-/// Where the path of a URL ends, if anything is behind it.
-fn path_end(url: &str) -> Option<usize> {
-    url.bytes().position(|byte| matches!(byte, b'?' | b'#'))
+    let behind = [url.query(), url.fragment()].into_iter().flatten();
+    let behind: usize = behind.map(|part| part.len() + 1).sum();
+    let whole = &url.as_str()[..url.as_str().len() - behind];
+    // Behind the base a path begins, so that scheme, host and port are those of the base, and the base has no query.
+    let path = whole.strip_prefix(base_url);
+    path.is_some_and(|path| are_segments(path, template))
 }
 
 /// As [`leads_there`], for any base URL and template.
@@ -322,6 +317,10 @@ mod tests {
             ("http://h/a/1", "http://h:80"),
             ("http://H/a/1", "HTTP://h"),
             ("http://h:8080/a/1?b=/c#/d", "http://h:8080"),
+            ("http://h/a/1?", "http://h"),
+            ("http://h/a/1#", "http://h"),
+            ("http://h/a/1#b?c", "http://h"),
+            ("http://h/a/1?#", "http://h"),
             ("http://h/stem%20s/a/1", "http://h/stem s"),
         ] {
             assert!(leads(url, base, "/a/{id}"), "{url} of {base}");
