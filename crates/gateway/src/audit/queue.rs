@@ -18,7 +18,7 @@ const MOST_WAITING: usize = 1_024;
 
 /// How long after one sync lines wait for those of calls that are on their way, so that one sync more does for all of them.
 /// A line that comes later than that, or behind which none is on its way, waits for nobody.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(2);
 
 /// So many lines don't wait for more.
 const MOST_GATHERED: usize = 256;
