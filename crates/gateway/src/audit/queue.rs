@@ -5,7 +5,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{self, Duration},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ pub(super) struct Waiting {
     /// How many calls will bring a line soon.
     announced: usize,
     /// When what waited was taken last.
-    taken: Option<time::Instant>,
+    taken: Option<Instant>,
     sleep: Sleep,
 }
 
@@ -307,7 +307,7 @@ impl Queue {
         if !waiting.entries.is_empty() && is_well {
             waiting = self.gather(waiting);
         }
-        waiting.taken = Some(time::Instant::now());
+        waiting.taken = Some(Instant::now());
         Waiting {
             entries: std::mem::take(&mut waiting.entries),
             untold: std::mem::take(&mut waiting.untold),

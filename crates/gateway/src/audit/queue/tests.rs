@@ -15,7 +15,7 @@ fn read() -> Record {
 /// A queue of which something was taken just now.
 fn taken_from(gather: Duration) -> Arc<Queue> {
     let queue = Queue::gathering(gather, Timestamp::now);
-    queue.lock().taken = Some(time::Instant::now());
+    queue.lock().taken = Some(Instant::now());
     queue
 }
 
