@@ -9,7 +9,8 @@ use std::{
 
 use crate::docs::ROOT;
 
-/// The folder with our programs. They are built as all tests of the workspace are, which is done already where those have run.
+/// The folder with our programs. They are built as all tests of the workspace are, which is done already where those have run:
+/// cargo builds the programs of a package for its integration tests, which each of these has.
 pub(crate) fn programs() -> &'static Path {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut build = Command::new(env!("CARGO"));
@@ -26,13 +27,14 @@ pub(crate) fn programs() -> &'static Path {
 }
 
 /// Cargo, or what calls it, as a person starts it: without what cargo tells these tests of their package. ring would be built
-/// anew for it, and all that stands on it, here and again by whoever comes next.
+/// anew for it, and all that stands on it, here and again by whoever comes next. `build-tools/src/cargo.rs` does the same.
 pub(crate) fn by_hand(command: &mut Command) -> &mut Command {
-    let names = env::vars().map(|(name, _)| name);
-    for name in
-        names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-    {
-        command.env_remove(name);
+    let of_a_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if of_a_package.iter().any(|begin| text.starts_with(begin)) {
+            command.env_remove(name);
+        }
     }
     command
 }

@@ -5,8 +5,8 @@ use std::{env, ffi::OsStr, process::Command};
 /// What cargo tells a program that it runs of the program's package.
 const OF_A_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// That cargo, or whichever is found, as if a person had called it: ring, and whatever stands on it, is built anew where what
-/// cargo has told its caller is not what it told the one before.
+/// That cargo, or whichever is found, told of no package, as if a person had called it: ring, and whatever stands on it, is
+/// built anew where what cargo has told its caller is not what it told the one before. `tests/built.rs` does the same.
 pub(crate) fn cargo() -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);

@@ -43,15 +43,8 @@ pub(crate) fn run(repeats: u64, seed: u64, root: &Path) -> Result<bool> {
 /// A test target, before the arguments that are for the test itself.
 fn test(target: &str, root: &Path) -> Command {
     let mut command = cargo();
-    command.args([
-        "test",
-        "--package",
-        "e2e",
-        "--test",
-        target,
-        "--locked",
-        "--",
-    ]);
+    // Of all packages, as the tests of the workspace are built.
+    command.args(["test", "--workspace", "--test", target, "--locked", "--"]);
     command.current_dir(root);
     command
 }

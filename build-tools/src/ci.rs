@@ -377,7 +377,7 @@ impl Ci<'_> {
         let mut tests = self.cargo(&["test", "--workspace", "--test", "store"]);
         tests.args([
             "--features",
-            "openfinance/external",
+            "openfinance/redb,openfinance/redis,openfinance/external",
             "--locked",
             "--",
             "redis::",

@@ -36,6 +36,7 @@ pub struct Call {
 #[derive(Default)]
 pub(crate) struct Trace {
     pub(crate) started: OnceLock<()>,
+    pub(crate) sent: OnceLock<()>,
     pub(crate) connected: OnceLock<()>,
     pub(crate) status: OnceLock<StatusCode>,
     pub(crate) answer: OnceLock<Answer>,

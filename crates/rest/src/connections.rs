@@ -69,7 +69,8 @@ impl Connections {
 
     /// Keeps one for another request, unless it is of no more use.
     pub(crate) fn keep(self: &Arc<Self>, mut connection: Connection) {
-        // One that has asked for another request is idle already. Whether it still is, is looked at before it is used.
+        // One that has asked for another request is idle already. Whether it still is, is looked at before it is used; whoever
+        // it would wake until then has ended.
         if !connection.is_ready() && !connection.is_idle() {
             return;
         }

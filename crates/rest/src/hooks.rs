@@ -17,6 +17,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{Answer, Call, Client, Failure, OPERATIONS, call::Attempt};
 
+/// Why a second request is not sent.
+const ONCE: &str = "a call is for one request, and it has had it";
+
 /// An operation of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -34,6 +37,7 @@ pub struct Operation {
     pub content_type: Option<&'static str>,
 }
 
+/// A hook behind a request, `post`, would not be called: the generated methods have no call of it.
 impl ClientHooks<Attempt> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
         let call = &self.inner.call;
@@ -56,13 +60,18 @@ impl Attempt {
         self.http.server.request(method, url)
     }
 
-    /// Sends a request and reads its answer. What the first hook has not seen must not come here.
+    /// Sends a request and reads its answer, once, and only one that the first hook has seen.
     pub(crate) async fn exec(&self, request: Request) -> reqwest::Result<Answered<'_>> {
         let trace = &self.call.trace;
         let url = request.url().clone();
-        match self.exchange(request).await {
+        let may_go = trace.started.get().is_some() && trace.sent.set(()).is_ok();
+        let exchanged = match may_go {
+            true => self.exchange(request).await,
+            false => Err(Failure::Unsendable(ONCE)),
+        };
+        match exchanged {
             Ok(answer) => Ok(Answered {
-                // Set once: `started` lets only one request through.
+                // Not set before: only one request comes so far.
                 answer: Cow::Borrowed(trace.answer.get_or_init(|| answer)),
                 url,
             }),
@@ -123,10 +132,7 @@ fn stamp(
     request: &mut Request,
     info: &OperationInfo,
 ) -> Result<(), &'static str> {
-    call.trace
-        .started
-        .set(())
-        .map_err(|()| "a call is for one request, and it has had it")?;
+    call.trace.started.set(()).map_err(|()| ONCE)?;
     let operation = OPERATIONS
         .iter()
         .find(|operation| operation.name == info.operation_id)

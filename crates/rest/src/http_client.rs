@@ -94,7 +94,8 @@ impl Server {
     }
 }
 
-/// Whether a byte is the same in any path, neither the end of one nor left out, encoded or read as another.
+/// Whether a byte is the same in any path, neither the end of one nor left out, encoded or read as another. Segments of dots
+/// are resolved away as they are where the whole of a URL is parsed.
 fn is_plain(byte: u8) -> bool {
     matches!(
         byte,
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_path_is_all_that_is_parsed() {
+    fn of_a_plain_url_the_path_alone_is_parsed() {
         let http = http_client("https://API.example.com:443/stem").unwrap();
         for (url, is_known) in [
             ("https://api.example.com/", true),

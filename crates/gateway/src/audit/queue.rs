@@ -16,8 +16,9 @@ use super::record::Record;
 /// How many lines may wait. Whoever comes then is refused.
 const MOST_WAITING: usize = 1_024;
 
-/// How long after one sync lines wait for those of calls that are on their way, so that one sync more does for all of them.
-/// A line that comes later than that, or behind which none is on its way, waits for nobody.
+/// How long after lines were taken the next ones wait for those of other calls that are under way, so that one sync does for
+/// several. A line that comes later than that, or while nobody else is to bring one, waits for nobody. A sync that takes
+/// longer gathers lines by itself.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// So many lines don't wait for more.
@@ -34,6 +35,9 @@ pub(super) const UNTOLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// The writer is not at work.
 const IDLE: u64 = u64::MAX;
+
+/// Tells when a line is on disk, or will not be.
+type Written = oneshot::Receiver<Result<(), Unwritten>>;
 
 /// A line can't be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,27 +76,39 @@ pub(super) struct Queue {
     now: fn() -> Timestamp,
 }
 
-/// A call that will bring a line soon, until this is dropped.
-pub(super) struct Announced(Arc<Queue>);
+/// A call that is under way and will bring a line, until it has or this is dropped.
+pub(super) struct Announced {
+    queue: Arc<Queue>,
+    is_counted: bool,
+}
 
 impl Announced {
     /// As [`Queue::write`], of the line that was announced.
     ///
     /// # Errors
     /// As there.
-    pub(super) async fn write(self, record: Record) -> Result<(), Unwritten> {
-        let written = self.0.begin(record);
-        drop(self);
-        written?.await.unwrap_or(Err(Unwritten))
+    pub(super) async fn write(mut self, record: Record) -> Result<(), Unwritten> {
+        let written = self.begin(record)?;
+        written.await.unwrap_or(Err(Unwritten))
+    }
+
+    /// Brings the line, behind which this call is under way no longer.
+    fn begin(&mut self, record: Record) -> Result<Written, Unwritten> {
+        let written = self.queue.begin(record, usize::from(self.is_counted))?;
+        self.is_counted = false;
+        Ok(written)
     }
 }
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        let mut waiting = self.0.lock();
+        if !self.is_counted {
+            return;
+        }
+        let mut waiting = self.queue.lock();
         waiting.announced -= 1;
         if waiting.sleep == Sleep::Gathering {
-            self.0.wake(waiting);
+            self.queue.wake(waiting);
         }
     }
 }
@@ -112,9 +128,9 @@ pub(super) struct Waiting {
     /// How many refusals were not written down.
     pub(super) untold: u64,
     pub(super) closed: bool,
-    /// How many calls will bring a line soon.
+    /// How many calls that are under way will bring a line.
     announced: usize,
-    /// When what waited was taken last.
+    /// When lines were taken last.
     taken: Option<Instant>,
     sleep: Sleep,
 }
@@ -126,7 +142,7 @@ enum Sleep {
     Awake,
     /// For anything.
     Idle,
-    /// For the last of the lines that are on their way.
+    /// For the line of the last call that is under way.
     Gathering,
 }
 
@@ -185,19 +201,23 @@ impl Queue {
     /// # Errors
     /// [`Unwritten`] if it can't be written, or too many wait already.
     pub(super) async fn write(&self, record: Record) -> Result<(), Unwritten> {
-        self.begin(record)?.await.unwrap_or(Err(Unwritten))
+        self.begin(record, 0)?.await.unwrap_or(Err(Unwritten))
     }
 
-    /// Says that a call will bring a line soon, by [`Announced::write`]: others wait for it a little, to share a sync.
+    /// Says that a call will bring a line, by [`Announced::write`]: others wait for it a little, to share a sync.
     pub(super) fn announce(self: &Arc<Self>) -> Announced {
         self.lock().announced += 1;
-        Announced(Arc::clone(self))
+        Announced {
+            queue: Arc::clone(self),
+            is_counted: true,
+        }
     }
 
-    /// Brings a line, and answers what tells when it is on disk.
-    fn begin(&self, record: Record) -> Result<oneshot::Receiver<Result<(), Unwritten>>, Unwritten> {
+    /// Brings a line, of which so many were announced, and answers what tells when it is on disk.
+    fn begin(&self, record: Record, announced: usize) -> Result<Written, Unwritten> {
         let (done, written) = oneshot::channel();
-        if !self.is_usable() || !self.push(record, Some(done), Some(MOST_WAITING)) {
+        let most = Some(MOST_WAITING);
+        if !self.is_usable() || !self.push(record, Some(done), most, announced) {
             return Err(Unwritten);
         }
         Ok(written)
@@ -206,7 +226,7 @@ impl Queue {
     /// Writes what has become of a write, and returns when that is on disk, or is kept until it can be.
     pub(super) async fn conclude(&self, record: Record) {
         let (done, written) = oneshot::channel();
-        if self.push(record, Some(done), None) {
+        if self.push(record, Some(done), None, 0) {
             // What can't be written now is kept by the writer.
             let _ = written.await;
         }
@@ -214,14 +234,14 @@ impl Queue {
 
     /// As [`Queue::conclude`], for who can't wait.
     pub(super) fn conclude_later(&self, record: Record) {
-        self.push(record, None, None);
+        self.push(record, None, None, 0);
     }
 
     /// Writes a line for a refusal, and returns when it is on disk. If too many wait, or it can't be written, it is only
     /// counted.
     pub(super) async fn mention(&self, record: Record) {
         let (done, written) = oneshot::channel();
-        if self.is_usable() && self.push(record, Some(done), Some(MOST_WAITING / 2)) {
+        if self.is_usable() && self.push(record, Some(done), Some(MOST_WAITING / 2), 0) {
             // The writer counts what it can't write.
             let _ = written.await;
         } else {
@@ -260,6 +280,7 @@ impl Queue {
         record: Record,
         done: Option<oneshot::Sender<Result<(), Unwritten>>>,
         most: Option<usize>,
+        announced: usize,
     ) -> bool {
         let at = self.now();
         let mut waiting = self.lock();
@@ -267,6 +288,7 @@ impl Queue {
             return false;
         }
         waiting.entries.push(Entry { record, at, done });
+        waiting.announced -= announced;
         self.wake(waiting);
         true
     }
@@ -307,7 +329,9 @@ impl Queue {
         if !waiting.entries.is_empty() && is_well {
             waiting = self.gather(waiting);
         }
-        waiting.taken = Some(Instant::now());
+        if !waiting.entries.is_empty() {
+            waiting.taken = Some(Instant::now());
+        }
         Waiting {
             entries: std::mem::take(&mut waiting.entries),
             untold: std::mem::take(&mut waiting.untold),
@@ -316,7 +340,7 @@ impl Queue {
         }
     }
 
-    /// Waits for the lines that are on their way, if others were taken just now.
+    /// Waits for the lines of calls that are under way, if others were taken just now.
     fn gather<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
         while !waiting.is_gathered() {
             let since = waiting.taken.map(|taken| taken.elapsed());

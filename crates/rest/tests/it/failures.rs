@@ -3,6 +3,8 @@
 use std::{net::TcpListener, time::Duration};
 
 use openfinance_rest::{BodyKind, Call, CauseKind, Failure, http_client, types};
+use progenitor_client::{ClientHooks as _, OperationInfo};
+use reqwest::{Method, Request};
 use serde_json::json;
 
 use crate::{
@@ -243,6 +245,31 @@ async fn the_answer_is_there_after_success_too() {
     assert_eq!(
         (&*answer.body, answer.kind()),
         (&br#"{"id":1005061234}"#[..], BodyKind::Json)
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_the_first_hook_has_not_seen_is_not_sent() {
+    let server = Server::start(Then::Close);
+    let http = http_client(&server.base_url).unwrap();
+    let call = call("GetCustomer");
+    let client = call.client(&server.base_url, &http);
+    let url = format!("{}/elsewhere", server.base_url);
+    let request = Request::new(Method::GET, url.parse().unwrap());
+    let info = OperationInfo {
+        operation_id: "get_customer",
+    };
+    let sent = client.exec(request, &info).await;
+    let failure =
+        call.settle::<()>(sent.map_or_else(|error| Err(error.into()), |_| unreachable!()));
+    assert!(
+        matches!(failure, Err(Failure::Unsendable(_))),
+        "{failure:?}"
+    );
+    assert_eq!(
+        server.received().len(),
+        0,
+        "nobody has looked where it leads"
     );
 }
 

@@ -39,12 +39,11 @@ fn gathers(queue: &Queue, taking: &JoinHandle<usize>) {
 #[test]
 fn lines_wait_for_those_that_are_on_their_way() {
     let queue = taken_from(LONG);
-    let (first, second) = (queue.announce(), queue.announce());
-    let _written = queue.begin(read());
+    let (mut first, second) = (queue.announce(), queue.announce());
+    let _written = queue.begin(read(), 0);
     let taking = taking(&queue);
     gathers(&queue, &taking);
-    let _written = first.0.begin(read());
-    drop(first);
+    let _written = first.begin(read());
     gathers(&queue, &taking);
     // This one has nothing to say in the end.
     drop(second);
@@ -55,11 +54,11 @@ fn lines_wait_for_those_that_are_on_their_way() {
 fn a_line_waits_for_nobody_where_none_was_taken_just_now_or_none_is_on_its_way() {
     let queue = Queue::gathering(LONG, Timestamp::now);
     let announced = queue.announce();
-    let _written = queue.begin(read());
+    let _written = queue.begin(read(), 0);
     assert_eq!(taking(&queue).join().unwrap(), 1, "the first one");
 
     drop(announced);
-    let _written = queue.begin(read());
+    let _written = queue.begin(read(), 0);
     assert_eq!(taking(&queue).join().unwrap(), 1, "the only one");
 }
 
@@ -67,7 +66,7 @@ fn a_line_waits_for_nobody_where_none_was_taken_just_now_or_none_is_on_its_way()
 fn lines_wait_for_a_slow_call_no_longer_than_they_should() {
     let queue = taken_from(Duration::from_millis(1));
     let _slow = queue.announce();
-    let _written = queue.begin(read());
+    let _written = queue.begin(read(), 0);
     assert_eq!(taking(&queue).join().unwrap(), 1);
 }
 
@@ -76,7 +75,7 @@ fn many_lines_wait_for_no_more() {
     let queue = taken_from(LONG);
     let _slow = queue.announce();
     for _ in 0..MOST_GATHERED {
-        let _written = queue.begin(read());
+        let _written = queue.begin(read(), 0);
     }
     assert_eq!(taking(&queue).join().unwrap(), MOST_GATHERED);
 }
@@ -85,7 +84,7 @@ fn many_lines_wait_for_no_more() {
 fn the_end_waits_for_nobody() {
     let queue = taken_from(LONG);
     let _slow = queue.announce();
-    let _written = queue.begin(read());
+    let _written = queue.begin(read(), 0);
     let taking = taking(&queue);
     gathers(&queue, &taking);
     queue.close();
