@@ -91,18 +91,6 @@ fn the_end_waits_for_nobody() {
     assert_eq!(taking.join().unwrap(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_disk_that_hangs_counts_as_one_that_can_not_be_written() {
-    let queue = Queue::new(Timestamp::now);
-    let at_disk = queue.at_disk();
-    tokio::time::advance(HANG).await;
-    assert!(queue.is_usable());
-    tokio::time::advance(Duration::from_millis(1)).await;
-    assert!(!queue.is_usable(), "calls would wait for it");
-    drop(at_disk);
-    assert!(queue.is_usable());
-}
-
 #[test]
 fn refusals_without_a_line_are_told_although_no_line_follows() {
     let queue = Queue::new(Timestamp::now);

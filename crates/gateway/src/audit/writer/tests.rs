@@ -1,9 +1,12 @@
-//! What the writer does when nothing is to be written. The clock is held.
+//! What the writer does when nothing is to be written, and when the disk does not answer. The clock is held.
 
 use std::cell::Cell;
 
 use super::*;
-use crate::{audit::file::Head, config::SharedKey};
+use crate::{
+    audit::{file::Head, queue::HANG},
+    config::SharedKey,
+};
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(1_800_000_000_000) };
@@ -24,6 +27,19 @@ fn chain() -> Chain {
 fn writer(folder: &tempfile::TempDir) -> Writer {
     let path = folder.path().join("audit.jsonl");
     Writer::open(Queue::new(now), chain(), path, "one".to_owned()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_counts_as_one_that_can_not_be_written() {
+    let queue = Queue::new(now);
+    let at_disk = queue.at_disk();
+    pass(HANG * 2);
+    tokio::time::advance(HANG).await;
+    assert!(queue.is_usable(), "whatever the clock on the wall says");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(!queue.is_usable(), "calls would wait for it");
+    drop(at_disk);
+    assert!(queue.is_usable());
 }
 
 #[test]
