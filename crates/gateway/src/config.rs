@@ -7,6 +7,7 @@
 pub mod auth;
 mod check;
 mod duration;
+mod files;
 mod key;
 mod load;
 mod port;
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use openfinance::{BaseUrl, store::Rate};
 use secrecy::{SecretBox, SecretString};
 
+pub(crate) use files::Files;
 pub use key::Key;
 pub use load::{admin_listen, shared_key};
 pub use port::{ClientCertificates, Port, Tls, TlsVersion};
@@ -69,8 +71,8 @@ enum Occasion {
 /// What was read beside the settings themselves.
 #[derive(Debug, Default)]
 struct Read {
-    /// The files that something was read from.
-    files: Vec<PathBuf>,
+    /// What something was read from.
+    files: Files,
     /// What tells the secrets that were given from others, and tells nothing else of them.
     secrets: BTreeMap<&'static str, [u8; 32]>,
 }
@@ -108,8 +110,8 @@ impl Settings {
         State::of(self)
     }
 
-    /// The files that the settings were read from.
-    pub(crate) fn files(&self) -> &[PathBuf] {
+    /// The files that the settings were read from, each as it was before it was read.
+    pub(crate) fn files(&self) -> &Files {
         &self.read.files
     }
 

@@ -3,12 +3,12 @@
 //! They are read and checked whole. If anything is wrong, what was in force stays. Otherwise what can change without a
 //! restart changes, and the log names what can't.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
 use crate::{
-    config::{Config, Flags, Port, Problems, Settings, State, Upstream},
+    config::{Config, Files, Flags, Port, Problems, Settings, State, Upstream},
     gateway::Changeable,
     log::Level,
     server::tls,
@@ -33,7 +33,8 @@ pub(crate) struct Reloader {
     environment: Vec<(String, String)>,
     /// What is in force.
     state: State,
-    files: Vec<PathBuf>,
+    /// What was read last.
+    files: Files,
     changeable: Changeable,
     level: Level,
 }
@@ -73,7 +74,7 @@ impl Reloader {
         settings: &Settings,
         level: Level,
     ) -> impl FnOnce(Changeable) -> Self + use<> {
-        let (state, files) = (settings.state(), settings.files().to_vec());
+        let (state, files) = (settings.state(), settings.files().clone());
         move |changeable| Self {
             flags,
             environment,
@@ -88,7 +89,6 @@ impl Reloader {
     pub(crate) async fn run(mut self, mut hangup: Signal) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut seen = self.marks().await;
         loop {
             let reads = tokio::select! {
                 told = hangup.recv() => match told {
@@ -96,32 +96,33 @@ impl Reloader {
                     // No signal will come any more.
                     None => return,
                 },
-                _ = look.tick() => self.marks().await != seen,
+                _ = look.tick() => self.files_changed().await,
             };
-            if !reads {
-                continue;
+            if reads {
+                self.reload().await;
             }
-            // Before they are read: what is written in the meantime is seen next time.
-            seen = self.marks().await;
-            self.reload().await;
         }
     }
 
-    /// What tells whether the files have changed.
-    async fn marks(&self) -> BTreeMap<PathBuf, Option<Mark>> {
+    /// Whether a file is another than the one that was read, or was written to since.
+    async fn files_changed(&self) -> bool {
         let files = self.files.clone();
-        let marks = move || files.into_iter().map(marked).collect();
-        tokio::task::spawn_blocking(marks).await.unwrap_or_default()
+        let changed = move || files.now() != files;
+        tokio::task::spawn_blocking(changed).await.unwrap_or(false)
     }
 
     /// Reads again, applies what can be applied, and says in the log what came of it.
     pub(crate) async fn reload(&mut self) {
         let (flags, environment) = (self.flags.clone(), self.environment.clone());
-        let read = move || Settings::load_again(&flags, environment);
-        let Ok(read) = tokio::task::spawn_blocking(read).await else {
+        let files = self.files.clone();
+        // How the files are is told before they are read: what is written in the meantime is seen next time.
+        let read = move || (files.now(), Settings::load_again(&flags, environment));
+        let Ok((files, read)) = tokio::task::spawn_blocking(read).await else {
             tracing::error!("the settings could not be read again");
             return;
         };
+        // Those of settings that are wrong too, which are not told of at each look.
+        self.files = files;
         match read {
             Ok(settings) => {
                 for warning in &settings.warnings {
@@ -148,7 +149,7 @@ impl Reloader {
 
     async fn apply(&mut self, settings: Settings) -> Changed {
         let new = settings.state();
-        self.files = settings.files().to_vec();
+        self.files = settings.files().clone();
         let mut config = settings.config;
         let names = new.differences(&self.state);
         // Who may call is one thing, of several settings.
@@ -207,16 +208,4 @@ impl Reloader {
             _ => Change::Waiting,
         }
     }
-}
-
-/// What changes when a file is written or put in another's place.
-type Mark = (std::time::SystemTime, u64, u64);
-
-fn marked(path: PathBuf) -> (PathBuf, Option<Mark>) {
-    // A secret that a link leads to changes with the link: what is behind it counts.
-    let mark = std::fs::metadata(&path).ok().and_then(|metadata| {
-        let node = std::os::unix::fs::MetadataExt::ino(&metadata);
-        Some((metadata.modified().ok()?, metadata.len(), node))
-    });
-    (path, mark)
 }

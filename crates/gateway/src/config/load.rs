@@ -154,16 +154,15 @@ impl Reader {
         let mut entries = Entries::default();
         // The environment first: what it says wins.
         entries.add_environment(environment);
+        let mut read = Read::default();
         if let Some(path) = &flags.file {
+            read.files.add(path);
             entries.read_file(path);
         }
         Self {
             entries,
             sources: Sources::new(),
-            read: Read {
-                files: flags.file.iter().cloned().collect(),
-                ..Read::default()
-            },
+            read,
             warnings: Vec::new(),
             occasion: Occasion::default(),
         }

@@ -40,8 +40,9 @@ impl Reader {
                 false => ClientCertificates::Required,
             },
         };
-        let files = [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()];
-        self.read.files.extend(files.into_iter().flatten().cloned());
+        for file in [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()] {
+            file.into_iter().for_each(|file| self.read.files.add(file));
+        }
         let problems = tls::check(&tls);
         let is_right = problems.is_empty();
         for problem in problems {

@@ -1,6 +1,6 @@
 //! Single settings, by what they are: what is wrong with one is noted, and the reading goes on.
 
-use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, str::FromStr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
@@ -86,7 +86,7 @@ impl Reader {
         if !entry.in_file {
             return Some(entry.text.clone());
         }
-        self.read.files.push(PathBuf::from(&entry.text));
+        self.read.files.add(Path::new(&entry.text));
         match fs::read_to_string(&entry.text) {
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {
