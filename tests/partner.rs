@@ -51,6 +51,11 @@ impl Machine {
 
     /// Starts a gateway here, in the place of the one that runs.
     async fn start(&self, world: &mut World) {
+        self.start_with(world, |_| ()).await;
+    }
+
+    /// The same, with other settings.
+    async fn start_with(&self, world: &mut World, other: impl FnOnce(&mut config::Config)) {
         let (path, secret) = (self.file("secret"), self.secret());
         let change = |settings: &mut config::Config| {
             let Upstream::Vendor(vendor) = &mut settings.upstream else {
@@ -58,6 +63,7 @@ impl Machine {
             };
             vendor.partner_secret = secret.into();
             vendor.secret_file = Some(path);
+            other(settings);
         };
         world.replace_gateway(change, Arc::clone(&self.store)).await;
     }

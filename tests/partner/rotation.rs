@@ -1,6 +1,9 @@
 //! RotatePartnerSecret, when all goes well and when it is cut short.
 
-use openfinance_sandbox::{Commit, FaultRule, Operation};
+use std::time::Duration;
+
+use openfinance_sandbox::{Commit, FaultRule, Operation, Target};
+use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::canary::NEW_SECRET;
@@ -316,6 +319,39 @@ async fn a_change_that_nobody_knows_of_is_settled_by_a_repeat_or_a_start() {
     }
 }
 
+#[tokio::test]
+async fn a_caller_whose_time_is_over_is_not_told_that_nothing_was_done_when_it_is_done_later() {
+    let machine = Machine::new();
+    let mut world = machine.world().await;
+    unsettle(&world);
+    rotate(&world, NEW_SECRET).await.unwrap_err();
+    // The start does not find out either.
+    no_login(&world);
+    let short = |settings: &mut config::Config| {
+        settings.deadline.default = Duration::from_millis(500);
+    };
+    machine.start_with(&mut world, short).await;
+    assert_eq!(machine.others(), ["secret.next"]);
+    let logins = Target::Operation(Operation::CreateToken);
+    let barrier = world.sandbox().add_barrier(logins);
+    let status = rotate(&world, NEW_SECRET).await.unwrap_err();
+    crate::refusals::check(
+        &status,
+        "DEADLINE_EXCEEDED",
+        "DEADLINE_EXCEEDED",
+        crate::refusals::OURS,
+        &[],
+    );
+    let details = status.get_error_details();
+    let outcome = &details.error_info().unwrap().metadata["outcome"];
+    assert_eq!(outcome, "UNKNOWN", "it goes on");
+    world.sandbox().release_barrier(barrier).unwrap();
+    while machine.secret() == OLD_SECRET {
+        tokio::task::yield_now().await;
+    }
+    world.stop().await;
+}
+
 /// The vendor takes the next change, and does not say so; nor can the next login be answered.
 pub(super) fn unsettle(world: &World) {
     world.loses_answer(
@@ -324,6 +360,11 @@ pub(super) fn unsettle(world: &World) {
         "text/html",
         "<html>Bad Gateway</html>",
     );
+    no_login(world);
+}
+
+/// The vendor can't answer the next login.
+fn no_login(world: &World) {
     let rule = FaultRule::on(Operation::CreateToken).commit(Commit::Never);
     world.fault(rule, 503, "text/html", "<html>Service Unavailable</html>");
 }

@@ -134,6 +134,19 @@ impl Deadline {
         self.call.sent.load(Ordering::Acquire)
     }
 
+    /// Notes that something begins for the call which goes on without its caller. `false` if the caller's time is over
+    /// already: the caller has been told then that nothing was done, so nothing may be.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        // In this order: whoever sees the time over from now on sees that it has begun.
+        self.note_sent();
+        let begins = self.left().is_none_or(|left| !left.is_zero());
+        if !begins {
+            self.note_not_sent();
+        }
+        begins
+    }
+
     /// Notes that a write is about to be handed to the network.
     pub(crate) fn note_sent(&self) {
         self.call.sent.store(true, Ordering::Release);
@@ -204,5 +217,16 @@ mod tests {
         assert_eq!(unlimited.left(), None);
         deadline.note_sent();
         assert!(to_the_end.is_sent() && unlimited.is_sent());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_begins_for_a_caller_who_was_told_that_nothing_was_done() {
+        let deadline = Deadline::at(Instant::now() + Duration::from_millis(1));
+        assert!(deadline.begin() && deadline.is_sent());
+        let late = Deadline::at(Instant::now());
+        assert!(!late.begin() && !late.is_sent());
+        let left = Deadline::none();
+        left.leave();
+        assert!(!left.begin() && !left.is_sent());
     }
 }

@@ -178,12 +178,27 @@ impl Client {
         let turn = self.inner.tokens.turn().await;
         let client = self.clone();
         self.detached(Operation::CreateToken, async move {
-            let login = client.guarded_login(&credential, true).await?;
-            client.publish(login, 0, None).await;
+            let result = client.prove_in_turn(&credential).await;
             drop(turn);
-            Ok(())
+            result
         })
         .await
+    }
+
+    /// As [`Client::prove`], when no other replica logs in: many may have been given the same secret at the same moment,
+    /// and a refusal of one of them is to keep the others from trying.
+    async fn prove_in_turn(&self, credential: &Credential) -> Result<(), Error> {
+        let lease = self.claim_proof().await?;
+        match self.guarded_login(credential, lease.as_ref()).await {
+            Ok(login) => {
+                self.publish(login, 0, lease).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.end_lease(lease, None).await;
+                Err(error)
+            }
+        }
     }
 
     /// Whether `secret` is the one that this client logs in with.

@@ -340,8 +340,7 @@ impl Client {
             }
             Claim::Login(lease) => {
                 let credential = self.inner.credentials.current();
-                let alone = lease.is_some() || !self.store().is_shared();
-                match self.guarded_login(&credential, alone).await {
+                match self.guarded_login(&credential, lease.as_ref()).await {
                     Ok(login) => Ok(self.publish(login, oldest, lease).await),
                     Err(error) => {
                         let pause = self.note_failed_login(&error);

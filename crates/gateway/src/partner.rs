@@ -132,6 +132,7 @@ fn status(error: RotationError) -> Status {
             "another rotation of the partner's secret is under way",
         )
         .retry_after(PAUSE),
+        RotationError::TooLate => Failure::deadline_exceeded(false),
         RotationError::NotTaken => Failure::new(
             Reason::UpstreamUnavailable,
             "the vendor has not taken the new secret, and the old one stays in use; repeating is safe",

@@ -29,6 +29,8 @@ pub(crate) enum RotationError {
     NotPromoted(io::Error),
     /// Another rotation is under way.
     InProgress,
+    /// The caller's time was over before anything was done.
+    TooLate,
     /// The vendor did not take the new secret: its answer was lost, and a login with the new secret was refused.
     NotTaken,
     /// Nobody knows yet whether the vendor took the new secret.
@@ -137,12 +139,15 @@ impl Rotator {
         }
         match self.client.prove_credentials(secret.clone()).await {
             Ok(()) => {}
-            Err(Error::CredentialsRejected { .. }) => {
+            Err(Error::CredentialsRejected { vendor }) => {
                 tracing::error!(
                     "the vendor refuses the partner's secret that was read again; the one before stays in use"
                 );
-                self.end_row_of_refusals(self.client.prove_present_credentials())
-                    .await;
+                // Where another replica was refused, it sees to that.
+                if vendor.is_some() {
+                    self.end_row_of_refusals(self.client.prove_present_credentials())
+                        .await;
+                }
                 return false;
             }
             Err(error) => {
@@ -158,7 +163,7 @@ impl Rotator {
         drop(self.turn.lock().await);
     }
 
-    /// Replaces the secret. It is seen through when the caller goes away.
+    /// Replaces the secret. It is seen through when the caller goes away, but not begun for one whose time is over.
     pub(crate) async fn rotate(
         &self,
         new: PartnerSecret,
@@ -168,6 +173,9 @@ impl Rotator {
         let file = self.file.clone().ok_or(RotationError::NoFile)?;
         let turn = Arc::clone(&self.turn).try_lock_owned();
         let turn = turn.map_err(|_| RotationError::InProgress)?;
+        if !deadline.begin() {
+            return Err(RotationError::TooLate);
+        }
         let rotator = Self {
             client: self.client.within(deadline.unlimited()),
             ..self.clone()
@@ -279,6 +287,7 @@ impl Rotator {
                 error @ (RotationError::NoFile
                 | RotationError::File(_)
                 | RotationError::NotPromoted(_)
+                | RotationError::TooLate
                 | RotationError::NotTaken
                 | RotationError::Unsettled),
             ) => {

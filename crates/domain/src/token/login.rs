@@ -6,7 +6,7 @@ use openfinance_rest::types as wire;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::pause::PAUSE;
+use super::{pause::PAUSE, shared::Lease};
 use crate::{
     Client, Error, Vendor,
     credential::Credential,
@@ -27,15 +27,16 @@ pub(crate) struct Login {
 }
 
 impl Client {
-    /// Logs in, once, if the guard allows it, and tells the guard what came of it. `alone` says that no other replica does
-    /// so at the same time.
+    /// Logs in, once, if the guard allows it, and tells the guard what came of it. Where there are other replicas, a
+    /// `lease` says that none of them does so at the same time.
     pub(crate) async fn guarded_login(
         &self,
         credential: &Credential,
-        alone: bool,
+        lease: Option<&Lease>,
     ) -> Result<Login, Error> {
         let store = &*self.inner.config.shared.store;
         let guard = &credential.guard;
+        let alone = lease.is_some() || !store.is_shared();
         let attempt = match guard.begin(store).await {
             Ok(attempt) if alone => attempt,
             Ok(attempt) => {

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::{Token, UNUSABLE_AFTER, login::Login, pause::PAUSE};
 use crate::{
-    Client, retry,
+    Client, Error,
+    operation::Operation,
+    retry,
     seal::random_word,
     store::{Change, Committed, Key, Space, Store, StoreError},
 };
@@ -78,26 +80,13 @@ impl Client {
         if let Some(token) = self.newer_token(oldest).await? {
             return Ok(Some(Claim::Token(token)));
         }
-        let key = self.lease_key();
-        if let Some(held) = self.store().get(&key).await? {
+        if let Some(held) = self.store().get(&self.lease_key()).await? {
             let paused = held.value == PAUSED;
             return Ok(paused.then(|| Claim::Wait(held.left.unwrap_or(PAUSE))));
         }
-        let lease = Lease(random_word());
-        let change = Change {
-            key,
-            expected: None,
-            new: Some((lease.0.clone(), Some(LEASE))),
+        let Some(lease) = self.lease_login(None).await? else {
+            return Ok(None);
         };
-        match self.store().commit(&[change]).await {
-            Ok(Committed::Yes) => {}
-            Ok(Committed::Conflict) => return Ok(None),
-            Err(error) => {
-                // It may be ours all the same, and would keep the others waiting.
-                self.end_lease(Some(lease), None).await;
-                return Err(error);
-            }
-        }
         // Another one may have come and gone between the two looks.
         match self.newer_token(oldest).await {
             Ok(None) => Ok(Some(Claim::Login(Some(lease)))),
@@ -112,8 +101,62 @@ impl Client {
         }
     }
 
+    /// Waits for the right to log in with a credential that is to be proven, whatever token there is; `None` where there
+    /// is no store to have it from. That other logins have failed is no reason to wait: this is another credential, or
+    /// somebody wants to know.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the other replicas take too long. Nothing was sent.
+    pub(crate) async fn claim_proof(&self) -> Result<Option<Lease>, Error> {
+        if !self.store().is_shared() {
+            return Ok(None);
+        }
+        let patience = Instant::now() + LEASE;
+        loop {
+            match self.try_claim_proof().await {
+                Ok(Some(lease)) => return Ok(Some(lease)),
+                Ok(None) if Instant::now() < patience => tokio::time::sleep(POLL).await,
+                Ok(None) => return Err(Operation::CreateToken.unavailable(None)),
+                Err(error) => {
+                    // Whether to log in alone is for the guard to say.
+                    tracing::warn!(%error, "the right to log in can't be asked for");
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// The right to log in, if no other replica has it now.
+    async fn try_claim_proof(&self) -> Result<Option<Lease>, StoreError> {
+        let held = self.store().get(&self.lease_key()).await?;
+        let held = held.map(|held| held.value);
+        match held {
+            Some(held) if held != PAUSED => Ok(None),
+            held => self.lease_login(held).await,
+        }
+    }
+
+    /// Takes the lease in the place of what is `held` there; `None` if that is not there any more.
+    async fn lease_login(&self, held: Option<Vec<u8>>) -> Result<Option<Lease>, StoreError> {
+        let lease = Lease(random_word());
+        let change = Change {
+            key: self.lease_key(),
+            expected: held,
+            new: Some((lease.0.clone(), Some(LEASE))),
+        };
+        match self.store().commit(&[change]).await {
+            Ok(Committed::Yes) => Ok(Some(lease)),
+            Ok(Committed::Conflict) => Ok(None),
+            Err(error) => {
+                // It may be ours all the same, and would keep the others waiting.
+                self.end_lease(Some(lease), None).await;
+                Err(error)
+            }
+        }
+    }
+
     /// Gives a lease back. With a pause, no replica logs in for so long.
-    pub(super) async fn end_lease(&self, lease: Option<Lease>, pause: Option<Duration>) {
+    pub(crate) async fn end_lease(&self, lease: Option<Lease>, pause: Option<Duration>) {
         let Some(Lease(ours)) = lease else { return };
         let change = Change {
             key: self.lease_key(),

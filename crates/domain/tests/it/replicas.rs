@@ -118,6 +118,80 @@ async fn racing_replicas_with_a_wrong_secret_make_two_logins_at_most() {
     }
 }
 
+/// Has all clients prove a secret at the same moment, the one in use or another, while the first login is held up.
+async fn prove_all(
+    world: &World,
+    clients: &[Client],
+    secret: Option<&'static str>,
+    answer: Answer,
+) -> Vec<Result<(), Error>> {
+    let (gate, before) = (Gate::default(), world.received(LOGIN).len());
+    world.logins([Answer::Behind(gate.clone(), Box::new(answer))]);
+    let proofs: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                match secret {
+                    Some(secret) => client.prove_credentials(secret.into()).await,
+                    None => client.prove_present_credentials().await,
+                }
+            })
+        })
+        .collect();
+    while world.received(LOGIN).len() == before {
+        tokio::task::yield_now().await;
+    }
+    // The others have time enough to begin as well.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(world.received(LOGIN).len(), before + 1, "one at a time");
+    gate.open();
+    let mut results = Vec::new();
+    for proof in proofs {
+        results.push(proof.await.unwrap());
+    }
+    results
+}
+
+#[tokio::test]
+async fn a_secret_that_replicas_prove_at_once_is_refused_once() {
+    for secret in [None, Some("another-secret-1")] {
+        let (world, _store, clients) = replicas::<4>();
+        call_all(&clients, 1).await;
+        let results = prove_all(&world, &clients, secret, Answer::refused()).await;
+        let refused =
+            |result: &Result<(), Error>| matches!(result, Err(Error::CredentialsRejected { .. }));
+        assert!(results.iter().all(refused), "{results:?}");
+        assert_eq!(world.received(LOGIN).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_replicas_prove_at_once_is_proven_for_each() {
+    let (world, _store, clients) = replicas::<4>();
+    call_all(&clients, 1).await;
+    let token = Answer::json(200, r#"{"token": "token-0"}"#);
+    for result in prove_all(&world, &clients, Some("another-secret-1"), token).await {
+        result.unwrap();
+    }
+    assert_eq!(world.received(LOGIN).len(), 5);
+}
+
+#[tokio::test]
+async fn a_failed_login_keeps_no_other_secret_from_being_proven() {
+    let (world, _store, [one, other]) = replicas();
+    let _clock = HeldClock::new();
+    world.logins([Answer::json(503, "{}")]);
+    one.customer(&id()).await.unwrap_err();
+    other.customer(&id()).await.unwrap_err();
+    assert_eq!(world.received(LOGIN).len(), 1, "all wait for a while");
+    let secret = "another-secret-1".to_owned().into();
+    other.prove_credentials(secret).await.unwrap();
+    advance(Duration::from_secs(2)).await;
+    one.customer(&id()).await.unwrap();
+    assert_eq!(world.received(LOGIN).len(), 2);
+}
+
 #[tokio::test]
 async fn a_failed_login_pauses_all_replicas() {
     let (world, _store, clients) = replicas::<4>();
