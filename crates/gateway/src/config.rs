@@ -58,6 +58,14 @@ pub struct Settings {
     read: Read,
 }
 
+/// Settings that can't be used.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) problems: Problems,
+    /// What they were read from, and would have been: a file that is not there yet is one of them.
+    pub(crate) files: Files,
+}
+
 /// Why settings are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Occasion {
@@ -89,7 +97,7 @@ impl Settings {
         flags: &Flags,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
-        load::load(flags, environment, Occasion::Start)
+        load::load(flags, environment, Occasion::Start).map_err(|wrong| wrong.problems)
     }
 
     /// As [`Settings::load`], for a gateway that runs: what it has already counts on where a file of an issuer's keys can't
@@ -97,11 +105,11 @@ impl Settings {
     /// taken away.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// [`Wrong`], for the same reasons.
     pub(crate) fn load_again(
         flags: &Flags,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, Wrong> {
         load::load(flags, environment, Occasion::Again)
     }
 

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::signal::unix::Signal;
 
 use crate::{
-    config::{Config, Files, Flags, Port, Problems, Settings, State, Upstream},
+    config::{Config, Files, Flags, Port, Problems, Settings, State, Upstream, Wrong},
     gateway::Changeable,
     log::Level,
     server::tls,
@@ -27,6 +28,9 @@ const AUTH: [&str; 6] = [
     "policy",
 ];
 
+/// The setting that is tried at the vendor before it is in force.
+const SECRET: &str = "partner.secret";
+
 /// Reads settings again.
 pub(crate) struct Reloader {
     flags: Flags,
@@ -37,6 +41,29 @@ pub(crate) struct Reloader {
     files: Files,
     changeable: Changeable,
     level: Level,
+    trial: Trial,
+}
+
+/// A secret of the partner that is tried, while everything else goes on: the vendor may take a minute, and a key that is
+/// taken back must not wait for that.
+#[derive(Default)]
+struct Trial {
+    /// Whether it is in use now, and the settings that it came with.
+    under_way: Option<BoxFuture<'static, (bool, State)>>,
+    /// Whether the settings were read again since it began: the secret may be another one by now.
+    is_outdated: bool,
+}
+
+impl Trial {
+    /// Waits for the end of the trial; for ever if there is none.
+    async fn end(&mut self) -> (bool, State) {
+        let Some(trial) = &mut self.under_way else {
+            return std::future::pending().await;
+        };
+        let ended = trial.await;
+        self.under_way = None;
+        ended
+    }
 }
 
 /// What came of reading again.
@@ -54,6 +81,8 @@ enum Change {
     Waiting,
     /// It can't be used, and the log says why.
     Refused,
+    /// It is tried first, and the log says what comes of that.
+    Tried,
 }
 
 impl From<bool> for Change {
@@ -82,6 +111,7 @@ impl Reloader {
             files,
             changeable,
             level,
+            trial: Trial::default(),
         }
     }
 
@@ -97,6 +127,7 @@ impl Reloader {
                     None => return,
                 },
                 _ = look.tick() => self.files_changed().await,
+                (is_used, state) = self.trial.end() => self.tried(is_used, &state),
             };
             if reads {
                 self.reload().await;
@@ -105,10 +136,22 @@ impl Reloader {
     }
 
     /// Whether a file is another than the one that was read, or was written to since.
-    async fn files_changed(&self) -> bool {
+    fn files_changed(&self) -> impl Future<Output = bool> + use<> {
         let files = self.files.clone();
         let changed = move || files.now() != files;
-        tokio::task::spawn_blocking(changed).await.unwrap_or(false)
+        async { tokio::task::spawn_blocking(changed).await.unwrap_or(false) }
+    }
+
+    /// The partner's secret of these settings was tried. Answers whether there is another one to try.
+    fn tried(&mut self, is_used: bool, state: &State) -> bool {
+        if is_used {
+            self.state.take(SECRET, state);
+            tracing::info!(
+                applied = SECRET,
+                "the partner's secret that was read again is in use"
+            );
+        }
+        std::mem::take(&mut self.trial.is_outdated)
     }
 
     /// Reads again, applies what can be applied, and says in the log what came of it.
@@ -135,7 +178,12 @@ impl Reloader {
                     tracing::warn!(waiting, "these settings have changed and take a restart");
                 }
             }
-            Err(Problems(problems)) => {
+            Err(Wrong {
+                problems: Problems(problems),
+                files,
+            }) => {
+                // One that is missing may come later.
+                self.files.add_all(files);
                 for problem in &problems {
                     tracing::error!(%problem, "a setting is wrong");
                 }
@@ -150,13 +198,17 @@ impl Reloader {
     async fn apply(&mut self, settings: Settings) -> Changed {
         let new = settings.state();
         self.files = settings.files().clone();
+        if let Some(tls) = &self.changeable.tls {
+            // Others may be named, which takes a restart: these stay in force until then.
+            tls.files().for_each(|file| self.files.add(file));
+        }
         let mut config = settings.config;
         let names = new.differences(&self.state);
         // Who may call is one thing, of several settings.
         let auth = std::mem::take(&mut config.auth);
-        // Whatever else has changed beside them: a key that is taken back must not wait for a restart because of that.
-        let auth_changed = names.iter().any(|name| AUTH.contains(name));
-        let auth_applied = auth_changed && self.changeable.gatekeeper.replace(auth).await;
+        // Whatever else has changed beside them, or not: a key that is taken back must not wait for a restart because of
+        // that, and one that stayed in force because others were to come before a restart goes when they no longer are.
+        let auth_applied = self.changeable.gatekeeper.replace(auth).await;
         let mut changed = Changed::default();
         match self.changeable.tls.as_ref().map(tls::Reloader::reload) {
             Some(Ok(true)) => changed.applied.push("tls"),
@@ -169,7 +221,7 @@ impl Reloader {
             let change = if AUTH.contains(&name) && auth_applied {
                 Change::Applied
             } else {
-                self.change(name, &config).await
+                self.change(name, &config, &new)
             };
             match change {
                 Change::Applied => {
@@ -177,14 +229,14 @@ impl Reloader {
                     changed.applied.push(name);
                 }
                 Change::Waiting => changed.waiting.push(name),
-                Change::Refused => {}
+                Change::Refused | Change::Tried => {}
             }
         }
         changed
     }
 
     /// Changes one setting, where that can be done while the gateway runs.
-    async fn change(&self, name: &str, config: &Config) -> Change {
+    fn change(&mut self, name: &str, config: &Config, state: &State) -> Change {
         let Changeable {
             limit,
             overload,
@@ -193,10 +245,18 @@ impl Reloader {
             tls: _,
         } = &self.changeable;
         match (name, &config.upstream) {
-            ("partner.secret", Upstream::Vendor(vendor))
+            (SECRET, Upstream::Vendor(vendor))
                 if rotator.keeps_in(vendor.secret_file.as_deref()) =>
             {
-                rotator.take_up(&vendor.partner_secret).await.into()
+                if self.trial.under_way.is_some() {
+                    self.trial.is_outdated = true;
+                } else {
+                    let (rotator, state) = (rotator.clone(), state.clone());
+                    let secret = vendor.partner_secret.clone();
+                    let trial = async move { (rotator.take_up(&secret).await, state) };
+                    self.trial.under_way = Some(Box::pin(trial));
+                }
+                Change::Tried
             }
             ("log.level", _) => self.level.set(&config.log.level).into(),
             // Those of connections hold from the start.

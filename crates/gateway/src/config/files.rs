@@ -5,7 +5,6 @@ use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 /// Files, and what each was like before it was read.
@@ -14,9 +13,16 @@ pub(crate) struct Files(BTreeMap<PathBuf, Option<Mark>>);
 
 impl Files {
     /// Adds a file that is read next: what is written to it from now on is a change.
-    pub(super) fn add(&mut self, path: &Path) {
+    pub(crate) fn add(&mut self, path: &Path) {
         if !self.0.contains_key(path) {
             self.0.insert(path.to_owned(), Mark::of(path));
+        }
+    }
+
+    /// Adds those of `others` that are none of these.
+    pub(crate) fn add_all(&mut self, Self(others): Self) {
+        for (path, mark) in others {
+            self.0.entry(path).or_insert(mark);
         }
     }
 
@@ -30,20 +36,23 @@ impl Files {
 /// What changes when a file is written or put in another's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
-    modified: SystemTime,
-    length: u64,
+    device: u64,
     node: u64,
+    /// When it was last changed, in seconds and nanoseconds. Unlike the time of writing it can't be set to an earlier one.
+    changed: (i64, i64),
+    length: u64,
 }
 
 impl Mark {
     /// Of the file that is there, if there is one. A secret that a link leads to changes with the link: what is behind it
-    /// counts.
+    /// counts. A pipe has none: it changes whenever it is read, and may be read but once.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            modified: metadata.modified().ok()?,
-            length: metadata.len(),
+        metadata.is_file().then(|| Self {
+            device: metadata.dev(),
             node: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            length: metadata.len(),
         })
     }
 }
@@ -84,7 +93,10 @@ mod tests {
         let settings = Settings::load(&flags, []).unwrap();
         writer.join().unwrap();
         let (read, now) = (settings.files(), settings.files().now());
-        assert!(read.0.contains_key(&pipe));
+        assert_eq!(
+            read.0[&pipe], now.0[&pipe],
+            "a pipe is read again on a signal"
+        );
         assert_ne!(
             read.0[&file], now.0[&file],
             "a file is marked before it is read, not behind that"

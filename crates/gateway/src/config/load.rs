@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 use super::{
     Config, DRAIN_LIMIT, Deadlines, Flags, Key, Log, LogFormat, Occasion, Problem, Problems, Read,
-    Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, check, duration,
+    Retry, Settings, Shared, SharedKey, Sources, Upstream, Vendor, Wrong, check, duration,
     source::Entries,
 };
 
@@ -28,7 +28,7 @@ pub(super) fn load(
     flags: &Flags,
     environment: impl IntoIterator<Item = (String, String)>,
     occasion: Occasion,
-) -> Result<Settings, Problems> {
+) -> Result<Settings, Wrong> {
     let mut read = Reader::new(flags, environment);
     read.occasion = occasion;
     read.entries.forget_lost_file();
@@ -88,7 +88,10 @@ pub(super) fn load(
             sources,
             read,
         }),
-        (_, _, problems) => Err(Problems(problems)),
+        (_, _, problems) => Err(Wrong {
+            problems: Problems(problems),
+            files: read.files,
+        }),
     }
 }
 

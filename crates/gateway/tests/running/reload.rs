@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use openfinance_sandbox::{Operation, Revoke};
+use openfinance_sandbox::{Operation, Revoke, Target};
 use rustix::process::Signal;
 
 use crate::process::{Process, list};
@@ -123,8 +123,7 @@ async fn a_new_secret_in_the_file_is_tried_and_a_refused_one_is_not_used() {
         .set_partner_secret(None, "ChangedSecret1234");
     changed.unwrap();
     process.write("secret", "ChangedSecret1234\n");
-    let line = process.logs("\"applied\":\"partner.secret\"").await;
-    assert!(line.contains(READ), "{line}");
+    process.logs("\"applied\":\"partner.secret\"").await;
     process.sandbox().revoke_tokens(Revoke::All);
     list(&mut customers).await.unwrap();
     let partner = process.sandbox().summary().partners.remove(0);
@@ -140,21 +139,34 @@ async fn a_new_secret_in_the_file_is_tried_and_a_refused_one_is_not_used() {
     process.ends().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
-    // The SHA-256 hash of "key-of-books-0123456789".
+const KEY: &str = "key-of-books-0123456789";
+const POLICY: &str = "[[policy]]\nprincipal = \"books\"\nroles = [\"reader\"]\n";
+
+/// The setting that lets in who has [`KEY`].
+fn keys() -> String {
+    // Its SHA-256 hash.
     let hash = "a0e053698733f168980ac47378ebb52361f790b950e2641801dec13b7ac8cdec";
-    let keys = format!("[[auth.keys]]\nprincipal = \"books\"\nsha256 = \"{hash}\"\n");
-    let policy = "[[policy]]\nprincipal = \"books\"\nroles = [\"reader\"]\n";
-    let mut process = Process::start(&format!("{keys}{policy}")).await;
+    format!("[[auth.keys]]\nprincipal = \"books\"\nsha256 = \"{hash}\"\n")
+}
+
+/// Calls with [`KEY`], each time anew, and answers what comes of it.
+async fn code_by_key(process: &Process) -> impl AsyncFnMut() -> tonic::Code + use<> {
     let mut customers = process.customers().await;
-    let mut code = async || {
+    async move || {
         let mut request = tonic::Request::new(openfinance_rpc::pb::ListCustomersRequest::default());
-        let key = "key-of-books-0123456789".parse().unwrap();
-        request.metadata_mut().insert("x-api-key", key);
+        request
+            .metadata_mut()
+            .insert("x-api-key", KEY.parse().unwrap());
         let answer = customers.list_customers(request).await;
         answer.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
+    let (keys, policy) = (keys(), POLICY);
+    let mut process = Process::start(&format!("{keys}{policy}")).await;
+    let mut code = code_by_key(&process).await;
     assert_eq!(code().await, tonic::Code::Ok);
     process.write("settings.toml", &keys);
     process.signal(Signal::HUP);
@@ -200,6 +212,57 @@ async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
         assert!(line.contains("auth.mtls"), "{line}");
         assert_eq!(code().await, expected);
     }
+    // Keys stay until certificates take their place, and not if these are not to come any more.
+    process.write("settings.toml", &format!("{mtls}{policy}"));
+    process.logs("until then the keys stay in force").await;
+    process.logs(READ).await;
+    assert_eq!(code().await, tonic::Code::Ok);
+    process.write("settings.toml", policy);
+    process.logs("nobody can call").await;
+    process.logs(READ).await;
+    assert_eq!(code().await, tonic::Code::Unauthenticated);
+    process.signal(Signal::TERM);
+    process.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_taken_back_although_a_file_comes_late_or_a_secret_is_being_tried() {
+    let (keys, policy) = (keys(), POLICY);
+    let mut process = Process::start(&format!("{keys}{policy}")).await;
+    let mut code = code_by_key(&process).await;
+    assert_eq!(code().await, tonic::Code::Ok);
+    // Settings that name files which are not there yet are wrong, and are read again when the files come.
+    let (cert, key) = (process.path("cert.pem"), process.path("key.pem"));
+    let tls = format!("[tls]\ncert = {cert:?}\nkey = {key:?}\n");
+    process.write("settings.toml", &format!("{tls}{policy}"));
+    process.logs(WRONG).await;
+    assert_eq!(code().await, tonic::Code::Ok);
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    process.write("key.pem", &pair.signing_key.serialize_pem());
+    process.write("cert.pem", &pair.cert.pem());
+    process.logs("nobody can call").await;
+    process.logs(READ).await;
+    assert_eq!(code().await, tonic::Code::Unauthenticated);
+
+    process.write("settings.toml", &format!("{keys}{policy}"));
+    process.logs("\"applied\":\"auth.keys\"").await;
+    assert_eq!(code().await, tonic::Code::Ok);
+    // The vendor takes its time for a new secret.
+    let sandbox = process.sandbox();
+    sandbox
+        .set_partner_secret(None, "ChangedSecret1234")
+        .unwrap();
+    let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
+    process.write("secret", "ChangedSecret1234");
+    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    process.write("settings.toml", policy);
+    process.logs("nobody can call").await;
+    process.logs(READ).await;
+    assert_eq!(code().await, tonic::Code::Unauthenticated);
+    process.sandbox().release_barrier(barrier).unwrap();
+    process.logs("\"applied\":\"partner.secret\"").await;
     process.signal(Signal::TERM);
     process.ends().await;
 }
