@@ -112,10 +112,11 @@ impl Health {
     /// the audit file, and callers can be told apart.
     pub(crate) async fn open(&self) -> JoinHandle<()> {
         self.open.store(true, Ordering::Relaxed);
-        self.report(self.status()).await;
+        // What is told now is what later looks are held against: it may change in between.
+        let mut told = self.status();
+        self.report(told).await;
         let health = self.clone();
         tokio::spawn(async move {
-            let mut told = health.status();
             while health.open.load(Ordering::Relaxed) {
                 tokio::time::sleep(LOOK).await;
                 let now = health.status();
@@ -155,5 +156,51 @@ impl Health {
         for service in [""].iter().chain(SERVICES) {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tonic::Request;
+    use tonic_health::pb::{HealthCheckRequest, health_check_response};
+
+    use super::*;
+    use crate::config::auth::{Auth, Jwt, KeySource};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_changes_while_it_opens_is_told_all_the_same() {
+        let client = Client::new(openfinance::Config::new(
+            "http://127.0.0.1:9".parse().unwrap(),
+            "1".to_owned(),
+            "secret".to_owned().into(),
+            "key".to_owned().into(),
+        ))
+        .unwrap();
+        let gatekeeper = Gatekeeper::new(|| Timestamp::UNIX_EPOCH);
+        let without_keys = Jwt {
+            issuer: "issuer".to_owned(),
+            audience: "audience".to_owned(),
+            keys: KeySource::File("none".into()),
+        };
+        gatekeeper
+            .set(Auth {
+                jwt: Some(without_keys),
+                ..Auth::default()
+            })
+            .await;
+        let (health, _service) = Health::new(client, None, gatekeeper.clone()).await;
+        let telling = health.open().await;
+        // Before the task that tells of changes has run at all.
+        gatekeeper.replace(Auth::default()).await;
+        assert!(health.is_ready());
+        tokio::time::sleep(2 * LOOK).await;
+        let statuses = Statuses::from_health_reporter(health.reporter.clone());
+        let told = statuses.check(Request::new(HealthCheckRequest::default()));
+        assert_eq!(
+            told.await.unwrap().into_inner().status(),
+            health_check_response::ServingStatus::Serving
+        );
+        telling.abort();
     }
 }

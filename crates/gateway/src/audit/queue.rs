@@ -237,13 +237,13 @@ impl Queue {
         self.push(record, None, None, 0);
     }
 
-    /// Writes a line for a refusal, and returns when it is on disk. If too many wait, or it can't be written, it is only
+    /// Writes a line for a refusal, and returns when it is on disk, or has not come there in two seconds. If too many wait, or it can't be written, it is only
     /// counted.
     pub(super) async fn mention(&self, record: Record) {
         let (done, written) = oneshot::channel();
         if self.is_usable() && self.push(record, Some(done), Some(MOST_WAITING / 2), 0) {
-            // The writer counts what it can't write.
-            let _ = written.await;
+            // The writer counts what it can't write, and a caller who is refused waits for no disk that hangs.
+            let _ = tokio::time::timeout(HANG, written).await;
         } else {
             self.pass_over();
         }

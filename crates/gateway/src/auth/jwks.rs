@@ -158,7 +158,7 @@ impl Jwks {
         pace: Pace,
         read: impl Fn() -> F,
     ) {
-        let mut last = Vec::new();
+        let mut last = None;
         let mut told = None;
         // A start does not wait for the first look, which is not to wait either.
         if !self.is_usable() {
@@ -180,11 +180,11 @@ impl Jwks {
     async fn look_from<F: Future<Output = Result<Vec<u8>, String>>>(
         &self,
         read: impl Fn() -> F,
-        last: &mut Vec<u8>,
+        last: &mut Option<Vec<u8>>,
         told: &mut Option<String>,
     ) {
         let put = read().await.and_then(|text| {
-            if text == *last {
+            if last.as_ref() == Some(&text) {
                 self.put(None);
                 return Ok(());
             }
@@ -193,7 +193,7 @@ impl Jwks {
                 tracing::error!("{NO_KEY}; its callers are refused");
             }
             self.put(Some(keys));
-            *last = text;
+            *last = Some(text);
             Ok(())
         });
         match put {

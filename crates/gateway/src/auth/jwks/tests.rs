@@ -169,6 +169,14 @@ async fn keys_that_could_not_be_had_at_first_are_looked_for_although_nobody_asks
     task.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_is_no_key_set_that_was_read() {
+    let (jwks, _, task) = keeping(|_| Ok(Vec::new()));
+    tokio::time::sleep(HOUR).await;
+    assert!(!jwks.is_usable());
+    task.abort();
+}
+
 /// An issuer on this machine that gives each connection this answer, and how often it was asked.
 async fn issuer(answer: Vec<u8>, is_whole: bool) -> (KeySource, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
