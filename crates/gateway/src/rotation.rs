@@ -52,6 +52,8 @@ pub(crate) struct Rotator {
     file: Option<SecretFile>,
     /// Held while the files change.
     turn: Arc<Mutex<()>>,
+    /// Tells that another replica has changed the secret, from when this was made on.
+    announced: watch::Receiver<u64>,
     /// Whether a staged secret waits to be tried.
     unsettled: watch::Sender<bool>,
 }
@@ -72,6 +74,7 @@ impl Rotator {
     /// Changes the secret that `client` logs in with, and that is kept in `file`.
     pub(crate) fn new(client: Client, file: Option<SecretFile>) -> Self {
         Self {
+            announced: client.credential_version(),
             client,
             file,
             turn: Arc::default(),
@@ -91,15 +94,16 @@ impl Rotator {
         let Some(file) = &self.file else {
             return std::future::pending().await;
         };
-        let mut version = self.client.credential_version();
+        let mut announced = self.announced.clone();
         let mut unsettled = self.unsettled.subscribe();
-        // What was announced before this listens is not told again.
-        self.use_file(file).await;
         loop {
             let is_unsettled = *unsettled.borrow_and_update();
             tokio::select! {
-                changed = version.changed() => match changed {
-                    Ok(()) => self.use_file(file).await,
+                changed = announced.changed() => match changed {
+                    // Tried first: it may have been written over since.
+                    Ok(()) => {
+                        self.take_up_file(file).await;
+                    }
                     Err(_) => return,
                 },
                 Ok(()) = unsettled.changed() => {}
@@ -119,21 +123,25 @@ impl Rotator {
     /// Takes up a secret that somebody else has put into the file, or `given` where there is no file. It is tried first:
     /// one that the vendor refuses is not used. Answers whether it is in use now.
     pub(crate) async fn take_up(&self, given: &SecretString) -> bool {
-        let _turn = self.turn.lock().await;
-        let secret = match &self.file {
+        match &self.file {
             // A rotation may have ended since the settings were read.
-            Some(file) => match on_disk(file, SecretFile::read).await {
-                Ok(secret) => secret,
-                Err(error) => {
-                    tracing::error!(
-                        ?error,
-                        "the file of the partner's secret can't be read again"
-                    );
-                    return false;
-                }
-            },
-            None => given.clone(),
-        };
+            Some(file) => self.take_up_file(file).await,
+            None => {
+                let _turn = self.turn.lock().await;
+                self.try_out(given.clone()).await
+            }
+        }
+    }
+
+    async fn take_up_file(&self, file: &SecretFile) -> bool {
+        let _turn = self.turn.lock().await;
+        match read_again(file).await {
+            Some(secret) => self.try_out(secret).await,
+            None => false,
+        }
+    }
+
+    async fn try_out(&self, secret: SecretString) -> bool {
         if self.client.uses_partner_secret(secret.clone()) {
             return true;
         }
@@ -363,14 +371,21 @@ impl Rotator {
 
     /// Logs in with what the file has from now on.
     async fn use_file(&self, file: &SecretFile) {
-        match on_disk(file, SecretFile::read).await {
-            Ok(secret) => self.client.use_partner_secret(secret),
-            Err(error) => tracing::error!(
-                ?error,
-                "the file of the partner's secret can't be read again"
-            ),
+        if let Some(secret) = read_again(file).await {
+            self.client.use_partner_secret(secret);
         }
     }
+}
+
+async fn read_again(file: &SecretFile) -> Option<SecretString> {
+    let read = on_disk(file, SecretFile::read).await;
+    read.inspect_err(|error| {
+        tracing::error!(
+            ?error,
+            "the file of the partner's secret can't be read again"
+        );
+    })
+    .ok()
 }
 
 /// Does what waits for the disk where waiting harms nobody.
