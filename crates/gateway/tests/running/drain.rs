@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openfinance_sandbox::{FaultRule, Operation};
+use openfinance_sandbox::{FaultRule, Operation, Target};
 use rustix::process::Signal;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -39,24 +39,23 @@ async fn a_hundred_silent_peers_do_not_hold_it_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_in_flight_finish_and_those_that_take_too_long_are_told() {
-    let process = Process::start("[drain]\ngrace = \"2s\"\n").await;
+    let process = Process::start("[drain]\ngrace = \"3s\"\n").await;
     let mut customers = process.customers().await;
     list(&mut customers).await.unwrap();
-    for latency in [Duration::from_millis(700), Duration::from_secs(60)] {
-        let rule = FaultRule::on(Operation::GetCustomers).latency(latency);
-        process.sandbox().add_fault(rule).unwrap();
-    }
+    let sandbox = process.sandbox();
+    let slow = FaultRule::on(Operation::GetCustomers).latency(Duration::from_secs(60));
+    sandbox.add_fault(slow).unwrap();
+    let barrier = sandbox.add_barrier(Target::Operation(Operation::GetCustomers));
     let calls = [process.customers().await, process.customers().await]
         .map(|mut customers| tokio::spawn(async move { list(&mut customers).await }));
-    let arrived = || process.sandbox().requests(Some(Operation::GetCustomers));
-    while arrived().len() < 3 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    sandbox.barrier_holds(barrier, 2).await.unwrap();
     process.signal(Signal::TERM);
     // The admin port says so while calls go on.
     while process.says_yes("/readyz").await {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // One of them is answered, and the other one is too slow.
+    sandbox.release_barrier(barrier).unwrap();
     let mut ends = Vec::new();
     for call in calls {
         ends.push(call.await.unwrap());

@@ -10,9 +10,12 @@ use std::{
 };
 
 use openfinance_rpc::pb::{self, customer_service_client::CustomerServiceClient};
-use openfinance_sandbox::{FaultRule, Operation};
+use openfinance_sandbox::{Operation, Target};
 use rustix::process::Signal;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep},
+};
 use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, channel::Change},
@@ -37,7 +40,7 @@ async fn it_is_alive_and_not_ready_while_its_store_does_not_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_not_ready_from_the_signal_on_while_calls_finish() {
-    let process = Process::start("").await;
+    let process = Process::start("[drain]\ngrace = \"28s\"\n").await;
     assert_eq!(process.health().await, ServingStatus::Serving);
     assert!(process.says_yes("/livez").await && process.says_yes("/readyz").await);
     let mut watch = HealthClient::new(process.channel().await)
@@ -50,29 +53,26 @@ async fn it_is_not_ready_from_the_signal_on_while_calls_finish() {
 
     let mut customers = process.customers().await;
     list(&mut customers).await.unwrap();
-    let slow = FaultRule::on(Operation::GetCustomers).latency(Duration::from_secs(2));
-    process.sandbox().add_fault(slow).unwrap();
+    let sandbox = process.sandbox().clone();
+    let barrier = sandbox.add_barrier(Target::Operation(Operation::GetCustomers));
     let call = tokio::spawn(async move { list(&mut customers).await });
-    let arrived = || process.sandbox().requests(Some(Operation::GetCustomers));
-    while arrived().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    sandbox.barrier_holds(barrier, 1).await.unwrap();
     let told = Instant::now();
     process.signal(Signal::TERM);
     // The watcher hears it without having asked, and before its call is cut.
     assert_eq!(said().await, ServingStatus::NotServing);
     let took = told.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     // It lives, for the call that it waits for, and is not ready.
     assert!(process.says_yes("/livez").await);
     assert!(!process.says_yes("/readyz").await);
-    assert!(
-        Channel::from_shared(format!("http://{}", process.grpc))
-            .unwrap()
-            .connect()
-            .await
-            .is_err()
-    );
+    // The port is closed soon after the watchers have heard it.
+    while TcpStream::connect(process.grpc).await.is_ok() {
+        assert!(!call.is_finished(), "the port stays open");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!call.is_finished());
+    sandbox.release_barrier(barrier).unwrap();
     call.await.unwrap().unwrap();
     process.ends().await;
 }

@@ -74,6 +74,13 @@ fn keyed<T>(message: T) -> Request<T> {
     request
 }
 
+/// A request that may take longer than calls do by the settings.
+fn patient<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(Duration::from_secs(60));
+    request
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_is_refused_has_one_line() {
     let mut logged = Logged::start(&format!(
@@ -122,7 +129,8 @@ async fn a_call_that_fails_has_one_line_whatever_refuses_it() {
 
     let slow = FaultRule::on(Operation::GetCustomers).latency(Duration::from_secs(60));
     logged.process.sandbox().add_fault(slow).unwrap();
-    let held = tokio::spawn(async move { list(&mut other).await });
+    let held = patient(pb::ListCustomersRequest::default());
+    let held = tokio::spawn(async move { other.list_customers(held).await });
     let arrived = || {
         logged
             .process
@@ -146,7 +154,7 @@ async fn a_call_that_fails_has_one_line_whatever_refuses_it() {
         let request = pb::GetCustomerRequest {
             customer_id: "1".to_owned(),
         };
-        let refused = customers.get_customer(request).await.map(drop);
+        let refused = customers.get_customer(patient(request)).await.map(drop);
         let details = refused.as_ref().unwrap_err().get_error_details();
         let reason = details.error_info().unwrap().reason.clone();
         // The breaker says besides that it has opened, once.
@@ -226,6 +234,11 @@ async fn connections_that_are_refused_have_one_line_and_a_flood_of_them_a_number
     drop(TcpStream::connect(address).await.unwrap());
     nonsense(address).await;
     logged.tells("TLS was not agreed on").await;
+    // It has its place for a moment longer.
+    let none = "\nopenfinance_connections_open 0\n";
+    while !logged.process.admin("/metrics").await.contains(none) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 
     let _silent = [
         TcpStream::connect(address).await.unwrap(),
