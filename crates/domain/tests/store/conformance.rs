@@ -41,7 +41,8 @@ macro_rules! conformance {
 }
 pub(crate) use conformance;
 
-const KEEP: Duration = Duration::from_millis(400);
+/// Longer than a busy machine needs for what is done before that time is over.
+const KEEP: Duration = Duration::from_millis(1500);
 
 fn key(name: &str) -> Key {
     Key::new(Space::Request, name)
@@ -309,8 +310,9 @@ pub(crate) async fn of_many_who_change_two_keys_none_sees_one_changed(subject: S
     }
 }
 
+/// Slow, so that a busy machine takes the whole burst before there is one more.
 const RATE: Rate = Rate {
-    per_second: 2.0,
+    per_second: 1.0,
     burst: 3,
 };
 
@@ -332,7 +334,7 @@ pub(crate) async fn an_allowance_gives_its_burst_then_one_at_a_time(subject: Sub
     }
     for _ in 0..2 {
         let wait = wait(&subject, "a").await;
-        assert!(wait <= Duration::from_millis(500) && !wait.is_zero());
+        assert!(wait <= Duration::from_secs(1) && !wait.is_zero());
         subject.pass(wait).await;
         assert_eq!(take(&subject, "a").await, Taken::Yes);
     }
@@ -340,12 +342,12 @@ pub(crate) async fn an_allowance_gives_its_burst_then_one_at_a_time(subject: Sub
 }
 
 pub(crate) async fn an_allowance_is_never_more_than_its_burst(subject: Subject) {
-    for _ in 0..2 {
+    for pause in [Duration::ZERO, Duration::from_millis(3400)] {
+        subject.pass(pause).await;
         for _ in 0..3 {
             assert_eq!(take(&subject, "a").await, Taken::Yes);
         }
         wait(&subject, "a").await;
-        subject.pass(Duration::from_millis(1700)).await;
     }
 }
 

@@ -15,7 +15,7 @@ use super::{CUSTOMERS, TESTING, World};
 /// Long enough for a slow machine, short enough for a person.
 const SOON: Duration = Duration::from_secs(10);
 /// Nothing has come for so long, so nothing will.
-const SILENCE: Duration = Duration::from_millis(150);
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// How an answer ended.
 #[derive(Debug, PartialEq, Eq)]
