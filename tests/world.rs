@@ -18,7 +18,7 @@ use openfinance_rpc::pb::{
 };
 use openfinance_sandbox::{
     Commit, Config, Connection, Control, FaultBody, FaultRule, FaultStatus, NewInstitutionLogin,
-    Operation, Sandbox,
+    Operation, Sandbox, Target,
 };
 use prost_types::{FieldMask, Timestamp};
 use serde_json::Value;
@@ -309,26 +309,28 @@ impl World {
         self.sandbox().add_fault(rule).unwrap();
     }
 
-    /// What `first` ends with, if its request to `operation` is not carried out and its answer comes only after `second`
-    /// is done.
+    /// What `first` ends with, if its request to `operation` is not carried out and its answer comes only after the vendor
+    /// has done what `second` asks for.
     pub(crate) async fn overtaken<T>(
         &self,
         operation: Operation,
         first: impl Future<Output = Result<T, tonic::Status>>,
         second: impl Future<Output = Result<T, tonic::Status>>,
     ) -> Result<T, tonic::Status> {
-        let rule = FaultRule::on(operation)
-            .commit(Commit::Never)
-            .latency(std::time::Duration::from_millis(500));
+        let rule = FaultRule::on(operation).commit(Commit::Never);
         self.fault(rule, 503, "text/html", "<html>Service Unavailable</html>");
-        let fired = || self.sandbox().faults().iter().any(|fault| fault.fired > 0);
+        let sandbox = self.sandbox();
+        let barrier = sandbox.add_barrier(Target::Operation(operation));
         let second = async {
-            while !fired() {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
+            sandbox.barrier_holds(barrier, 1).await.unwrap();
             second.await
         };
-        let (first, second) = tokio::join!(first, second);
+        let both_there = async {
+            sandbox.barrier_holds(barrier, 2).await.unwrap();
+            // Nothing is answered before both have been dealt with.
+            sandbox.release_barrier(barrier).unwrap();
+        };
+        let (first, second, ()) = tokio::join!(first, second, both_there);
         assert!(second.is_ok());
         first
     }

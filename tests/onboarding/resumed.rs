@@ -45,7 +45,7 @@ fn kept_in(folder: &Path) -> impl Fn(&mut config::Config) {
     move |config| {
         config.shared.store_path = Some(path.clone());
         config.retry.quiet_time = Duration::from_millis(200);
-        config.retry.write_cap = Duration::from_millis(700);
+        config.retry.write_cap = Duration::from_millis(1500);
     }
 }
 

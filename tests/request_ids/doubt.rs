@@ -132,7 +132,7 @@ async fn what_is_done_late_is_waited_for() {
 #[tokio::test]
 async fn what_is_done_after_the_first_caller_was_answered_is_found_by_a_repeat() {
     for method in METHODS {
-        let (world, request) = patient(method, HOUR, Duration::from_millis(400)).await;
+        let (world, request) = patient(method, HOUR, Duration::from_secs(1)).await;
         let request = request.once();
         lose(&world, method, Commit::Late(HOUR));
         let refusal = request.clone().send(world.channel()).await.unwrap_err();
