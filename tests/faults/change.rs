@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tonic::{Code, Status};
 
 use super::{
-    AFTERWARDS, all_fired,
+    AFTERWARDS, all_fired, has_begun,
     plan::{Plan, of_any},
     reason, requests, run, world,
 };
@@ -144,7 +144,7 @@ async fn cell(change: Change, plan: Plan) {
     for rule in &plan.rules {
         control.add_fault(rule.clone()).unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    has_begun(&plan, &world, None).await;
     let outcome = change.call(&world, &id).await;
     all_fired(&control);
     let sent = requests(&control, begin)

@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 use super::{
     AFTERWARDS, all_fired, created,
     door::{Door, Doorway},
-    never_blindly_repeated,
+    has_begun, never_blindly_repeated,
     plan::{Expect, Plan, of_any, of_create},
     reason, requests, run, told, world,
 };
@@ -210,8 +210,7 @@ async fn cell(create: Create, id: Id, plan: Plan) {
     if let (Some(doorway), Some(door)) = (&doorway, plan.door) {
         doorway.set(door);
     }
-    // A connection that the fault closes is noticed in its own time.
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    has_begun(&plan, &world, doorway.as_ref()).await;
 
     let mut outcome = create.call(&world, &owner, id).await;
     all_fired(&control);

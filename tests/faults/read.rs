@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tonic::{Code, Status};
 
 use super::{
-    all_fired,
+    all_fired, has_begun,
     plan::{Plan, of_any},
     reason, requests, run, world,
 };
@@ -211,7 +211,7 @@ async fn cell(read: Read, plan: Plan) {
     for rule in &plan.rules {
         control.add_fault(rule.clone()).unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    has_begun(&plan, &world, None).await;
     match read.call(&world, &there).await {
         Ok((read, wanted)) => assert_eq!(read, wanted),
         Err(status) => {
