@@ -34,7 +34,7 @@ fn new() -> NewCustomer {
 fn impatient() -> World {
     World::with(|config| {
         config.quiet_time = Duration::from_millis(300);
-        config.write_cap = Duration::from_secs(2);
+        config.write_cap = Duration::from_millis(1500);
     })
 }
 

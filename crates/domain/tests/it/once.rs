@@ -157,7 +157,7 @@ async fn a_caller_who_goes_away_finds_the_record_when_coming_back() {
 async fn in_doubt(noun: Noun, answers: Vec<Answer>) -> World {
     let world = World::with(|config| {
         config.quiet_time = Duration::from_millis(300);
-        config.write_cap = Duration::from_secs(2);
+        config.write_cap = Duration::from_millis(1500);
     });
     world.answers(answers);
     world.reads(|_| Answer::json(500, ""));
