@@ -346,9 +346,13 @@ async fn a_caller_whose_time_is_over_is_not_told_that_nothing_was_done_when_it_i
     let outcome = &details.error_info().unwrap().metadata["outcome"];
     assert_eq!(outcome, "UNKNOWN", "it goes on");
     world.sandbox().release_barrier(barrier).unwrap();
-    while machine.secret() == OLD_SECRET {
-        tokio::task::yield_now().await;
-    }
+    let is_done = async {
+        while machine.secret() == OLD_SECRET {
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(60), is_done);
+    done.await.expect("it goes on");
     world.stop().await;
 }
 

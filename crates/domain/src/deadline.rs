@@ -47,7 +47,8 @@ enum Limits {
     None,
 }
 
-/// What all clones know of a call.
+/// What all clones know of a call. In one order for all: who notes what is sent and then finds that the caller has left, and
+/// who leaves and then asks what was sent, must not both miss the other.
 #[derive(Debug, Default)]
 struct Call {
     sent: AtomicBool,
@@ -103,14 +104,14 @@ impl Deadline {
 
     /// Notes that the caller has left: its time is over now.
     pub fn leave(&self) {
-        self.call.left.store(true, Ordering::Release);
+        self.call.left.store(true, Ordering::SeqCst);
         self.call.leaving.notify_waiters();
     }
 
     /// Whether the caller has left.
     #[must_use]
     pub fn is_left(&self) -> bool {
-        self.limits != Limits::None && self.call.left.load(Ordering::Acquire)
+        self.limits != Limits::None && self.call.left.load(Ordering::SeqCst)
     }
 
     /// Whether what was sent is waited for.
@@ -131,7 +132,7 @@ impl Deadline {
     /// Whether a write, or a login, of this call has been handed to the network: if not, nothing was done for it.
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.call.sent.load(Ordering::Acquire)
+        self.call.sent.load(Ordering::SeqCst)
     }
 
     /// Notes that something begins for the call which goes on without its caller. `false` if the caller's time is over
@@ -149,12 +150,12 @@ impl Deadline {
 
     /// Notes that a write is about to be handed to the network.
     pub(crate) fn note_sent(&self) {
-        self.call.sent.store(true, Ordering::Release);
+        self.call.sent.store(true, Ordering::SeqCst);
     }
 
     /// Notes that the write did not leave after all.
     pub(crate) fn note_not_sent(&self) {
-        self.call.sent.store(false, Ordering::Release);
+        self.call.sent.store(false, Ordering::SeqCst);
     }
 
     /// Waits until the deadline, or until the caller leaves; for ever if neither comes.

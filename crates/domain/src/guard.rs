@@ -79,6 +79,12 @@ impl Guard {
         self.local().record.is_open()
     }
 
+    /// Whether a login with the credential has gone well and none was refused since, as far as this process knows.
+    pub(crate) fn is_proven(&self) -> bool {
+        let local = self.local();
+        local.record.accepted && !local.record.is_open()
+    }
+
     /// Whether this process has logged in with the credential, and no other has since, as far as it knows.
     pub(crate) fn accepted_here(&self) -> bool {
         self.local().accepted_here

@@ -28,9 +28,10 @@
 //! # }
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::{
     Client, Error, Vendor,
@@ -38,7 +39,7 @@ use crate::{
     guard::{Barred, Ending},
     operation::Operation,
     outcome::Outcome,
-    token::{is_refusal, is_second_hand},
+    token::{Claim, is_refusal, is_second_hand},
 };
 pub use crate::{credential::PartnerSecret, token::TokenAge};
 
@@ -73,6 +74,20 @@ pub enum OldSecret {
     /// It ends at once: whoever still uses it fails to log in, and five such failures lock the company out.
     EndsNow,
 }
+
+/// What came of a login that was to prove credentials, where it is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Proof {
+    /// The vendor takes them.
+    Accepted,
+    /// Nothing was tried: other replicas have logged in for five seconds. Nothing is known, and a later try is in order.
+    NotTried,
+}
+
+/// How long a proof waits for other replicas that log in, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
 
 impl Client {
     /// How the partner's authentication stands. Sends nothing to the vendor; where the shared store can't be asked, it
@@ -141,11 +156,13 @@ impl Client {
         let timeout = self.inner.config.attempt_timeout;
         let send =
             |rest: openfinance_rest::Client| async move { rest.modify_partner_secret(body).await };
+        // What was begun for the same call before stays noted, whatever becomes of this.
+        let is_first = !self.deadline.is_sent();
         self.deadline.note_sent();
         let outcome = self
             .attempt(Operation::ModifyPartnerSecret, None, timeout, send)
             .await;
-        if matches!(outcome, Outcome::NotSent) {
+        if is_first && matches!(outcome, Outcome::NotSent) {
             self.deadline.note_not_sent();
         }
         let (result, ending) = change_ending(outcome);
@@ -154,12 +171,12 @@ impl Client {
     }
 
     /// Logs in once with `secret`, which need not be the one in use, under its own guard. The token that this gives is
-    /// used from now on.
+    /// used from now on. Replicas do so one at a time; a refusal of one of them is to keep the others from trying.
     ///
     /// # Errors
     /// [`Error::CredentialsRejected`] if the vendor refuses it, or has before. After any other error nothing is known of
     /// it, and there is one more attempt at most.
-    pub async fn prove_credentials(&self, secret: SecretString) -> Result<(), Error> {
+    pub async fn prove_credentials(&self, secret: SecretString) -> Result<Proof, Error> {
         let inner = &self.inner;
         let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
         self.prove(credential).await
@@ -170,35 +187,62 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::prove_credentials`].
-    pub async fn prove_present_credentials(&self) -> Result<(), Error> {
+    pub async fn prove_present_credentials(&self) -> Result<Proof, Error> {
         self.prove(self.inner.credentials.current()).await
     }
 
-    async fn prove(&self, credential: Arc<Credential>) -> Result<(), Error> {
-        let turn = self.inner.tokens.turn().await;
-        let client = self.clone();
-        self.detached(Operation::CreateToken, async move {
-            let result = client.prove_in_turn(&credential).await;
-            drop(turn);
-            result
-        })
-        .await
+    async fn prove(&self, credential: Arc<Credential>) -> Result<Proof, Error> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            // Given back between two tries: whoever waits for a token here may get that of the replica which logs in.
+            let turn = self.inner.tokens.turn().await;
+            let (client, credential) = (self.clone(), Arc::clone(&credential));
+            let proof = self
+                .detached(Operation::CreateToken, async move {
+                    let proof = client.try_to_prove(&credential).await;
+                    drop(turn);
+                    proof
+                })
+                .await?;
+            match proof {
+                Proof::NotTried if Instant::now() < patience => tokio::time::sleep(POLL).await,
+                Proof::NotTried | Proof::Accepted => return Ok(proof),
+            }
+        }
     }
 
-    /// As [`Client::prove`], when no other replica logs in: many may have been given the same secret at the same moment,
-    /// and a refusal of one of them is to keep the others from trying.
-    async fn prove_in_turn(&self, credential: &Credential) -> Result<(), Error> {
-        let lease = self.claim_proof().await?;
+    async fn try_to_prove(&self, credential: &Credential) -> Result<Proof, Error> {
+        let Claim::Login(lease) = self.claim_proof().await else {
+            // It may be this very credential that another replica has tried.
+            if let Err(error) = credential.guard.look(self.store()).await {
+                tracing::warn!(%error, "the count of failed logins may be out of date");
+            }
+            return match credential.guard.standing().refusal {
+                Some(_) => Err(Error::CredentialsRejected { vendor: None }),
+                None => Ok(Proof::NotTried),
+            };
+        };
         match self.guarded_login(credential, lease.as_ref()).await {
             Ok(login) => {
                 self.publish(login, 0, lease).await;
-                Ok(())
+                Ok(Proof::Accepted)
             }
             Err(error) => {
                 self.end_lease(lease, None).await;
                 Err(error)
             }
         }
+    }
+
+    /// Whether a login with `secret` has gone well and none was refused since, here or at another replica. Logs in with
+    /// nothing; where the shared store can't be asked, it is what this process knows.
+    pub async fn is_proven(&self, secret: SecretString) -> bool {
+        let inner = &self.inner;
+        let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
+        if let Err(error) = credential.guard.look(self.store()).await {
+            tracing::warn!(%error, "the count of failed logins may be out of date");
+        }
+        credential.guard.is_proven()
     }
 
     /// Whether `secret` is the one that this client logs in with.

@@ -14,6 +14,10 @@ use crate::{
 /// How often it is tried to get the right before that is left: each time somebody else wrote in between.
 const TRIES: usize = 3;
 
+/// The longest that a proof takes: a wait for a login of this process (half a minute), one for those of other replicas, and
+/// a login.
+const LONGEST_PROOF: Duration = Duration::from_secs(60);
+
 /// The right to change the partner's secret. It ends by itself if whoever has it is gone, after a time in which a
 /// rotation is done.
 #[derive(Debug)]
@@ -71,9 +75,12 @@ impl Client {
         reset.map_err(|error| unusable(&error))
     }
 
-    /// Long enough for the change, a wait for another login and the proof.
+    /// Long enough for the change, and for the proofs of a secret that was staged before, of the new one and of the old one.
     fn rotation_time(&self) -> Duration {
-        self.inner.config.attempt_timeout.saturating_mul(4)
+        self.inner
+            .config
+            .attempt_timeout
+            .saturating_add(LONGEST_PROOF.saturating_mul(3))
     }
 
     fn rotation_key(&self) -> Key {

@@ -17,9 +17,9 @@ use openfinance_rest as rest;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
-pub(crate) use self::login::{is_refusal, is_second_hand};
-use self::{
-    pause::{Delay, LoginFailure, PAUSE, Refusals, pause},
+use self::pause::{Delay, LoginFailure, PAUSE, Refusals, pause};
+pub(crate) use self::{
+    login::{is_refusal, is_second_hand},
     shared::Claim,
 };
 use crate::{Client, Error, Vendor, operation::Operation, retry};

@@ -50,7 +50,7 @@ pub(crate) struct Reloader {
 struct Trial {
     /// Whether it is in use now, and the settings that it came with.
     under_way: Option<BoxFuture<'static, (bool, State)>>,
-    /// Whether the settings were read again since it began: the secret may be another one by now.
+    /// Whether the settings were read again since it began: the secret may be another one by now, or the one before.
     is_outdated: bool,
 }
 
@@ -217,6 +217,7 @@ impl Reloader {
                 tracing::error!(%error, "the certificates in force stay");
             }
         }
+        self.trial.is_outdated = self.trial.under_way.is_some();
         for name in names {
             let change = if AUTH.contains(&name) && auth_applied {
                 Change::Applied
@@ -248,9 +249,7 @@ impl Reloader {
             (SECRET, Upstream::Vendor(vendor))
                 if rotator.keeps_in(vendor.secret_file.as_deref()) =>
             {
-                if self.trial.under_way.is_some() {
-                    self.trial.is_outdated = true;
-                } else {
+                if self.trial.under_way.is_none() {
                     let (rotator, state) = (rotator.clone(), state.clone());
                     let secret = vendor.partner_secret.clone();
                     let trial = async move { (rotator.take_up(&secret).await, state) };

@@ -8,7 +8,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use openfinance::{
     Client, Deadline, Error,
-    partner::{OldSecret, PartnerSecret},
+    partner::{OldSecret, PartnerSecret, Proof},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -100,10 +100,7 @@ impl Rotator {
             let is_unsettled = *unsettled.borrow_and_update();
             tokio::select! {
                 changed = announced.changed() => match changed {
-                    // Tried first: it may have been written over since.
-                    Ok(()) => {
-                        self.take_up_file(file).await;
-                    }
+                    Ok(()) => self.take_over(file).await,
                     Err(_) => return,
                 },
                 Ok(()) = unsettled.changed() => {}
@@ -123,30 +120,31 @@ impl Rotator {
     /// Takes up a secret that somebody else has put into the file, or `given` where there is no file. It is tried first:
     /// one that the vendor refuses is not used. Answers whether it is in use now.
     pub(crate) async fn take_up(&self, given: &SecretString) -> bool {
-        match &self.file {
-            // A rotation may have ended since the settings were read.
-            Some(file) => self.take_up_file(file).await,
-            None => {
-                let _turn = self.turn.lock().await;
-                self.try_out(given.clone()).await
+        loop {
+            // Given back between two tries: a stop waits for it.
+            let _turn = self.turn.lock().await;
+            let secret = match &self.file {
+                // A rotation may have ended since the settings were read.
+                Some(file) => match read_again(file).await {
+                    Some(secret) => secret,
+                    None => return false,
+                },
+                None => given.clone(),
+            };
+            if let Some(is_used) = self.try_out(secret).await {
+                return is_used;
             }
         }
     }
 
-    async fn take_up_file(&self, file: &SecretFile) -> bool {
-        let _turn = self.turn.lock().await;
-        match read_again(file).await {
-            Some(secret) => self.try_out(secret).await,
-            None => false,
-        }
-    }
-
-    async fn try_out(&self, secret: SecretString) -> bool {
+    /// Uses a secret if the vendor takes it, and answers whether it does; `None` if other replicas were logging in.
+    async fn try_out(&self, secret: SecretString) -> Option<bool> {
         if self.client.uses_partner_secret(secret.clone()) {
-            return true;
+            return Some(true);
         }
         match self.client.prove_credentials(secret.clone()).await {
-            Ok(()) => {}
+            Ok(Proof::Accepted) => {}
+            Ok(Proof::NotTried) => return None,
             Err(Error::CredentialsRejected { vendor }) => {
                 tracing::error!(
                     "the vendor refuses the partner's secret that was read again; the one before stays in use"
@@ -156,14 +154,28 @@ impl Rotator {
                     self.end_row_of_refusals(self.client.prove_present_credentials())
                         .await;
                 }
-                return false;
+                return Some(false);
             }
             Err(error) => {
                 tracing::warn!(%error, "the partner's secret that was read again is used, although it could not be tried");
             }
         }
         self.client.use_partner_secret(secret);
-        true
+        Some(true)
+    }
+
+    /// Uses the secret that another replica has proven and announced, or tries what is in the file in its place by now.
+    async fn take_over(&self, file: &SecretFile) {
+        let turn = self.turn.lock().await;
+        let Some(secret) = read_again(file).await else {
+            return;
+        };
+        if self.client.is_proven(secret.clone()).await {
+            self.client.use_partner_secret(secret);
+        } else {
+            drop(turn);
+            self.take_up(&secret).await;
+        }
     }
 
     /// Waits until no rotation is under way.
@@ -246,7 +258,7 @@ impl Rotator {
             }
         };
         match (self.client.prove_credentials(secret).await, not_taken) {
-            (Ok(()), _) => self.promote(file, new.clone().into()).await,
+            (Ok(Proof::Accepted), _) => self.promote(file, new.clone().into()).await,
             (Err(error @ Error::CredentialsRejected { .. }), not_taken) => {
                 tracing::error!(
                     "the vendor refuses the new secret, so the old one stays in use; should the vendor take the new one \
@@ -257,8 +269,11 @@ impl Rotator {
                     .await;
                 Err(not_taken.unwrap_or(error.into()))
             }
-            (Err(error), _) => {
-                tracing::error!(%error, "nobody knows whether the vendor has the new secret; it is tried until that is known");
+            (unknown @ (Err(_) | Ok(Proof::NotTried)), _) => {
+                tracing::error!(
+                    ?unknown,
+                    "nobody knows whether the vendor has the new secret; it is tried until that is known"
+                );
                 self.unsettled.send_replace(true);
                 Err(RotationError::Unsettled)
             }
@@ -267,9 +282,13 @@ impl Rotator {
 
     /// Logs in with the secret that is good, after a login with another one was refused. The vendor counts refusals in a
     /// row, over all secrets, and a caller who repeats the rotation adds one each time.
-    async fn end_row_of_refusals(&self, login: impl Future<Output = Result<(), Error>>) {
-        if let Err(error) = login.await {
-            tracing::warn!(%error, "no login has gone well since the one with the new secret was refused");
+    async fn end_row_of_refusals(&self, login: impl Future<Output = Result<Proof, Error>>) {
+        match login.await {
+            Ok(Proof::Accepted) => {}
+            failed @ (Err(_) | Ok(Proof::NotTried)) => tracing::warn!(
+                ?failed,
+                "no login of this gateway has gone well since the one with the new secret was refused"
+            ),
         }
     }
 
@@ -333,7 +352,7 @@ impl Rotator {
         staged: SecretString,
     ) -> Result<Settled, RotationError> {
         match self.client.prove_credentials(staged.clone()).await {
-            Ok(()) => {
+            Ok(Proof::Accepted) => {
                 self.promote(file, staged).await?;
                 Ok(Settled::Taken)
             }
@@ -348,8 +367,8 @@ impl Rotator {
                 );
                 Ok(Settled::Barred)
             }
-            Err(error) => {
-                tracing::warn!(%error, "the staged secret can't be tried");
+            unknown @ (Err(_) | Ok(Proof::NotTried)) => {
+                tracing::warn!(?unknown, "the staged secret can't be tried");
                 Ok(Settled::Unknown)
             }
         }

@@ -29,7 +29,7 @@ pub(super) struct Record {
     /// The refusal that opened the guard.
     pub(super) refused: Option<Refused>,
     /// Whether the vendor has ever taken the credential.
-    accepted: bool,
+    pub(super) accepted: bool,
     /// Which reset was the last one; zero before the first.
     pub(super) reset: u64,
 }

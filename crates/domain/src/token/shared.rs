@@ -8,11 +8,9 @@ use tokio::time::Instant;
 
 use super::{Token, UNUSABLE_AFTER, login::Login, pause::PAUSE};
 use crate::{
-    Client, Error,
-    operation::Operation,
-    retry,
+    Client, retry,
     seal::random_word,
-    store::{Change, Committed, Key, Space, Store, StoreError},
+    store::{Change, Committed, Kept, Key, Space, Store, StoreError},
 };
 
 /// How long a replica may take for a login before another one begins.
@@ -26,7 +24,7 @@ const PAUSED: &[u8] = b"paused";
 const WRITES: usize = 5;
 
 /// Who may log in.
-pub(super) enum Claim {
+pub(crate) enum Claim {
     /// Nobody needs to: another replica has.
     Token(Token),
     /// This one, under this lease where there is a store to have it from.
@@ -35,8 +33,13 @@ pub(super) enum Claim {
     Wait(Duration),
 }
 
-/// The right to log in, for a while. Holds what says in the store that it is ours.
-pub(crate) struct Lease(Vec<u8>);
+/// The right to log in, for a while.
+pub(crate) struct Lease {
+    /// What says in the store that it is ours.
+    ours: Vec<u8>,
+    /// Until when no login was to go out, where this one does all the same.
+    paused_until: Option<Instant>,
+}
 
 /// The shared token as it was found.
 struct Found {
@@ -101,48 +104,42 @@ impl Client {
         }
     }
 
-    /// Waits for the right to log in with a credential that is to be proven, whatever token there is; `None` where there
-    /// is no store to have it from. That other logins have failed is no reason to wait: this is another credential, or
-    /// somebody wants to know.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the other replicas take too long. Nothing was sent.
-    pub(crate) async fn claim_proof(&self) -> Result<Option<Lease>, Error> {
+    /// Asks all replicas who logs in, where a credential is to be proven, whatever token there is. That other logins have
+    /// failed is no reason to wait: this is another credential, or somebody wants to know.
+    pub(crate) async fn claim_proof(&self) -> Claim {
         if !self.store().is_shared() {
-            return Ok(None);
+            return Claim::Login(None);
         }
-        let patience = Instant::now() + LEASE;
-        loop {
-            match self.try_claim_proof().await {
-                Ok(Some(lease)) => return Ok(Some(lease)),
-                Ok(None) if Instant::now() < patience => tokio::time::sleep(POLL).await,
-                Ok(None) => return Err(Operation::CreateToken.unavailable(None)),
-                Err(error) => {
-                    // Whether to log in alone is for the guard to say.
-                    tracing::warn!(%error, "the right to log in can't be asked for");
-                    return Ok(None);
-                }
+        match self.try_claim_proof().await {
+            Ok(Some(lease)) => Claim::Login(Some(lease)),
+            Ok(None) => Claim::Wait(POLL),
+            Err(error) => {
+                // Whether to log in alone is for the guard to say.
+                tracing::warn!(%error, "the right to log in can't be asked for");
+                Claim::Login(None)
             }
         }
     }
 
     /// The right to log in, if no other replica has it now.
     async fn try_claim_proof(&self) -> Result<Option<Lease>, StoreError> {
-        let held = self.store().get(&self.lease_key()).await?;
-        let held = held.map(|held| held.value);
-        match held {
-            Some(held) if held != PAUSED => Ok(None),
-            held => self.lease_login(held).await,
+        match self.store().get(&self.lease_key()).await? {
+            Some(held) if held.value != PAUSED => Ok(None),
+            pause => self.lease_login(pause).await,
         }
     }
 
-    /// Takes the lease in the place of what is `held` there; `None` if that is not there any more.
-    async fn lease_login(&self, held: Option<Vec<u8>>) -> Result<Option<Lease>, StoreError> {
-        let lease = Lease(random_word());
+    /// Takes the lease, in the place of a pause if there is one; `None` if something else is there by now.
+    async fn lease_login(&self, pause: Option<Kept>) -> Result<Option<Lease>, StoreError> {
+        let left = pause.as_ref().and_then(|pause| pause.left);
+        let lease = Lease {
+            ours: random_word(),
+            paused_until: left.map(|left| Instant::now() + left),
+        };
         let change = Change {
             key: self.lease_key(),
-            expected: held,
-            new: Some((lease.0.clone(), Some(LEASE))),
+            expected: pause.map(|pause| pause.value),
+            new: Some((lease.ours.clone(), Some(LEASE))),
         };
         match self.store().commit(&[change]).await {
             Ok(Committed::Yes) => Ok(Some(lease)),
@@ -155,9 +152,14 @@ impl Client {
         }
     }
 
-    /// Gives a lease back. With a pause, no replica logs in for so long.
+    /// Gives a lease back. With a pause, no replica logs in for so long; without one, for as long as none was to when the
+    /// lease was taken.
     pub(crate) async fn end_lease(&self, lease: Option<Lease>, pause: Option<Duration>) {
-        let Some(Lease(ours)) = lease else { return };
+        let Some(Lease { ours, paused_until }) = lease else {
+            return;
+        };
+        let left = paused_until.and_then(|until| until.checked_duration_since(Instant::now()));
+        let pause = pause.or(left).filter(|pause| !pause.is_zero());
         let change = Change {
             key: self.lease_key(),
             expected: Some(ours),
@@ -196,6 +198,7 @@ impl Client {
                 Ok(Committed::Conflict) => self.end_lease(lease.take(), None).await,
                 Err(error) => {
                     tracing::warn!(%error, "the token can't be shared yet");
+                    self.end_lease(lease, None).await;
                     return;
                 }
             }
@@ -210,9 +213,9 @@ impl Client {
         let found = self.find_token().await?;
         token.generation = token.generation.max(found.generation + 1);
         let mut changes = vec![self.token_change(token, found.sealed)];
-        changes.extend(lease.map(|Lease(ours)| Change {
+        changes.extend(lease.map(|lease| Change {
             key: self.lease_key(),
-            expected: Some(ours.clone()),
+            expected: Some(lease.ours.clone()),
             new: None,
         }));
         self.store().commit(&changes).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openfinance::{
     Error, Refusal,
     id::CustomerId,
-    partner::{OldSecret, PartnerSecret},
+    partner::{OldSecret, PartnerSecret, Proof},
 };
 
 use crate::server::{Answer, LOGIN, SharedStore, World};
@@ -35,7 +35,8 @@ async fn a_secret_is_changed_proven_and_used() {
     assert!(change.contains(r#""newPartnerSecret":"canary-secret-2""#));
     assert!(change.contains(r#""partnerSecret":"canary-secret""#));
 
-    client.prove_credentials(new_secret().into()).await.unwrap();
+    let proof = client.prove_credentials(new_secret().into()).await;
+    assert_eq!(proof, Ok(Proof::Accepted));
     client.use_partner_secret(new_secret().into());
     client.customer(&id()).await.unwrap();
     assert!(world.received("GET ").last().unwrap().contains("token-2"));

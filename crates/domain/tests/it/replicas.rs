@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use openfinance::{
     Client, Error,
     id::CustomerId,
-    partner::{Guard, PartnerAuthentication},
+    partner::{Guard, PartnerAuthentication, Proof},
 };
 use tokio::time::advance;
 
@@ -124,7 +124,7 @@ async fn prove_all(
     clients: &[Client],
     secret: Option<&'static str>,
     answer: Answer,
-) -> Vec<Result<(), Error>> {
+) -> Vec<Result<Proof, Error>> {
     let (gate, before) = (Gate::default(), world.received(LOGIN).len());
     world.logins([Answer::Behind(gate.clone(), Box::new(answer))]);
     let proofs: Vec<_> = clients
@@ -159,8 +159,9 @@ async fn a_secret_that_replicas_prove_at_once_is_refused_once() {
         let (world, _store, clients) = replicas::<4>();
         call_all(&clients, 1).await;
         let results = prove_all(&world, &clients, secret, Answer::refused()).await;
-        let refused =
-            |result: &Result<(), Error>| matches!(result, Err(Error::CredentialsRejected { .. }));
+        let refused = |result: &Result<Proof, Error>| {
+            matches!(result, Err(Error::CredentialsRejected { .. }))
+        };
         assert!(results.iter().all(refused), "{results:?}");
         assert_eq!(world.received(LOGIN).len(), 2);
     }
@@ -172,24 +173,62 @@ async fn a_secret_that_replicas_prove_at_once_is_proven_for_each() {
     call_all(&clients, 1).await;
     let token = Answer::json(200, r#"{"token": "token-0"}"#);
     for result in prove_all(&world, &clients, Some("another-secret-1"), token).await {
-        result.unwrap();
+        assert_eq!(result, Ok(Proof::Accepted));
     }
     assert_eq!(world.received(LOGIN).len(), 5);
+    let [one, ..] = &clients;
+    assert!(one.is_proven("another-secret-1".into()).await);
+    assert!(!one.is_proven("mistyped-secret-1".into()).await);
+}
+
+#[tokio::test]
+async fn a_proof_is_put_off_while_another_replica_logs_in_for_long() {
+    let world = World::with(|config| config.attempt_timeout = Duration::from_secs(20));
+    let store = Arc::new(SharedStore::default());
+    let [one, other] = std::array::from_fn(|_| world.client_over(Arc::clone(&store) as _));
+    one.customer(&id()).await.unwrap();
+    let _clock = HeldClock::new();
+    let gate = Gate::default();
+    world.logins([Answer::Behind(gate.clone(), Box::new(Answer::refused()))]);
+    let refused = tokio::spawn(async move { one.prove_present_credentials().await });
+    while world.received(LOGIN).len() == 1 {
+        tokio::task::yield_now().await;
+    }
+    let late = other.clone();
+    let put_off = tokio::spawn(async move { late.prove_present_credentials().await });
+    while !put_off.is_finished() {
+        advance(Duration::from_millis(100)).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(put_off.await.unwrap(), Ok(Proof::NotTried));
+    gate.open();
+    refused.await.unwrap().unwrap_err();
+    let error = other.prove_present_credentials().await.unwrap_err();
+    assert_eq!(error, Error::CredentialsRejected { vendor: None });
+    assert_eq!(world.received(LOGIN).len(), 2);
 }
 
 #[tokio::test]
 async fn a_failed_login_keeps_no_other_secret_from_being_proven() {
-    let (world, _store, [one, other]) = replicas();
+    let (world, _store, [one, other, third]) = replicas();
     let _clock = HeldClock::new();
     world.logins([Answer::json(503, "{}")]);
     one.customer(&id()).await.unwrap_err();
     other.customer(&id()).await.unwrap_err();
     assert_eq!(world.received(LOGIN).len(), 1, "all wait for a while");
+    // One that is refused changes nothing of that.
+    world.logins([Answer::refused()]);
+    let mistyped = "mistyped-secret-1".to_owned().into();
+    other.prove_credentials(mistyped).await.unwrap_err();
+    third.customer(&id()).await.unwrap_err();
+    assert_eq!(world.received(LOGIN).len(), 2, "all wait for a while");
     let secret = "another-secret-1".to_owned().into();
-    other.prove_credentials(secret).await.unwrap();
+    assert_eq!(other.prove_credentials(secret).await, Ok(Proof::Accepted));
     advance(Duration::from_secs(2)).await;
     one.customer(&id()).await.unwrap();
-    assert_eq!(world.received(LOGIN).len(), 2);
+    assert_eq!(world.received(LOGIN).len(), 3);
 }
 
 #[tokio::test]

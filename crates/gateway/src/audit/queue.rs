@@ -237,8 +237,8 @@ impl Queue {
         self.push(record, None, None, 0);
     }
 
-    /// Writes a line for a refusal, and returns when it is on disk, or has not come there in two seconds. If too many wait, or it can't be written, it is only
-    /// counted.
+    /// Writes a line for a refusal, and returns when it is on disk, or has not come there in two seconds. If too many wait,
+    /// or it can't be written, it is only counted.
     pub(super) async fn mention(&self, record: Record) {
         let (done, written) = oneshot::channel();
         if self.is_usable() && self.push(record, Some(done), Some(MOST_WAITING / 2), 0) {

@@ -1,8 +1,11 @@
 //! Settings that change while it runs.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use openfinance_sandbox::{Operation, Revoke, Target};
@@ -274,6 +277,33 @@ async fn a_key_is_taken_back_although_a_file_comes_late_or_a_secret_is_being_tri
     assert_eq!(code().await, tonic::Code::Unauthenticated);
     process.sandbox().release_barrier(barrier).unwrap();
     process.logs("\"applied\":\"partner.secret\"").await;
+    process.signal(Signal::TERM);
+    process.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_while_another_is_tried_is_tried_next() {
+    let mut process = Process::start("").await;
+    list(&mut process.customers().await).await.unwrap();
+    let old = fs::read_to_string(process.path("secret")).unwrap();
+    let sandbox = process.sandbox();
+    sandbox
+        .set_partner_secret(None, "ChangedSecret1234")
+        .unwrap();
+    let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
+    process.write("secret", "ChangedSecret1234");
+    process.logs(READ).await;
+    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Back to the one that is in force: nothing has changed, but for the one that is being tried.
+    process.write("secret", &old);
+    process.logs(READ).await;
+    process.sandbox().release_barrier(barrier).unwrap();
+    process.logs("\"applied\":\"partner.secret\"").await;
+    process
+        .logs("the vendor refuses the partner's secret")
+        .await;
     process.signal(Signal::TERM);
     process.ends().await;
 }
