@@ -7,7 +7,7 @@ use openfinance::{
     id::CustomerId,
     partner::{Guard, PartnerAuthentication, Proof},
 };
-use tokio::time::advance;
+use tokio::{task::JoinHandle, time::advance};
 
 use crate::{
     server::{Answer, Gate, LOGIN, SharedStore, World},
@@ -35,9 +35,14 @@ async fn call_all(clients: &[Client], often: usize) -> Vec<Result<(), Error>> {
             tokio::spawn(async move { client.customer(&id()).await.map(drop) })
         })
         .collect();
+    joined(calls).await
+}
+
+/// What tasks came to, in their order.
+async fn joined<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::new();
-    for call in calls {
-        results.push(call.await.unwrap());
+    for task in tasks {
+        results.push(task.await.unwrap());
     }
     results
 }
@@ -146,11 +151,7 @@ async fn prove_all(
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(world.received(LOGIN).len(), before + 1, "one at a time");
     gate.open();
-    let mut results = Vec::new();
-    for proof in proofs {
-        results.push(proof.await.unwrap());
-    }
-    results
+    joined(proofs).await
 }
 
 #[tokio::test]

@@ -176,6 +176,22 @@ async fn code_by_key(process: &Process) -> impl AsyncFnMut() -> tonic::Code + us
     }
 }
 
+/// Changes the secret at the vendor and in the file, and returns when the gateway tries it. The login waits at the barrier
+/// that is answered.
+async fn change_secret_behind_barrier(process: &mut Process) -> u64 {
+    let sandbox = process.sandbox();
+    sandbox
+        .set_partner_secret(None, "ChangedSecret1234")
+        .unwrap();
+    let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
+    process.write("secret", "ChangedSecret1234");
+    process.logs(READ).await;
+    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    barrier
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_callers_may_do_changes_at_once_and_authentication_stays_on() {
     let (keys, policy) = (keys(), POLICY);
@@ -262,15 +278,7 @@ async fn a_key_is_taken_back_although_a_file_comes_late_or_a_secret_is_being_tri
     process.logs("\"applied\":\"auth.keys\"").await;
     assert_eq!(code().await, tonic::Code::Ok);
     // The vendor takes its time for a new secret.
-    let sandbox = process.sandbox();
-    sandbox
-        .set_partner_secret(None, "ChangedSecret1234")
-        .unwrap();
-    let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
-    process.write("secret", "ChangedSecret1234");
-    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
-        tokio::task::yield_now().await;
-    }
+    let barrier = change_secret_behind_barrier(&mut process).await;
     process.write("settings.toml", policy);
     process.logs("nobody can call").await;
     process.logs(READ).await;
@@ -286,16 +294,7 @@ async fn a_secret_that_changes_while_another_is_tried_is_tried_next() {
     let mut process = Process::start("").await;
     list(&mut process.customers().await).await.unwrap();
     let old = fs::read_to_string(process.path("secret")).unwrap();
-    let sandbox = process.sandbox();
-    sandbox
-        .set_partner_secret(None, "ChangedSecret1234")
-        .unwrap();
-    let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
-    process.write("secret", "ChangedSecret1234");
-    process.logs(READ).await;
-    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
-        tokio::task::yield_now().await;
-    }
+    let barrier = change_secret_behind_barrier(&mut process).await;
     // Back to the one that is in force: nothing has changed, but for the one that is being tried.
     process.write("secret", &old);
     process.logs(READ).await;
