@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::secret_file::SecretFile;
 
-/// How long after a staged secret could not be tried it is tried again.
+/// How long after a secret could not be tried it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Why a secret was not changed.
@@ -137,7 +137,8 @@ impl Rotator {
         }
     }
 
-    /// Uses a secret if the vendor takes it, and answers whether it does; `None` if other replicas were logging in.
+    /// Uses a secret if the vendor takes it, and answers whether it does; `None` if other replicas were logging in,
+    /// or could not be asked.
     async fn try_out(&self, secret: SecretString) -> Option<bool> {
         if self.client.uses_partner_secret(secret.clone()) {
             return Some(true);
@@ -155,6 +156,11 @@ impl Rotator {
                         .await;
                 }
                 return Some(false);
+            }
+            // Whether another replica has seen it refused can't be asked now.
+            Err(Error::StoreUnavailable) => {
+                tokio::time::sleep(AGAIN).await;
+                return None;
             }
             Err(error) => {
                 tracing::warn!(%error, "the partner's secret that was read again is used, although it could not be tried");

@@ -183,6 +183,11 @@ impl Client {
         let fraction = retry::fraction();
         let mut token = Token::new(login.value, generation, unusable_at, fraction);
         if self.store().is_shared() {
+            // A login has gone well: there is no more reason for a pause.
+            let lease = lease.map(|lease| Lease {
+                paused_until: None,
+                ..lease
+            });
             self.share(&mut token, lease).await;
         }
         self.inner.tokens.accept(&token);
