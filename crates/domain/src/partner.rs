@@ -94,9 +94,7 @@ impl Client {
     /// is what this process knows.
     pub async fn partner_authentication(&self) -> PartnerAuthentication {
         let credential = self.inner.credentials.current();
-        if let Err(error) = credential.guard.look(self.store()).await {
-            tracing::warn!(%error, "the count of failed logins may be out of date");
-        }
+        self.look_at_guard(&credential).await;
         let standing = credential.guard.standing();
         PartnerAuthentication {
             token: self.inner.tokens.age(),
@@ -214,9 +212,7 @@ impl Client {
     async fn try_to_prove(&self, credential: &Credential) -> Result<Proof, Error> {
         let Claim::Login(lease) = self.claim_proof().await else {
             // It may be this very credential that another replica has tried.
-            if let Err(error) = credential.guard.look(self.store()).await {
-                tracing::warn!(%error, "the count of failed logins may be out of date");
-            }
+            self.look_at_guard(credential).await;
             return match credential.guard.standing().refusal {
                 Some(_) => Err(Error::CredentialsRejected { vendor: None }),
                 None => Ok(Proof::NotTried),
@@ -239,10 +235,15 @@ impl Client {
     pub async fn is_proven(&self, secret: SecretString) -> bool {
         let inner = &self.inner;
         let credential = inner.credentials.with(&inner.config, &inner.keys, secret);
+        self.look_at_guard(&credential).await;
+        credential.guard.is_proven()
+    }
+
+    /// Learns what other replicas have found out about a credential, as far as the shared store can be asked.
+    async fn look_at_guard(&self, credential: &Credential) {
         if let Err(error) = credential.guard.look(self.store()).await {
             tracing::warn!(%error, "the count of failed logins may be out of date");
         }
-        credential.guard.is_proven()
     }
 
     /// Whether `secret` is the one that this client logs in with.

@@ -1,6 +1,10 @@
 //! The settings of the gRPC port: its TLS, and what one peer may take of it.
 
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::duration;
 
@@ -17,6 +21,16 @@ pub struct Tls {
     pub min_version: TlsVersion,
     /// Whether clients must have a certificate; without `tls.client_ca` nobody asks for one.
     pub client_certificates: ClientCertificates,
+}
+
+impl Tls {
+    /// The files that these settings name.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
 }
 
 /// A version of TLS.

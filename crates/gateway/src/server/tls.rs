@@ -92,17 +92,7 @@ impl Reloader {
 
     /// The files that are in force, until a restart.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        let Tls {
-            cert,
-            key,
-            client_ca,
-            min_version: _,
-            client_certificates: _,
-        } = &self.0.files;
-        [Some(cert), Some(key), client_ca.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
+        self.0.files.files()
     }
 
     /// When the first certificate of the chain that is served ends, in seconds since 1970; `None` if it can't be told.

@@ -186,9 +186,7 @@ async fn change_secret_behind_barrier(process: &mut Process) -> u64 {
     let barrier = sandbox.add_barrier(Target::Operation(Operation::CreateToken));
     process.write("secret", "ChangedSecret1234");
     process.logs(READ).await;
-    while process.sandbox().barrier(barrier).unwrap().waiting == 0 {
-        tokio::task::yield_now().await;
-    }
+    process.sandbox().barrier_holds(barrier, 1).await.unwrap();
     barrier
 }
 

@@ -40,9 +40,7 @@ impl Reader {
                 false => ClientCertificates::Required,
             },
         };
-        for file in [Some(&tls.cert), Some(&tls.key), tls.client_ca.as_ref()] {
-            file.into_iter().for_each(|file| self.read.files.add(file));
-        }
+        tls.files().for_each(|file| self.read.files.add(file));
         let problems = tls::check(&tls);
         let is_right = problems.is_empty();
         for problem in problems {
